@@ -1,0 +1,27 @@
+/** Every bound of Berth, in one place. CSI's own are in its spec under "size limits". */
+export const limits = {
+  /** CSI: a string field. */
+  csiStringBytesMax: 128,
+  /** CSI: all keys and values of a map together. */
+  csiMapBytesMax: 4096,
+  /** CSI: `node_id`. */
+  csiNodeIdBytesMax: 256,
+  /** CSI: all mount flags together. */
+  csiMountFlagsBytesMax: 4096,
+  /** Linux PATH_MAX, for the paths that CSI exempts. */
+  pathBytesMax: 4095,
+  /** Linux NAME_MAX. */
+  fileNameBytesMax: 255,
+  /** sockaddr_un.sun_path less its NUL; a longer one would be cut silently and bound elsewhere. */
+  unixSocketPathBytesMax: 107,
+  /** The volume's own name within an id; a longer one is given as a digest. */
+  volumeNameBytesMax: 64,
+  /** A record on a share; a larger file is not ours. */
+  recordBytesMax: 64 * 1024,
+  /** Entries in one page of a list, when the caller names no bound. */
+  listPageEntriesMax: 1000,
+  /** gRPC calls in flight in one process; further ones get UNAVAILABLE, and come again. */
+  callsInFlightMax: 1024,
+  /** How long calls in flight may go on after SIGTERM; Kubernetes kills after 30 s. */
+  drainMsMax: 20_000,
+} as const;

@@ -1,0 +1,32 @@
+import type { VolumeId, VolumeType } from "../core/volume-id.ts";
+import type { ShareVolumes } from "../volumes/share-volumes.ts";
+import type { DirectoryAttributes } from "../volumes/volume.ts";
+
+/** What the parameters of a StorageClass decide about one new volume. */
+export interface Placed {
+  readonly volumes: ShareVolumes;
+  readonly id: VolumeId;
+  readonly directory: DirectoryAttributes;
+  readonly trashRetentionMs: number;
+}
+
+/** Answers the first question of every volume: which share does it live on? One for each volume type. */
+export interface Placement {
+  readonly type: VolumeType;
+
+  /**
+   * Where a new volume goes; touches no storage.
+   * @param parameters of the class, without those under `csi.storage.k8s.io/`
+   * @throws BerthError `invalid-argument` for a parameter that is unknown, missing or malformed, by name
+   */
+  place(parameters: Readonly<Record<string, string>>, requestedName: string): Placed;
+
+  /**
+   * Where an existing volume lives.
+   * @throws BerthError `failed-precondition` when its share is not in the configuration
+   */
+  find(id: VolumeId): ShareVolumes;
+
+  /** The shares of the configuration, in its order: what is listed, measured and reaped. */
+  readonly all: readonly ShareVolumes[];
+}

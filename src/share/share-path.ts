@@ -1,0 +1,42 @@
+import type { Brand } from "../core/brand.ts";
+import { BerthError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+
+/** A path below a share's root, without `.`, `..`, empty or over-long components; `""` is the root. */
+export type SharePath = Brand<string, "SharePath">;
+
+export const shareRoot = "" as SharePath;
+
+/** @throws BerthError `invalid-argument` for a path that is absolute, leaves the share or cannot be a name */
+export function parseSharePath(text: string): SharePath {
+  if (text === "") return shareRoot;
+  for (const component of text.split("/")) checkComponent(component, text);
+  if (Buffer.byteLength(text) > limits.pathBytesMax) throw invalidPath(text, "is longer than 4095 bytes");
+  return text as SharePath;
+}
+
+/** `join(volumesPath, name)`: components are checked, so a hostile one cannot climb. */
+export function join(base: SharePath, ...components: string[]): SharePath {
+  for (const component of components) checkComponent(component, component);
+  return [...(base === shareRoot ? [] : [base]), ...components].join("/") as SharePath;
+}
+
+export function componentsOf(path: SharePath): string[] {
+  return path === shareRoot ? [] : path.split("/");
+}
+
+function checkComponent(component: string, path: string): void {
+  if (component === "") throw invalidPath(path, "has an empty component");
+  if (component === "." || component === "..") throw invalidPath(path, `has the component ${component}`);
+  if (/[/\0]/.test(component)) throw invalidPath(path, "has a '/' or NUL in a component");
+  if (Buffer.byteLength(component) > limits.fileNameBytesMax) {
+    throw invalidPath(path, "has a component longer than 255 bytes");
+  }
+}
+
+function invalidPath(path: string, cause: string): BerthError {
+  return new BerthError(
+    "invalid-argument",
+    `path ${JSON.stringify(path.slice(0, 200))} ${cause}: a path on a share is relative and stays below its root`,
+  );
+}

@@ -1,0 +1,105 @@
+import type { SharePath } from "./share-path.ts";
+
+/** What a share says of one thing on it. Symbolic links are never followed. */
+export interface FileStat {
+  readonly type: "directory" | "file" | "symlink" | "other";
+  /** Of the file system, and of the file in it: together what the thing is, whatever its name (RFC 1813 §2.5). */
+  readonly fsid: bigint;
+  readonly fileid: bigint;
+  /** Permission bits with set-uid, set-gid and sticky: 0 to 0o7777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly sizeBytes: bigint;
+  readonly modifiedMs: number;
+}
+
+export interface ShareEntry {
+  readonly name: string;
+  readonly type: FileStat["type"];
+}
+
+/** What the file system at a path has. */
+export interface Space {
+  readonly totalBytes: bigint;
+  /** What an unprivileged user could still write. */
+  readonly availableBytes: bigint;
+  readonly totalInodes: bigint;
+  readonly availableInodes: bigint;
+}
+
+/** How far work on a tree has come. */
+export interface TreeProgress {
+  readonly entries: number;
+  readonly sizeBytes: bigint;
+}
+
+export interface TreeOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TreeProgress) => void;
+  /** At most so many entries a second; default without bound. */
+  readonly entriesPerSecondMax?: number;
+}
+
+export interface Attributes {
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/**
+ * The operations on a tree that a volume needs: over our NFS client, or over a local directory.
+ * Nothing above knows which.
+ *
+ * - A path is relative to the share's root and never leaves it; a symbolic link on the way is an
+ *   error (`storage-not-a-directory`), not followed.
+ * - What has been answered is durable: it survives a crash of the machine that holds the share.
+ * - Every failure is a `BerthError` with a storage code and a message that names share and path.
+ * - An operation may fail after it took effect (a lost answer). `createFile`, `makeDirectory`,
+ *   `link` and `rename` then may say `storage-exists` or `storage-no-entry` of their own doing: the
+ *   caller looks again (see `claimFile`).
+ */
+export interface Share {
+  /** How messages name it: `share nas (10.0.0.5:/k8s)`. */
+  readonly name: string;
+
+  stat(path: SharePath, signal?: AbortSignal): Promise<FileStat>;
+
+  /** Names that are not UTF-8 are left out: Berth makes none. In no order. */
+  list(path: SharePath, signal?: AbortSignal): AsyncIterable<ShareEntry>;
+
+  /** A whole small file. @throws `storage-too-large` beyond `bytesMax`, and for what is no regular file `storage-unsupported` */
+  readFile(path: SharePath, bytesMax: number, signal?: AbortSignal): Promise<Uint8Array>;
+
+  /** A new file, whole and durable. @throws `storage-exists`; after another failure the file may be there in part */
+  createFile(path: SharePath, content: Uint8Array, signal?: AbortSignal): Promise<void>;
+
+  /** Another name for a file, made only if that name is free. @throws `storage-exists` */
+  link(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void>;
+
+  /** @throws `storage-exists` whatever is there */
+  makeDirectory(path: SharePath, mode: number, signal?: AbortSignal): Promise<FileStat>;
+
+  setAttributes(path: SharePath, attributes: Attributes, signal?: AbortSignal): Promise<void>;
+
+  /** As rename(2): replaces a file, and a directory only if it is empty. */
+  rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void>;
+
+  /** Anything but a directory. */
+  removeFile(path: SharePath, signal?: AbortSignal): Promise<void>;
+
+  /** @throws `storage-not-empty` */
+  removeDirectory(path: SharePath, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * A whole tree, whatever its names, links, modes and depth; what is gone already is no error. Never
+   * follows a symbolic link, never enters another file system (`storage-busy` when it meets one). Cut
+   * short, it can be run again.
+   */
+  removeTree(path: SharePath, options?: TreeOptions): Promise<TreeProgress>;
+
+  space(path: SharePath, signal?: AbortSignal): Promise<Space>;
+
+  /** Ends connections and forgets handles. */
+  close(): Promise<void>;
+}
