@@ -30,8 +30,8 @@ export interface Space {
 
 /** How far work on a tree has come. */
 export interface TreeProgress {
+  /** Files, directories and all else, done so far. */
   readonly entries: number;
-  readonly sizeBytes: bigint;
 }
 
 export interface TreeOptions {
@@ -53,7 +53,8 @@ export interface Attributes {
  *
  * - A path is relative to the share's root and never leaves it; a symbolic link on the way is an
  *   error (`storage-not-a-directory`), not followed.
- * - What has been answered is durable: it survives a crash of the machine that holds the share.
+ * - What was created, linked, renamed or changed is durable once it has been answered: it survives a crash
+ *   of the machine that holds the share. A removal may come back; what it removed was garbage by then.
  * - Every failure is a `BerthError` with a storage code and a message that names share and path.
  * - An operation may fail after it took effect (a lost answer). `createFile`, `makeDirectory`,
  *   `link` and `rename` then may say `storage-exists` or `storage-no-entry` of their own doing: the

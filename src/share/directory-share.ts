@@ -1,0 +1,295 @@
+import type { BigIntStats, Dirent } from "node:fs";
+import { read, statfs, write } from "node:fs";
+import { promisify } from "node:util";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { BerthError, hasCode } from "../core/errors.ts";
+import { storageError } from "./errno.ts";
+import {
+  changeMode,
+  changeOwner,
+  closeFd,
+  createFileAt,
+  linkAt,
+  listOpen,
+  makeDirectoryAt,
+  openDirectoryAt,
+  openFileAt,
+  removeDirectoryAt,
+  removeFileAt,
+  renameAt,
+  statAt,
+  statOpen,
+  syncFd,
+} from "./fs-at.ts";
+import { OpenDirectories, type OpenDirectory } from "./open-directories.ts";
+import { removeTreeAt } from "./remove-tree.ts";
+import type { Attributes, FileStat, Share, ShareEntry, Space, TreeOptions, TreeProgress } from "./share.ts";
+import { componentsOf, join, type SharePath, shareRoot } from "./share-path.ts";
+
+const statFileSystem = promisify(statfs);
+const readFd = promisify(read);
+const writeFd = promisify(write);
+
+export interface DirectoryShareOptions {
+  /** The name that the configuration gives it. */
+  readonly name: string;
+  /** An absolute path; it exists already. */
+  readonly path: string;
+  /** Directories that most operations pass, worth keeping open. */
+  readonly kept?: readonly SharePath[];
+  readonly clock?: Clock;
+}
+
+/**
+ * A local directory as a share, for clusters of one node, development and tests. It works on open
+ * directories (see `fs-at.ts`): no symbolic link, planted at whatever moment, leads out of the share.
+ * Like NFS (RFC 1813 §1), it answers only when what it did would survive a power cut.
+ */
+export class DirectoryShare implements Share {
+  readonly name: string;
+  readonly #path: string;
+  readonly #directories: OpenDirectories;
+  readonly #clock: Clock;
+
+  constructor(options: DirectoryShareOptions) {
+    this.name = `share ${options.name} (${options.path})`;
+    this.#path = options.path;
+    this.#clock = options.clock ?? systemClock;
+    this.#directories = new OpenDirectories(options.path, options.kept ?? [], this.#clock);
+  }
+
+  async stat(path: SharePath): Promise<FileStat> {
+    return await this.#run("look at", path, async () => {
+      if (path === shareRoot)
+        return await this.#with(path, async (root) => fileStat(await statOpen(root.fd)));
+      return await this.#at(path, async (parent, name) => fileStat(await statAt(parent.fd, name)));
+    });
+  }
+
+  async *list(path: SharePath): AsyncIterable<ShareEntry> {
+    const listing = await this.#run("list", path, () => this.#with(path, ({ fd }) => listOpen(fd)));
+    try {
+      for (;;) {
+        const entry = await this.#run("list", path, () => listing.read());
+        if (entry === null) return;
+        const name = utf8Name(entry);
+        if (name !== undefined) yield { name, type: typeOf(entry) };
+      }
+    } finally {
+      await listing.close();
+    }
+  }
+
+  async readFile(path: SharePath, bytesMax: number): Promise<Uint8Array> {
+    return await this.#run("read", path, () =>
+      this.#at(path, async (parent, name) => {
+        const fd = await openFileAt(parent.fd, name);
+        try {
+          const stat = await statOpen(fd);
+          if (!stat.isFile()) throw this.#unsupported(path, "is no regular file");
+          return await this.#readAll(fd, path, bytesMax);
+        } finally {
+          await closeFd(fd);
+        }
+      }),
+    );
+  }
+
+  async createFile(path: SharePath, content: Uint8Array): Promise<void> {
+    await this.#run("create", path, () =>
+      this.#at(path, async (parent, name) => {
+        const fd = await createFileAt(parent.fd, name);
+        try {
+          for (let done = 0; done < content.length; ) {
+            done += (await writeFd(fd, content, done, content.length - done, done)).bytesWritten;
+          }
+          await syncFd(fd);
+        } finally {
+          await closeFd(fd);
+        }
+        await parent.sync();
+      }),
+    );
+  }
+
+  async link(existing: SharePath, created: SharePath): Promise<void> {
+    await this.#run("link to", created, () =>
+      this.#at(existing, (from, source) =>
+        this.#at(created, async (to, target) => {
+          await linkAt(from.fd, source, to.fd, target);
+          await to.sync();
+        }),
+      ),
+    );
+  }
+
+  async makeDirectory(path: SharePath, mode: number): Promise<FileStat> {
+    return await this.#run("make directory", path, () =>
+      this.#at(path, async (parent, name) => {
+        await makeDirectoryAt(parent.fd, name);
+        const fd = await openDirectoryAt(parent.fd, name);
+        try {
+          await changeMode(fd, mode); // mkdir's own mode is cut by the umask
+          await parent.sync();
+          return fileStat(await statOpen(fd));
+        } finally {
+          await closeFd(fd);
+        }
+      }),
+    );
+  }
+
+  async setAttributes(path: SharePath, attributes: Attributes): Promise<void> {
+    await this.#run("change mode or owner of", path, () =>
+      this.#with(path, async ({ fd }) => {
+        const { mode, uid, gid } = attributes;
+        if (uid !== undefined || gid !== undefined) await changeOwner(fd, uid ?? -1, gid ?? -1);
+        // After the owner: chown takes away set-uid and set-gid bits.
+        if (mode !== undefined) await changeMode(fd, mode);
+        await syncFd(fd);
+      }),
+    );
+  }
+
+  async rename(from: SharePath, to: SharePath): Promise<void> {
+    await this.#run("rename to", to, () =>
+      this.#at(from, (source, sourceName) =>
+        this.#at(to, async (target, targetName) => {
+          await renameAt(source.fd, sourceName, target.fd, targetName);
+          await Promise.all([source.sync(), target.sync()]);
+        }),
+      ),
+    );
+  }
+
+  async removeFile(path: SharePath): Promise<void> {
+    await this.#run("remove", path, () => this.#at(path, (parent, name) => removeFileAt(parent.fd, name)));
+  }
+
+  async removeDirectory(path: SharePath): Promise<void> {
+    await this.#run("remove directory", path, () =>
+      this.#at(path, (parent, name) => removeDirectoryAt(parent.fd, name)),
+    );
+  }
+
+  async removeTree(path: SharePath, options: TreeOptions = {}): Promise<TreeProgress> {
+    try {
+      return await this.#run("remove tree", path, () =>
+        this.#at(path, (parent, name) => removeTreeAt(parent.fd, name, options, this.#clock)),
+      );
+    } catch (reason) {
+      if (hasCode(reason, "storage-no-entry")) return { entries: 0 };
+      throw reason;
+    }
+  }
+
+  async space(path: SharePath): Promise<Space> {
+    return await this.#run("ask the space of", path, () =>
+      this.#with(path, async ({ fd }) => {
+        const found = await statFileSystem(`/proc/self/fd/${fd}/.`, { bigint: true });
+        return {
+          totalBytes: found.blocks * found.bsize,
+          availableBytes: found.bavail * found.bsize,
+          totalInodes: found.files,
+          availableInodes: found.ffree,
+        };
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#directories.forget();
+  }
+
+  /** Runs one step, and says of its failure what and where. What was kept open is given up when it has gone stale. */
+  async #run<T>(step: string, path: SharePath, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (reason) {
+      const error = storageError(reason, this.name, step, path);
+      if (
+        hasCode(error, "storage-stale") ||
+        (hasCode(error, "storage-no-entry") && !(await this.#rootIsThere()))
+      ) {
+        await this.#directories.forget();
+        throw new BerthError(
+          "storage-unavailable",
+          `${this.name}: the directory ${this.#path} is gone: create or mount it`,
+          {
+            cause: error,
+          },
+        );
+      }
+      throw error;
+    }
+  }
+
+  async #rootIsThere(): Promise<boolean> {
+    try {
+      await statFileSystem(this.#path);
+      return true;
+    } catch {
+      return false; // why does not matter: the caller's own error goes along as the cause
+    }
+  }
+
+  async #with<T>(path: SharePath, work: (directory: OpenDirectory) => Promise<T>): Promise<T> {
+    const directory = await this.#directories.get(path);
+    try {
+      return await work(directory);
+    } finally {
+      await directory.release();
+    }
+  }
+
+  async #at<T>(path: SharePath, work: (parent: OpenDirectory, name: string) => Promise<T>): Promise<T> {
+    const components = componentsOf(path);
+    const name = components.pop();
+    if (name === undefined) throw this.#unsupported(path, "is the share's root");
+    return await this.#with(join(shareRoot, ...components), (parent) => work(parent, name));
+  }
+
+  async #readAll(fd: number, path: SharePath, bytesMax: number): Promise<Uint8Array> {
+    const buffer = Buffer.allocUnsafe(bytesMax + 1);
+    let length = 0;
+    while (length < buffer.length) {
+      const { bytesRead } = await readFd(fd, buffer, length, buffer.length - length, length);
+      if (bytesRead === 0) return Uint8Array.from(buffer.subarray(0, length));
+      length += bytesRead;
+    }
+    throw new BerthError("storage-too-large", `${this.name}: ${path} is larger than ${bytesMax} bytes`);
+  }
+
+  #unsupported(path: SharePath, cause: string): BerthError {
+    return new BerthError(
+      "storage-unsupported",
+      `${this.name}: ${path === shareRoot ? "the path" : path} ${cause}`,
+    );
+  }
+}
+
+function fileStat(stat: BigIntStats): FileStat {
+  return {
+    type: typeOf(stat),
+    fsid: stat.dev,
+    fileid: stat.ino,
+    mode: Number(stat.mode & 0o7777n),
+    uid: Number(stat.uid),
+    gid: Number(stat.gid),
+    sizeBytes: stat.size,
+    modifiedMs: Number(stat.mtimeMs),
+  };
+}
+
+function typeOf(thing: BigIntStats | Dirent): FileStat["type"] {
+  if (thing.isDirectory()) return "directory";
+  if (thing.isFile()) return "file";
+  return thing.isSymbolicLink() ? "symlink" : "other";
+}
+
+/** Listings give names as bytes (see `listOpen`). */
+function utf8Name(entry: Dirent<string | Buffer>): string | undefined {
+  const bytes = Buffer.from(entry.name);
+  const text = bytes.toString("utf8");
+  return Buffer.from(text).equals(bytes) ? text : undefined;
+}

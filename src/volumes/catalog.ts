@@ -1,0 +1,146 @@
+import { BerthError, hasCode } from "../core/errors.ts";
+import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
+import type { Share } from "../share/share.ts";
+import { join } from "../share/share-path.ts";
+import { readIfThere } from "./claim.ts";
+import {
+  deletedFile,
+  directoryPath,
+  generationOf,
+  identityFile,
+  layoutPaths,
+  recordPath,
+  sizeFile,
+  volumeNameIn,
+  volumesPath,
+} from "./layout.ts";
+import {
+  decodeDeleted,
+  decodeIdentity,
+  decodeSize,
+  isOwnedBy,
+  type Owner,
+  type VolumeRecord,
+} from "./record.ts";
+import type { Volume } from "./volume.ts";
+
+/** Makes what a share of Berth has besides its volumes. Mode 0700: it is nobody else's business. */
+export async function ensureLayout(share: Share): Promise<void> {
+  for (const path of layoutPaths) {
+    try {
+      await share.makeDirectory(path, 0o700);
+    } catch (reason) {
+      if (!hasCode(reason, "storage-exists")) throw reason;
+    }
+  }
+}
+
+/**
+ * What the share knows of a volume, or undefined when nobody has claimed the name.
+ * @throws BerthError `failed-precondition` for a record that cannot be read
+ */
+export async function readRecord(share: Share, name: VolumeName): Promise<VolumeRecord | undefined> {
+  const files = await fileNames(share, name);
+  if (files === undefined) return undefined;
+  const read = async (file: string): Promise<Uint8Array | undefined> =>
+    readIfThere(share, join(recordPath(name), file));
+  const content = await read(identityFile);
+  if (content === undefined) return undefined;
+  const where = (file: string): string => join(recordPath(name), file);
+  const identity = decodeIdentity(content, where(identityFile));
+  const deleted = files.includes(deletedFile) ? await read(deletedFile) : undefined;
+  const generation = Math.max(0, ...files.map((file) => generationOf(file) ?? 0));
+  const size = generation > 0 ? await read(sizeFile(generation)) : undefined;
+  return {
+    identity,
+    generation: size === undefined ? 0 : generation,
+    sizeBytes: BigInt(
+      size === undefined ? identity.sizeBytes : decodeSize(size, where(sizeFile(generation))).sizeBytes,
+    ),
+    deleted: deleted === undefined ? undefined : decodeDeleted(deleted, where(deletedFile)),
+  };
+}
+
+/**
+ * A record as what it must be before it directs anything: this very volume's, and ours. A forged or
+ * broken one must not lead an operation to another directory.
+ * @throws BerthError `failed-precondition`
+ */
+export function checkRecord(record: VolumeRecord, id: VolumeId, owner: Owner, share: string): void {
+  const { identity } = record;
+  if (identity.id !== printVolumeId(id) || identity.directory.path !== directoryPath(id.name)) {
+    throw new BerthError(
+      "failed-precondition",
+      `${share}: the record of ${id.name} says that it is volume ${identity.id} in directory ${identity.directory.path}: ` +
+        "somebody changed it; restore it from a backup",
+    );
+  }
+  if (!isOwnedBy(identity, owner)) {
+    throw new BerthError(
+      "failed-precondition",
+      `${share}: volume ${id.name} belongs to cluster ${identity.cluster}, driver ${identity.driver}, ` +
+        `not to cluster ${owner.cluster}, driver ${owner.driver}: let that one work on it`,
+    );
+  }
+}
+
+/** Where a volume stands is not written down but seen: at its path, or not yet. */
+export function volumeOf(id: VolumeId, record: VolumeRecord, inPlace: boolean): Volume {
+  const { identity } = record;
+  return {
+    id,
+    requestedName: identity.requestedName,
+    state: record.deleted !== undefined ? "deleting" : inPlace ? "ready" : "creating",
+    sizeBytes: record.sizeBytes,
+    directory: identity.directory.path,
+    accessModes: identity.accessModes,
+    parameters: identity.parameters,
+    createdMs: Date.parse(identity.createdAt),
+  };
+}
+
+/** True when the volume's own directory is at its path: it, not something of the same name. */
+export async function isInPlace(
+  share: Share,
+  { identity }: VolumeRecord,
+  name: VolumeName,
+): Promise<boolean> {
+  try {
+    const found = await share.stat(directoryPath(name));
+    return found.type === "directory" && found.fileid === BigInt(identity.directory.fileid);
+  } catch (reason) {
+    if (hasCode(reason, "storage-no-entry")) return false;
+    throw reason;
+  }
+}
+
+/** The names that have a record's directory, in order. */
+export async function listNames(share: Share): Promise<VolumeName[]> {
+  const names: VolumeName[] = [];
+  try {
+    for await (const entry of share.list(volumesPath)) {
+      const name = entry.type === "directory" ? volumeNameIn(entry.name) : undefined;
+      if (name !== undefined) names.push(name);
+    }
+  } catch (reason) {
+    if (!hasCode(reason, "storage-no-entry")) throw reason; // no volume was ever made there
+  }
+  return names.sort();
+}
+
+/** The id that a record carries, where it is one of this owner's and of that name. */
+export function idOf(record: VolumeRecord, name: VolumeName, owner: Owner): VolumeId | undefined {
+  const id = parseVolumeId(record.identity.id);
+  return id !== undefined && id.name === name && isOwnedBy(record.identity, owner) ? id : undefined;
+}
+
+async function fileNames(share: Share, name: VolumeName): Promise<string[] | undefined> {
+  try {
+    const names: string[] = [];
+    for await (const entry of share.list(recordPath(name))) names.push(entry.name);
+    return names;
+  } catch (reason) {
+    if (hasCode(reason, "storage-no-entry")) return undefined;
+    throw reason;
+  }
+}

@@ -1,0 +1,59 @@
+import { BerthError, hasCode } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import type { Nonce } from "../core/nonce.ts";
+import type { Share } from "../share/share.ts";
+import type { SharePath } from "../share/share-path.ts";
+import { stagedFilePath } from "./layout.ts";
+
+/**
+ * Gives `content` the name `path`, if nothing has that name yet: it is written whole and durable under a
+ * name of its own, then linked. Of several who try, in whatever process, one gets "claimed".
+ *
+ * An answer may be lost after its step took effect. So whatever the link says, the name is read back:
+ * `content` holds `nonce`, so equal bytes are ours.
+ * @throws BerthError the storage error, when it cannot be known whether the name was claimed
+ */
+export async function claimFile(
+  share: Share,
+  path: SharePath,
+  content: Uint8Array,
+  nonce: Nonce,
+): Promise<"claimed" | "taken"> {
+  const temporary = stagedFilePath(nonce);
+  try {
+    await share.createFile(temporary, content);
+    try {
+      await share.link(temporary, path);
+      return "claimed";
+    } catch (reason) {
+      const found = await readIfThere(share, path);
+      if (found !== undefined) return Buffer.from(found).equals(content) ? "claimed" : "taken";
+      throw reason;
+    }
+  } finally {
+    await forget(share, temporary);
+  }
+}
+
+export async function readIfThere(share: Share, path: SharePath): Promise<Uint8Array | undefined> {
+  try {
+    return await share.readFile(path, limits.recordBytesMax);
+  } catch (reason) {
+    if (hasCode(reason, "storage-no-entry")) return undefined;
+    if (hasCode(reason, "storage-too-large", "storage-unsupported")) {
+      throw new BerthError("failed-precondition", `record ${path} is not one of Berth's: ${reason.message}`, {
+        cause: reason,
+      });
+    }
+    throw reason;
+  }
+}
+
+/** What stays behind here is swept by the reaper: the outcome is decided already. */
+async function forget(share: Share, temporary: SharePath): Promise<void> {
+  try {
+    await share.removeFile(temporary);
+  } catch (reason) {
+    if (!(reason instanceof BerthError)) throw reason;
+  }
+}

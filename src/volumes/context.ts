@@ -1,0 +1,12 @@
+import type { Clock } from "../core/clock.ts";
+import type { NonceSource } from "../core/nonce.ts";
+import type { Share } from "../share/share.ts";
+import type { Owner } from "./record.ts";
+
+/** What every operation on the volumes of one share works with. */
+export interface ShareContext {
+  readonly share: Share;
+  readonly owner: Owner;
+  readonly clock: Clock;
+  readonly newNonce: NonceSource;
+}

@@ -1,0 +1,94 @@
+import type { Call } from "../core/call.ts";
+import { hasCode } from "../core/errors.ts";
+import { KeyedLock } from "../core/keyed-lock.ts";
+import type { VolumeId, VolumeName } from "../core/volume-id.ts";
+import type { Share, Space } from "../share/share.ts";
+import { shareRoot } from "../share/share-path.ts";
+import { idOf, isInPlace, listNames, readRecord, volumeOf } from "./catalog.ts";
+import type { ShareContext } from "./context.ts";
+import { createVolume } from "./create.ts";
+import { deleteVolume } from "./delete.ts";
+import { expandVolume, getVolume } from "./expand.ts";
+import type { CapacityRange, Volume, VolumePage, VolumeRequest } from "./volume.ts";
+
+/** Records read side by side while listing. */
+const readsInFlightMax = 16;
+
+/**
+ * The volumes of one share. Any number of processes may work on a share at the same time; within this one,
+ * a second operation on a volume is refused while the first runs.
+ */
+export class ShareVolumes {
+  readonly #context: ShareContext;
+  readonly #lock = new KeyedLock();
+
+  constructor(context: ShareContext) {
+    this.#context = context;
+  }
+
+  get share(): Share {
+    return this.#context.share;
+  }
+
+  /** @throws BerthError `already-exists`, `aborted`, `resource-exhausted`, `failed-precondition`, `permission-denied` */
+  async create(call: Call, request: VolumeRequest): Promise<Volume> {
+    return await this.#lock.run(request.id.name, "creation", () =>
+      createVolume(this.#context, call, request),
+    );
+  }
+
+  /** Succeeds when the volume is gone already. @throws BerthError `failed-precondition`, `aborted` */
+  async delete(call: Call, id: VolumeId): Promise<void> {
+    await this.#lock.run(id.name, "deletion", () => deleteVolume(this.#context, call, id));
+  }
+
+  /** @throws BerthError `not-found`, `out-of-range`, `aborted` */
+  async expand(call: Call, id: VolumeId, range: CapacityRange): Promise<Volume> {
+    return await this.#lock.run(id.name, "expansion", () => expandVolume(this.#context, call, id, range));
+  }
+
+  /** @throws BerthError `not-found` */
+  async get(call: Call, id: VolumeId): Promise<Volume> {
+    call.signal.throwIfAborted();
+    return await getVolume(this.#context, id);
+  }
+
+  /**
+   * This owner's volumes in the order of their names, from the first after `after`. Records that cannot be
+   * read are left out and logged: one broken record must not hide the others.
+   */
+  async list(call: Call, after: string | undefined, entriesMax: number): Promise<VolumePage> {
+    const names = (await listNames(this.share)).filter((name) => after === undefined || name > after);
+    const volumes: Volume[] = [];
+    let last: VolumeName | undefined;
+    for (let start = 0; start < names.length; start += readsInFlightMax) {
+      call.signal.throwIfAborted();
+      const batch = names.slice(start, start + readsInFlightMax);
+      const found = await Promise.all(batch.map((name) => this.#read(call, name)));
+      for (const [index, volume] of found.entries()) {
+        if (volumes.length === entriesMax && last !== undefined) return { volumes, nextAfter: last };
+        last = batch[index];
+        if (volume !== undefined) volumes.push(volume);
+      }
+    }
+    return { volumes };
+  }
+
+  async space(call: Call): Promise<Space> {
+    return await this.share.space(shareRoot, call.signal);
+  }
+
+  async #read(call: Call, name: VolumeName): Promise<Volume | undefined> {
+    const { share, owner } = this.#context;
+    try {
+      const record = await readRecord(share, name);
+      if (record === undefined || record.deleted !== undefined) return undefined;
+      const id = idOf(record, name, owner);
+      return id === undefined ? undefined : volumeOf(id, record, await isInPlace(share, record, name));
+    } catch (reason) {
+      if (!hasCode(reason, "failed-precondition")) throw reason;
+      call.log.warn(reason.message, { share: share.name });
+      return undefined;
+    }
+  }
+}
