@@ -1,0 +1,61 @@
+# Every target runs with the Node.js and the tools that package-lock.json names.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Arguments for the command behind a target: make demo ARGS="--trace calls.jsonl"
+ARGS ?=
+
+installed := node_modules/.installed
+sources := $(shell find src -name '*.ts' 2>/dev/null) package.json tools/build.ts
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(installed) ## run the experiment on this machine and check its invariants (as root)
+	@node src/cli/main.ts lab demo $(ARGS)
+
+.PHONY: test
+test: $(installed) ## run every test (as root: they mount)
+	@node --test --test-timeout=300000 $(ARGS) 'src/**/*.test.ts' 'test/**/*.test.ts'
+
+.PHONY: lint
+lint: $(installed) ## check format, lint rules, types, unused code and generated code
+	@biome check --error-on-warnings .
+	@tsc -p .
+	@knip
+	@buf lint
+	@node tools/gen.ts --check
+
+.PHONY: fmt
+fmt: $(installed) ## format every file, and fix what can be fixed safely
+	@biome check --write .
+
+.PHONY: gen
+gen: $(installed) ## generate src/gen from proto/
+	@node tools/gen.ts
+
+.PHONY: build
+build: dist/berth.js ## bundle the program into dist/berth.js
+
+.PHONY: bench
+bench: dist/berth.js ## measure start, memory and calls a second; prints a table in Markdown
+	@node bench/main.ts $(ARGS)
+
+.PHONY: conformance
+conformance: dist/berth.js ## run csi-sanity against the driver (as root; needs Go)
+	@node tools/conformance.ts $(ARGS)
+
+.PHONY: clean
+clean: ## remove what the targets made, and what they installed
+	rm -rf dist .cache node_modules
+
+dist/berth.js: $(installed) $(sources)
+	@node tools/build.ts
+
+$(installed): package-lock.json
+	PATH="$${PATH#$(CURDIR)/node_modules/.bin:}" npm ci --no-progress # not with the node that it replaces
+	@touch $@
