@@ -1,5 +1,5 @@
 import type { BigIntStats, Dirent } from "node:fs";
-import { read, statfs, write } from "node:fs";
+import { readSync, statfs, statSync, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
@@ -15,11 +15,11 @@ import {
   openDirectoryAt,
   openFileAt,
   removeDirectoryAt,
-  removeFileAt,
   renameAt,
   statAt,
   statOpen,
   syncFd,
+  unlinkAt,
 } from "./fs-at.ts";
 import { OpenDirectories, type OpenDirectory } from "./open-directories.ts";
 import { removeTreeAt } from "./remove-tree.ts";
@@ -27,8 +27,6 @@ import type { Attributes, FileStat, Share, ShareEntry, Space, TreeOptions, TreeP
 import { componentsOf, join, type SharePath, shareRoot } from "./share-path.ts";
 
 const statFileSystem = promisify(statfs);
-const readFd = promisify(read);
-const writeFd = promisify(write);
 
 export interface DirectoryShareOptions {
   /** The name that the configuration gives it. */
@@ -60,14 +58,13 @@ export class DirectoryShare implements Share {
 
   async stat(path: SharePath): Promise<FileStat> {
     return await this.#run("look at", path, async () => {
-      if (path === shareRoot)
-        return await this.#with(path, async (root) => fileStat(await statOpen(root.fd)));
-      return await this.#at(path, async (parent, name) => fileStat(await statAt(parent.fd, name)));
+      if (path === shareRoot) return await this.#with(path, async (root) => fileStat(statOpen(root.fd)));
+      return await this.#at(path, async (parent, name) => fileStat(statAt(parent.fd, name)));
     });
   }
 
   async *list(path: SharePath): AsyncIterable<ShareEntry> {
-    const listing = await this.#run("list", path, () => this.#with(path, ({ fd }) => listOpen(fd)));
+    const listing = await this.#run("list", path, () => this.#with(path, async ({ fd }) => listOpen(fd)));
     try {
       for (;;) {
         const entry = await this.#run("list", path, () => listing.read());
@@ -76,20 +73,20 @@ export class DirectoryShare implements Share {
         if (name !== undefined) yield { name, type: typeOf(entry) };
       }
     } finally {
-      await listing.close();
+      listing.closeSync();
     }
   }
 
   async readFile(path: SharePath, bytesMax: number): Promise<Uint8Array> {
     return await this.#run("read", path, () =>
       this.#at(path, async (parent, name) => {
-        const fd = await openFileAt(parent.fd, name);
+        const fd = openFileAt(parent.fd, name);
         try {
-          const stat = await statOpen(fd);
+          const stat = statOpen(fd);
           if (!stat.isFile()) throw this.#unsupported(path, "is no regular file");
-          return await this.#readAll(fd, path, bytesMax);
+          return this.#readAll(fd, stat.size, path, bytesMax);
         } finally {
-          await closeFd(fd);
+          closeFd(fd);
         }
       }),
     );
@@ -98,16 +95,15 @@ export class DirectoryShare implements Share {
   async createFile(path: SharePath, content: Uint8Array): Promise<void> {
     await this.#run("create", path, () =>
       this.#at(path, async (parent, name) => {
-        const fd = await createFileAt(parent.fd, name);
+        const fd = createFileAt(parent.fd, name);
         try {
           for (let done = 0; done < content.length; ) {
-            done += (await writeFd(fd, content, done, content.length - done, done)).bytesWritten;
+            done += writeSync(fd, content, done, content.length - done, done);
           }
           await syncFd(fd);
         } finally {
-          await closeFd(fd);
+          closeFd(fd);
         }
-        await parent.sync();
       }),
     );
   }
@@ -116,7 +112,7 @@ export class DirectoryShare implements Share {
     await this.#run("link to", created, () =>
       this.#at(existing, (from, source) =>
         this.#at(created, async (to, target) => {
-          await linkAt(from.fd, source, to.fd, target);
+          linkAt(from.fd, source, to.fd, target);
           await to.sync();
         }),
       ),
@@ -126,15 +122,14 @@ export class DirectoryShare implements Share {
   async makeDirectory(path: SharePath, mode: number): Promise<FileStat> {
     return await this.#run("make directory", path, () =>
       this.#at(path, async (parent, name) => {
-        await makeDirectoryAt(parent.fd, name);
-        const fd = await openDirectoryAt(parent.fd, name);
-        try {
-          await changeMode(fd, mode); // mkdir's own mode is cut by the umask
-          await parent.sync();
-          return fileStat(await statOpen(fd));
-        } finally {
-          await closeFd(fd);
+        makeDirectoryAt(parent.fd, name, mode);
+        let made = fileStat(statAt(parent.fd, name));
+        if (made.mode !== mode) {
+          made = { ...made, mode };
+          this.#changeMode(parent, name, mode); // the umask took bits away
         }
+        await parent.sync();
+        return made;
       }),
     );
   }
@@ -143,9 +138,9 @@ export class DirectoryShare implements Share {
     await this.#run("change mode or owner of", path, () =>
       this.#with(path, async ({ fd }) => {
         const { mode, uid, gid } = attributes;
-        if (uid !== undefined || gid !== undefined) await changeOwner(fd, uid ?? -1, gid ?? -1);
+        if (uid !== undefined || gid !== undefined) changeOwner(fd, uid ?? -1, gid ?? -1);
         // After the owner: chown takes away set-uid and set-gid bits.
-        if (mode !== undefined) await changeMode(fd, mode);
+        if (mode !== undefined) changeMode(fd, mode);
         await syncFd(fd);
       }),
     );
@@ -155,15 +150,16 @@ export class DirectoryShare implements Share {
     await this.#run("rename to", to, () =>
       this.#at(from, (source, sourceName) =>
         this.#at(to, async (target, targetName) => {
-          await renameAt(source.fd, sourceName, target.fd, targetName);
-          await Promise.all([source.sync(), target.sync()]);
+          renameAt(source.fd, sourceName, target.fd, targetName);
+          // One transaction of the file system's journal holds both ends.
+          await source.sync();
         }),
       ),
     );
   }
 
   async removeFile(path: SharePath): Promise<void> {
-    await this.#run("remove", path, () => this.#at(path, (parent, name) => removeFileAt(parent.fd, name)));
+    await this.#run("remove", path, () => this.#at(path, (parent, name) => unlinkAt(parent.fd, name)));
   }
 
   async removeDirectory(path: SharePath): Promise<void> {
@@ -198,7 +194,7 @@ export class DirectoryShare implements Share {
   }
 
   async close(): Promise<void> {
-    await this.#directories.forget();
+    this.#directories.forget();
   }
 
   /** Runs one step, and says of its failure what and where. What was kept open is given up when it has gone stale. */
@@ -207,11 +203,8 @@ export class DirectoryShare implements Share {
       return await work();
     } catch (reason) {
       const error = storageError(reason, this.name, step, path);
-      if (
-        hasCode(error, "storage-stale") ||
-        (hasCode(error, "storage-no-entry") && !(await this.#rootIsThere()))
-      ) {
-        await this.#directories.forget();
+      if (hasCode(error, "storage-stale") || (hasCode(error, "storage-no-entry") && !this.#rootIsThere())) {
+        this.#directories.forget();
         throw new BerthError(
           "storage-unavailable",
           `${this.name}: the directory ${this.#path} is gone: create or mount it`,
@@ -224,21 +217,25 @@ export class DirectoryShare implements Share {
     }
   }
 
-  async #rootIsThere(): Promise<boolean> {
+  #rootIsThere(): boolean {
+    return statSync(this.#path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  }
+
+  #changeMode(parent: OpenDirectory, name: string, mode: number): void {
+    const fd = openDirectoryAt(parent.fd, name);
     try {
-      await statFileSystem(this.#path);
-      return true;
-    } catch {
-      return false; // why does not matter: the caller's own error goes along as the cause
+      changeMode(fd, mode);
+    } finally {
+      closeFd(fd);
     }
   }
 
   async #with<T>(path: SharePath, work: (directory: OpenDirectory) => Promise<T>): Promise<T> {
-    const directory = await this.#directories.get(path);
+    const directory = this.#directories.get(path);
     try {
       return await work(directory);
     } finally {
-      await directory.release();
+      directory.release();
     }
   }
 
@@ -249,13 +246,12 @@ export class DirectoryShare implements Share {
     return await this.#with(join(shareRoot, ...components), (parent) => work(parent, name));
   }
 
-  async #readAll(fd: number, path: SharePath, bytesMax: number): Promise<Uint8Array> {
-    const buffer = Buffer.allocUnsafe(bytesMax + 1);
-    let length = 0;
-    while (length < buffer.length) {
-      const { bytesRead } = await readFd(fd, buffer, length, buffer.length - length, length);
-      if (bytesRead === 0) return Uint8Array.from(buffer.subarray(0, length));
-      length += bytesRead;
+  #readAll(fd: number, sizeBytes: bigint, path: SharePath, bytesMax: number): Uint8Array {
+    if (sizeBytes <= bytesMax) {
+      const buffer = Buffer.allocUnsafe(Number(sizeBytes) + 1);
+      const length = readSync(fd, buffer, 0, buffer.length, 0);
+      // A file that grows meanwhile is none of ours: those never change.
+      if (length < buffer.length) return buffer.subarray(0, length);
     }
     throw new BerthError("storage-too-large", `${this.name}: ${path} is larger than ${bytesMax} bytes`);
   }

@@ -20,9 +20,9 @@ export class OpenDirectory {
     return this;
   }
 
-  async release(): Promise<void> {
+  release(): void {
     this.#users -= 1;
-    if (this.#users === 0) await closeFd(this.fd);
+    if (this.#users === 0) closeFd(this.fd);
   }
 
   /**
@@ -57,7 +57,7 @@ export class OpenDirectories {
   readonly #rootPath: string;
   readonly #kept: ReadonlySet<SharePath>;
   readonly #clock: Clock;
-  readonly #open = new Map<SharePath, Promise<OpenDirectory>>();
+  readonly #open = new Map<SharePath, OpenDirectory>();
   #checkedMs = Number.NEGATIVE_INFINITY;
 
   /** @param kept directories to keep open besides the root */
@@ -68,66 +68,56 @@ export class OpenDirectories {
   }
 
   /** The directory at `path`, for the caller to release. */
-  async get(path: SharePath): Promise<OpenDirectory> {
-    await this.#checkKept();
-    return await this.#get(path);
+  get(path: SharePath): OpenDirectory {
+    this.#checkKept();
+    return this.#get(path);
   }
 
   /** Forgets what is kept open; those in use are closed when their users release them. */
-  async forget(): Promise<void> {
+  forget(): void {
     const kept = [...this.#open.values()];
     this.#open.clear();
     this.#checkedMs = Number.NEGATIVE_INFINITY;
-    await Promise.all(
-      kept.map(async (opening) => opening.then((directory) => directory.release(), ignoreFailedOpen)),
-    );
+    for (const directory of kept) directory.release();
   }
 
-  async #get(path: SharePath): Promise<OpenDirectory> {
-    if (!this.#kept.has(path)) return await this.#openNow(path);
-    let opening = this.#open.get(path);
-    if (opening === undefined) {
-      opening = this.#openNow(path);
-      this.#open.set(path, opening);
-      opening.catch(() => this.#open.delete(path));
-    }
-    return (await opening).use();
+  #get(path: SharePath): OpenDirectory {
+    const kept = this.#open.get(path);
+    if (kept !== undefined) return kept.use();
+    const opened = this.#openNow(path);
+    if (this.#kept.has(path)) this.#open.set(path, opened.use());
+    return opened;
   }
 
-  async #openNow(path: SharePath): Promise<OpenDirectory> {
+  #openNow(path: SharePath): OpenDirectory {
     const components = componentsOf(path);
     const name = components.pop();
-    if (name === undefined) return new OpenDirectory(await openPath(this.#rootPath));
-    const parent = await this.#get(join(shareRoot, ...components));
+    if (name === undefined) return new OpenDirectory(openPath(this.#rootPath));
+    const parent = this.#get(join(shareRoot, ...components));
     try {
-      return new OpenDirectory(await openDirectoryAt(parent.fd, name));
+      return new OpenDirectory(openDirectoryAt(parent.fd, name));
     } finally {
-      await parent.release();
+      parent.release();
     }
   }
 
-  async #checkKept(): Promise<void> {
+  #checkKept(): void {
     const nowMs = this.#clock.nowMs();
     if (nowMs - this.#checkedMs < checkMs) return;
     this.#checkedMs = nowMs;
-    const opening = this.#open.get(shareRoot);
-    if (opening === undefined) return;
-    const fd = await openPath(this.#rootPath);
+    const root = this.#open.get(shareRoot);
+    if (root === undefined) return;
+    const fd = openPath(this.#rootPath);
     try {
-      const [found, root] = await Promise.all([statOpen(fd), opening.then(({ fd }) => statOpen(fd))]);
-      const moved = root.dev !== found.dev || root.ino !== found.ino;
-      if (moved || (await this.#someIsDeleted())) await this.forget();
+      const [found, kept] = [statOpen(fd), statOpen(root.fd)];
+      const moved = kept.dev !== found.dev || kept.ino !== found.ino;
+      if (moved || this.#someIsDeleted()) this.forget();
     } finally {
-      await closeFd(fd);
+      closeFd(fd);
     }
   }
 
-  async #someIsDeleted(): Promise<boolean> {
-    const kept = await Promise.all(this.#open.values());
-    const stats = await Promise.all(kept.map(({ fd }) => statOpen(fd)));
-    return stats.some(({ nlink }) => nlink === 0n);
+  #someIsDeleted(): boolean {
+    return [...this.#open.values()].some(({ fd }) => statOpen(fd).nlink === 0n);
   }
 }
-
-/** An open that failed told its caller so, and left nothing to close. */
-function ignoreFailedOpen(): void {}

@@ -11,10 +11,10 @@ import {
   openUpAt,
   pathOfOpen,
   removeDirectoryAt,
-  removeFileAt,
   renameAt,
   statAt,
   statOpen,
+  unlinkAt,
 } from "./fs-at.ts";
 import type { TreeOptions, TreeProgress } from "./share.ts";
 
@@ -33,20 +33,20 @@ export async function removeTreeAt(
   options: TreeOptions,
   clock: Clock,
 ): Promise<TreeProgress> {
-  const stat = await statAt(parent, name);
+  const stat = statAt(parent, name);
   if (!stat.isDirectory()) {
-    await removeFileAt(parent, name);
+    await unlinkAt(parent, name);
     return { entries: 1 };
   }
-  const top = await openForRemoval(parent, name);
+  const top = openForRemoval(parent, name);
   try {
     const removal = new Removal(top, options, clock);
-    await removal.refuseMounts();
+    removal.refuseMounts();
     while (await removal.emptyDirectory(top, 1));
-    await goneIsFine(removeDirectoryAt(parent, name));
+    await goneIsFine(() => removeDirectoryAt(parent, name));
     return removal.count(1);
   } finally {
-    await closeFd(top);
+    closeFd(top);
   }
 }
 
@@ -67,10 +67,10 @@ class Removal {
   }
 
   /** A mount inside the tree shows somebody else's files: nothing is removed while there is one. */
-  async refuseMounts(): Promise<void> {
-    this.#device = (await statOpen(this.#top)).dev;
-    const path = await pathOfOpen(this.#top);
-    const mounted = (await mountPoints()).find((point) => point === path || point.startsWith(`${path}/`));
+  refuseMounts(): void {
+    this.#device = statOpen(this.#top).dev;
+    const path = pathOfOpen(this.#top);
+    const mounted = mountPoints().find((point) => point === path || point.startsWith(`${path}/`));
     if (mounted === undefined) return;
     throw new BerthError(
       "storage-busy",
@@ -81,7 +81,7 @@ class Removal {
   /** Empties an open directory. @returns true when something was moved up to the top in the meantime */
   async emptyDirectory(directory: number, depth: number): Promise<boolean> {
     const hoistedBefore = this.#hoisted;
-    const listing = await listOpen(directory);
+    const listing = listOpen(directory);
     try {
       let files: Name[] = [];
       for (;;) {
@@ -97,13 +97,13 @@ class Removal {
       }
       await this.#removeFiles(directory, files);
     } finally {
-      await listing.close();
+      listing.closeSync();
     }
     return this.#hoisted > hoistedBefore;
   }
 
   async #removeFiles(directory: number, names: readonly Name[]): Promise<void> {
-    await Promise.all(names.map((name) => goneIsFine(removeFileAt(directory, name))));
+    await Promise.all(names.map((name) => goneIsFine(() => unlinkAt(directory, name))));
     await this.#pace(this.count(names.length));
   }
 
@@ -112,20 +112,20 @@ class Removal {
       await this.#hoist(parent, name);
       return;
     }
-    const directory = await goneIsFine(openForRemoval(parent, name));
+    const directory = await goneIsFine(() => openForRemoval(parent, name));
     if (directory === undefined) return;
     try {
-      if ((await statOpen(directory)).dev !== this.#device) {
+      if (statOpen(directory).dev !== this.#device) {
         throw new BerthError(
           "storage-busy",
-          `cannot remove ${await pathOfOpen(directory)}: another file system is mounted there`,
+          `cannot remove ${pathOfOpen(directory)}: another file system is mounted there`,
         );
       }
       await this.emptyDirectory(directory, depth + 1);
     } finally {
-      await closeFd(directory);
+      closeFd(directory);
     }
-    await goneIsFine(removeDirectoryAt(parent, name));
+    await goneIsFine(() => removeDirectoryAt(parent, name));
     await this.#pace(this.count(1));
   }
 
@@ -135,10 +135,10 @@ class Removal {
       this.#hoisted += 1;
       const target = `.berth-deep-${this.#hoisted}`;
       try {
-        await statAt(this.#top, target);
+        statAt(this.#top, target);
       } catch (reason) {
         if (errnoOf(reason) !== "ENOENT") throw reason;
-        await goneIsFine(renameAt(parent, name, this.#top, target));
+        await goneIsFine(() => renameAt(parent, name, this.#top, target));
         return;
       }
     }
@@ -160,13 +160,13 @@ class Removal {
 }
 
 /** A directory to empty. Where its mode shuts us out (we are its owner, not root), it is opened up first. */
-async function openForRemoval(parent: number, name: Name): Promise<number> {
+function openForRemoval(parent: number, name: Name): number {
   try {
-    return await openDirectoryAt(parent, name);
+    return openDirectoryAt(parent, name);
   } catch (reason) {
     if (errnoOf(reason) !== "EACCES") throw reason;
-    await openUpAt(parent, name);
-    return await openDirectoryAt(parent, name);
+    openUpAt(parent, name);
+    return openDirectoryAt(parent, name);
   }
 }
 
@@ -181,7 +181,7 @@ async function isDirectory(parent: number, entry: Dirent): Promise<boolean> {
     entry.isCharacterDevice() ||
     entry.isBlockDevice();
   if (typeIsKnown) return false;
-  return (await goneIsFine(statAt(parent, nameOf(entry))))?.isDirectory() ?? false;
+  return (await goneIsFine(() => statAt(parent, nameOf(entry))))?.isDirectory() ?? false;
 }
 
 /** Listings give names as bytes (see `listOpen`). */
@@ -190,9 +190,9 @@ function nameOf(entry: Dirent<string | Buffer>): Name {
 }
 
 /** What somebody else removed first is removed. */
-async function goneIsFine<T>(step: Promise<T>): Promise<T | undefined> {
+async function goneIsFine<T>(step: () => T | Promise<T>): Promise<T | undefined> {
   try {
-    return await step;
+    return await step();
   } catch (reason) {
     if (errnoOf(reason) === "ENOENT") return undefined;
     throw reason;

@@ -72,7 +72,7 @@ export interface Share {
   /** A whole small file. @throws `storage-too-large` beyond `bytesMax`, and for what is no regular file `storage-unsupported` */
   readFile(path: SharePath, bytesMax: number, signal?: AbortSignal): Promise<Uint8Array>;
 
-  /** A new file, whole and durable. @throws `storage-exists`; after another failure the file may be there in part */
+  /** A new file of durable content; `link` makes a name durable. @throws `storage-exists`; after another failure the file may be there in part */
   createFile(path: SharePath, content: Uint8Array, signal?: AbortSignal): Promise<void>;
 
   /** Another name for a file, made only if that name is free. @throws `storage-exists` */

@@ -40,7 +40,10 @@ export async function createVolume(
     if (found === undefined) {
       await refuseWhatIsThere(context, name);
       call.effects.begin();
-      await buildAndClaim(context, request);
+      const claimed = await buildAndClaim(context, request);
+      if (claimed !== undefined && (await moveIntoPlace(context, name, claimed))) {
+        return volumeOf(request.id, claimed, true);
+      }
     } else if (found.deleted !== undefined && isOwnedBy(found.identity, context.owner)) {
       call.effects.begin();
       await retire(share, name, found); // a deletion that was cut off: finish it, then start anew
@@ -97,8 +100,11 @@ function refuseOther(
   }
 }
 
-/** Steps 1 and 2. When somebody else has the claim, what was built is removed: the next look finds theirs. */
-async function buildAndClaim(context: ShareContext, request: VolumeRequest): Promise<void> {
+/** Steps 1 and 2. @returns undefined when somebody else has the claim: what was built is removed, the next look finds theirs */
+async function buildAndClaim(
+  context: ShareContext,
+  request: VolumeRequest,
+): Promise<VolumeRecord | undefined> {
   const { share, newNonce } = context;
   const { name } = request.id;
   const nonce = newNonce();
@@ -110,9 +116,18 @@ async function buildAndClaim(context: ShareContext, request: VolumeRequest): Pro
   try {
     const directory = await build(context, request, nonce);
     await makeRecordDirectory(context, name);
-    const content = encodeRecord(identityFor(context, request, nonce, directory));
-    const outcome = await claimFile(share, join(recordPath(name), identityFile), content, nonce);
-    if (outcome === "taken") await removeEmpty(context, staged);
+    const identity = identityFor(context, request, nonce, directory);
+    const outcome = await claimFile(
+      share,
+      join(recordPath(name), identityFile),
+      encodeRecord(identity),
+      nonce,
+    );
+    if (outcome === "claimed") {
+      return { identity, generation: 0, sizeBytes: BigInt(identity.sizeBytes), deleted: undefined };
+    }
+    await removeEmpty(context, staged);
+    return undefined;
   } catch (reason) {
     throw await settled(reason, undo);
   }

@@ -29,46 +29,60 @@ export async function retire(share: Share, name: VolumeName, record: VolumeRecor
   const nonce = nonceOf(record.identity);
   const entry = trashEntryPath(nonce);
   const fileid = BigInt(record.identity.directory.fileid);
-  const isOurTree = async (path: SharePath): Promise<boolean> => (await share.stat(path)).fileid === fileid;
-  await move(share, entry, stagedTreePath(name, nonce), join(entry, treeName), isOurTree);
-  await move(share, entry, directoryPath(name), join(entry, treeName), isOurTree);
+  const isOurTree = async (path: SharePath): Promise<boolean> => {
+    const found = await ifThere(share.stat(path));
+    return found?.fileid === fileid;
+  };
+  await makeEntry(share, entry);
+  // A creation that still runs may rename it from the one to the other between two looks, but never back.
+  for (const from of [directoryPath(name), stagedTreePath(name, nonce), directoryPath(name)]) {
+    if (!(await isOurTree(from))) continue;
+    await move(share, entry, from, treeName, isOurTree);
+    break;
+  }
   await retireRecord(share, name, nonce);
 }
 
 /** Moves a volume's record into the trash: from then on the name is free. */
 export async function retireRecord(share: Share, name: VolumeName, nonce: Nonce): Promise<void> {
-  const entry = trashEntryPath(nonce);
-  await move(share, entry, recordPath(name), join(entry, recordName), async (path) => {
+  await move(share, trashEntryPath(nonce), recordPath(name), recordName, async (path) => {
     const content = await readIfThere(share, join(path, identityFile));
     return content !== undefined && decodeIdentity(content, path).nonce === nonce;
   });
 }
 
-/** Moves what is at `from` to `to` inside the entry, if it is there and ours. */
+/** Moves what is at `from` into the entry as `as`, unless it has gone; a stranger is moved back. */
 async function move(
   share: Share,
   entry: SharePath,
   from: SharePath,
-  to: SharePath,
+  as: string,
   isOurs: (path: SharePath) => Promise<boolean>,
 ): Promise<void> {
+  const to = join(entry, as);
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    if (!(await ifThere(isOurs(from)))) return;
-    await makeEntry(share, entry);
-    try {
-      await share.rename(from, to);
-    } catch (reason) {
-      // Gone: somebody else moved it, or the reaper took the entry while it was empty. Look again.
-      if (hasCode(reason, "storage-no-entry", "storage-not-empty", "storage-exists")) continue;
-      throw reason;
+    if (await renamed(share, from, to)) {
+      if (await isOurs(to)) return;
+      await share.rename(to, from);
     }
-    if (await ifThere(isOurs(to))) return;
-    await share.rename(to, from);
+    if (!(await isOurs(from))) return; // gone: somebody else moved it, or our own answer was lost
+    await makeEntry(share, entry);
   }
   throw new BerthError(
     "aborted",
     `${share.name}: ${from} keeps changing while it is deleted: another process works on it; retry`,
   );
+}
+
+/** @returns false when there is nothing at `from`, no entry to move it to, or something there already */
+async function renamed(share: Share, from: SharePath, to: SharePath): Promise<boolean> {
+  try {
+    await share.rename(from, to);
+    return true;
+  } catch (reason) {
+    if (hasCode(reason, "storage-no-entry", "storage-not-empty", "storage-exists")) return false;
+    throw reason;
+  }
 }
 
 async function makeEntry(share: Share, entry: SharePath): Promise<void> {
@@ -79,11 +93,11 @@ async function makeEntry(share: Share, entry: SharePath): Promise<void> {
   }
 }
 
-async function ifThere(answer: Promise<boolean>): Promise<boolean> {
+async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (reason) {
-    if (hasCode(reason, "storage-no-entry")) return false;
+    if (hasCode(reason, "storage-no-entry")) return undefined;
     throw reason;
   }
 }
