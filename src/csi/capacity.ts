@@ -1,0 +1,50 @@
+import type { Call } from "../core/call.ts";
+import type { GetCapacityRequest } from "../gen/csi/v1/csi_pb.ts";
+import type { ShareVolumes } from "../volumes/share-volumes.ts";
+import { notOffered } from "./capabilities.ts";
+import { classParameters } from "./parameters.ts";
+import type { Placements } from "./placements.ts";
+
+export interface Capacity {
+  readonly availableBytes: bigint;
+  /** What the largest volume could hold; absent where nothing can be created. */
+  readonly volumeBytesMax?: bigint;
+}
+
+/** A volume's name for `place`, which wants one; nothing is created. */
+const anyName = "capacity";
+
+/**
+ * The room for volumes of a class, or of all classes where none is given (csi-provisioner sends the
+ * class's parameters unstripped). A capability that is not offered finds no room.
+ * @throws BerthError `invalid-argument` for a class that is wrong
+ */
+export async function capacityFor(
+  placements: Placements,
+  request: GetCapacityRequest,
+  call: Call,
+): Promise<Capacity> {
+  if (request.volumeCapabilities.some((capability) => notOffered(capability) !== undefined)) {
+    return { availableBytes: 0n };
+  }
+  const parameters = classParameters(request.parameters);
+  const shares =
+    Object.keys(parameters).length === 0
+      ? placements.shares
+      : [placements.of(parameters).place(parameters, anyName).volumes];
+  return total(await Promise.all(shares.map((volumes) => availableBytes(volumes, call))));
+}
+
+async function availableBytes(volumes: ShareVolumes, call: Call): Promise<bigint> {
+  return (await volumes.space(call)).availableBytes;
+}
+
+/** A volume lies on one share, so the largest has the room of the roomiest. */
+function total(available: readonly bigint[]): Capacity {
+  let [availableBytes, volumeBytesMax] = [0n, 0n];
+  for (const bytes of available) {
+    availableBytes += bytes;
+    if (bytes > volumeBytesMax) volumeBytesMax = bytes;
+  }
+  return { availableBytes, volumeBytesMax };
+}

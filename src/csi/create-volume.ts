@@ -1,0 +1,61 @@
+import type {
+  CreateVolumeRequest,
+  CapacityRange as RangeMessage,
+  TopologyRequirement,
+} from "../gen/csi/v1/csi_pb.ts";
+import type { ShareVolumes } from "../volumes/share-volumes.ts";
+import type { CapacityRange, VolumeRequest } from "../volumes/volume.ts";
+import { accessModeOf, mountFlagsOf } from "./capabilities.ts";
+import { invalidField } from "./field-error.ts";
+import { claimOf, classParameters } from "./parameters.ts";
+import type { Placements } from "./placements.ts";
+
+/**
+ * What a CreateVolumeRequest asks of which share. Touches no storage.
+ * @throws BerthError `invalid-argument` for what Berth does not offer, or a class that is wrong
+ */
+export function placeRequest(
+  placements: Placements,
+  message: CreateVolumeRequest,
+): { volumes: ShareVolumes; request: VolumeRequest } {
+  refuseNotOffered(message);
+  const parameters = classParameters(message.parameters);
+  const { volumes, ...placed } = placements.of(parameters).place(parameters, message.name);
+  const claim = claimOf(message.parameters);
+  const request: VolumeRequest = {
+    ...placed,
+    requestedName: message.name,
+    capacity: rangeOf(message.capacityRange),
+    accessModes: [...new Set(message.volumeCapabilities.map(accessModeOf))],
+    mountFlags: [...new Set(message.volumeCapabilities.flatMap(mountFlagsOf))],
+    parameters,
+    ...(claim && { claim }),
+  };
+  return { volumes, request };
+}
+
+function refuseNotOffered(message: CreateVolumeRequest): void {
+  if (message.volumeContentSource !== undefined) {
+    throw invalidField("volume_content_source", "is not offered", "create an empty volume");
+  }
+  if (Object.keys(message.mutableParameters).length > 0) {
+    throw invalidField("mutable_parameters", "are not offered", "remove the VolumeAttributesClass");
+  }
+  if (hasTopology(message.accessibilityRequirements)) {
+    throw invalidField(
+      "accessibility_requirements",
+      "are not offered",
+      "every node reaches every volume; remove allowedTopologies",
+    );
+  }
+}
+
+function hasTopology(requirement: TopologyRequirement | undefined): boolean {
+  const topologies = [...(requirement?.requisite ?? []), ...(requirement?.preferred ?? [])];
+  return topologies.some(({ segments }) => Object.keys(segments).length > 0);
+}
+
+/** Without a range any size will do. */
+export function rangeOf(range: RangeMessage | undefined): CapacityRange {
+  return { requiredBytes: range?.requiredBytes ?? 0n, limitBytes: range?.limitBytes ?? 0n };
+}

@@ -1,0 +1,36 @@
+import {
+  type Identity,
+  PluginCapability_Service_Type as ServiceType,
+  PluginCapability_VolumeExpansion_Type as VolumeExpansionType,
+} from "../gen/csi/v1/csi_pb.ts";
+import type { Implementation } from "./service.ts";
+
+export interface IdentityOptions {
+  readonly driverName: string;
+  readonly version: string;
+  /** Whether the Controller service is offered beside. */
+  readonly controller: boolean;
+}
+
+/** Who the driver is. Touches no storage: a hung share must not make the liveness probe kill the driver. */
+export function identity(options: IdentityOptions): Implementation<typeof Identity> {
+  return {
+    async getPluginInfo() {
+      return { name: options.driverName, vendorVersion: options.version };
+    },
+
+    async getPluginCapabilities() {
+      if (!options.controller) return {};
+      return {
+        capabilities: [
+          { type: { case: "service", value: { type: ServiceType.CONTROLLER_SERVICE } } },
+          { type: { case: "volumeExpansion", value: { type: VolumeExpansionType.ONLINE } } },
+        ],
+      };
+    },
+
+    async probe() {
+      return { ready: true };
+    },
+  };
+}
