@@ -18,6 +18,8 @@ export const limits = {
   volumeNameBytesMax: 64,
   /** A record on a share; a larger file is not ours. */
   recordBytesMax: 64 * 1024,
+  /** A century: the end of any longer one might have no ISO 8601 date of four digits, as records keep it. */
+  durationMsMax: 36_500 * 86_400_000,
   /** Entries in one page of a list, when the caller names no bound. */
   listPageEntriesMax: 1000,
   /** gRPC calls in flight in one process; further ones get UNAVAILABLE, and come again. */
