@@ -1,7 +1,7 @@
 import { BerthError, hasCode } from "../core/errors.ts";
 import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
-import { join } from "../share/share-path.ts";
+import { join, type SharePath } from "../share/share-path.ts";
 import { readIfThere } from "./claim.ts";
 import {
   deletedFile,
@@ -40,24 +40,29 @@ export async function ensureLayout(share: Share): Promise<void> {
  * @throws BerthError `failed-precondition` for a record that cannot be read
  */
 export async function readRecord(share: Share, name: VolumeName): Promise<VolumeRecord | undefined> {
-  const files = await fileNames(share, name);
+  return await readRecordAt(share, recordPath(name));
+}
+
+/** The record in a directory: in its place, or in the trash. */
+export async function readRecordAt(share: Share, path: SharePath): Promise<VolumeRecord | undefined> {
+  const files = await fileNames(share, path);
   if (files === undefined) return undefined;
-  const read = async (file: string): Promise<Uint8Array | undefined> =>
-    readIfThere(share, join(recordPath(name), file));
-  const content = await read(identityFile);
-  if (content === undefined) return undefined;
-  const where = (file: string): string => join(recordPath(name), file);
-  const identity = decodeIdentity(content, where(identityFile));
-  const deleted = files.includes(deletedFile) ? await read(deletedFile) : undefined;
+  const read = async <T>(
+    file: string,
+    decode: (content: Uint8Array, where: string) => T,
+  ): Promise<T | undefined> => {
+    const content = await readIfThere(share, join(path, file));
+    return content === undefined ? undefined : decode(content, join(path, file));
+  };
+  const identity = await read(identityFile, decodeIdentity);
+  if (identity === undefined) return undefined;
   const generation = Math.max(0, ...files.map((file) => generationOf(file) ?? 0));
-  const size = generation > 0 ? await read(sizeFile(generation)) : undefined;
+  const size = generation > 0 ? await read(sizeFile(generation), decodeSize) : undefined;
   return {
     identity,
-    generation: size === undefined ? 0 : generation,
-    sizeBytes: BigInt(
-      size === undefined ? identity.sizeBytes : decodeSize(size, where(sizeFile(generation))).sizeBytes,
-    ),
-    deleted: deleted === undefined ? undefined : decodeDeleted(deleted, where(deletedFile)),
+    generation,
+    sizeBytes: BigInt((size ?? identity).sizeBytes),
+    deleted: files.includes(deletedFile) ? await read(deletedFile, decodeDeleted) : undefined,
   };
 }
 
@@ -128,16 +133,20 @@ export async function listNames(share: Share): Promise<VolumeName[]> {
   return names.sort();
 }
 
-/** The id that a record carries, where it is one of this owner's and of that name. */
-export function idOf(record: VolumeRecord, name: VolumeName, owner: Owner): VolumeId | undefined {
-  const id = parseVolumeId(record.identity.id);
-  return id !== undefined && id.name === name && isOwnedBy(record.identity, owner) ? id : undefined;
+/** The id that a record carries, where it is one of this owner's, and of that name if one is given. */
+export function idOf(
+  { identity }: VolumeRecord,
+  name: VolumeName | undefined,
+  owner: Owner,
+): VolumeId | undefined {
+  const id = parseVolumeId(identity.id);
+  return id !== undefined && id.name === (name ?? id.name) && isOwnedBy(identity, owner) ? id : undefined;
 }
 
-async function fileNames(share: Share, name: VolumeName): Promise<string[] | undefined> {
+async function fileNames(share: Share, path: SharePath): Promise<string[] | undefined> {
   try {
     const names: string[] = [];
-    for await (const entry of share.list(recordPath(name))) names.push(entry.name);
+    for await (const entry of share.list(path)) names.push(entry.name);
     return names;
   } catch (reason) {
     if (hasCode(reason, "storage-no-entry")) return undefined;

@@ -9,6 +9,7 @@ import type { ShareContext } from "./context.ts";
 import { createVolume } from "./create.ts";
 import { deleteVolume } from "./delete.ts";
 import { expandVolume, getVolume } from "./expand.ts";
+import { listTrash, restoreVolume, type TrashedVolume } from "./trash.ts";
 import type { CapacityRange, Volume, VolumePage, VolumeRequest } from "./volume.ts";
 
 /** Records read side by side while listing. */
@@ -72,6 +73,16 @@ export class ShareVolumes {
       }
     }
     return { volumes };
+  }
+
+  /** Deleted volumes that can still be restored. */
+  async trash(call: Call): Promise<TrashedVolume[]> {
+    return await listTrash(this.#context, call);
+  }
+
+  /** @throws BerthError `not-found`, `already-exists`, `failed-precondition` */
+  async restore(call: Call, name: VolumeName): Promise<Volume> {
+    return await this.#lock.run(name, "restoring", () => restoreVolume(this.#context, call, name));
   }
 
   async space(call: Call): Promise<Space> {

@@ -1,0 +1,157 @@
+import type { Call } from "../core/call.ts";
+import { BerthError, hasCode } from "../core/errors.ts";
+import { type Nonce, parseNonce } from "../core/nonce.ts";
+import type { VolumeId, VolumeName } from "../core/volume-id.ts";
+import type { Share } from "../share/share.ts";
+import { join, type SharePath } from "../share/share-path.ts";
+import { idOf, isInPlace, readRecord, readRecordAt, volumeOf } from "./catalog.ts";
+import type { ShareContext } from "./context.ts";
+import {
+  deletedFile,
+  directoryPath,
+  recordName,
+  recordPath,
+  trashEntryPath,
+  trashPath,
+  treeName,
+} from "./layout.ts";
+import { type Deleted, nonceOf, type VolumeRecord } from "./record.ts";
+import type { Volume } from "./volume.ts";
+
+/** The reaper may begin with a volume at the moment when it is due: nearer than this nothing is restored. */
+const restoreMarginMs = 60_000;
+
+/** A deleted volume whose tree is still there. */
+export interface TrashedVolume {
+  readonly volume: Volume;
+  readonly deletedMs: number;
+  /** From when on the reaper removes it, ms since the epoch. */
+  readonly purgeAfterMs: number;
+}
+
+interface Found {
+  readonly id: VolumeId;
+  readonly nonce: Nonce;
+  readonly record: VolumeRecord;
+  readonly deleted: Deleted;
+}
+
+/** This owner's deleted volumes, the one deleted last first. */
+export async function listTrash(context: ShareContext, call: Call): Promise<TrashedVolume[]> {
+  const found = await findAll(context, call);
+  return found
+    .map(({ id, record, deleted }) => ({
+      volume: volumeOf(id, record, false),
+      deletedMs: Date.parse(deleted.deletedAt),
+      purgeAfterMs: Date.parse(deleted.purgeAfter),
+    }))
+    .sort((one, other) => other.deletedMs - one.deletedMs);
+}
+
+/**
+ * Takes back the deletion of a volume, the last one of that name. Its steps, each of which can be cut and
+ * run again:
+ *
+ * 1. rename the record back: until step 3 it still says "deleted", so a retried DeleteVolume undoes this;
+ * 2. rename the tree back;
+ * 3. remove `deleted.json`: the volume is ready.
+ *
+ * @throws BerthError `not-found`; `already-exists` when the name is taken; `failed-precondition` when due
+ */
+export async function restoreVolume(context: ShareContext, call: Call, name: VolumeName): Promise<Volume> {
+  const { share, clock } = context;
+  const found = (await findHalfRestored(context, name)) ?? (await findDeleted(context, call, name));
+  if (Date.parse(found.deleted.purgeAfter) - clock.nowMs() < restoreMarginMs) {
+    throw new BerthError(
+      "failed-precondition",
+      `${share.name}: the retention of volume ${name} ended at ${found.deleted.purgeAfter}, so its tree may be gone in part`,
+    );
+  }
+  call.effects.begin();
+  const entry = trashEntryPath(found.nonce);
+  await moveBack(share, join(entry, recordName), recordPath(name));
+  if (!(await isInPlace(share, found.record, name)))
+    await moveBack(share, join(entry, treeName), directoryPath(name));
+  if (!(await isInPlace(share, found.record, name))) {
+    throw new BerthError(
+      "failed-precondition",
+      `${share.name}: the tree of volume ${name} is not in the trash any more`,
+    );
+  }
+  await share.removeFile(join(recordPath(name), deletedFile));
+  return volumeOf(found.id, { ...found.record, deleted: undefined }, true);
+}
+
+/** A restore that was cut off after its first step. */
+async function findHalfRestored(
+  { share, owner }: ShareContext,
+  name: VolumeName,
+): Promise<Found | undefined> {
+  const record = await readRecord(share, name);
+  if (record === undefined) return undefined;
+  const id = idOf(record, name, owner);
+  if (record.deleted === undefined || id === undefined) throw taken(share, recordPath(name));
+  return { id, nonce: nonceOf(record.identity), record, deleted: record.deleted };
+}
+
+async function findDeleted(context: ShareContext, call: Call, name: VolumeName): Promise<Found> {
+  const all = (await findAll(context, call)).filter(({ id }) => id.name === name);
+  const [last] = all.sort((one, other) => other.deleted.deletedAt.localeCompare(one.deleted.deletedAt));
+  if (last !== undefined) return last;
+  throw new BerthError("not-found", `${context.share.name} has no deleted volume ${name} in its trash`);
+}
+
+/** Entries that cannot be read are logged and left out: the reaper warns of them too. */
+async function findAll(context: ShareContext, call: Call): Promise<Found[]> {
+  const { share, owner } = context;
+  const found: Found[] = [];
+  for (const nonce of await entries(share)) {
+    call.signal.throwIfAborted();
+    try {
+      const record = await readRecordAt(share, join(trashEntryPath(nonce), recordName));
+      if (record?.deleted === undefined) continue;
+      const id = idOf(record, undefined, owner);
+      if (id !== undefined) found.push({ id, nonce, record, deleted: record.deleted });
+    } catch (reason) {
+      if (!hasCode(reason, "failed-precondition")) throw reason;
+      call.log.warn(reason.message, { share: share.name });
+    }
+  }
+  return found;
+}
+
+async function entries(share: Share): Promise<Nonce[]> {
+  const nonces: Nonce[] = [];
+  try {
+    for await (const { name } of share.list(trashPath)) {
+      if (/^[a-z2-7]{26}$/.test(name)) nonces.push(parseNonce(name));
+    }
+  } catch (reason) {
+    if (!hasCode(reason, "storage-no-entry")) throw reason; // nothing was ever deleted there
+  }
+  return nonces;
+}
+
+/** What an earlier attempt moved already is fine; what somebody else has put there is not replaced. */
+async function moveBack(share: Share, from: SharePath, to: SharePath): Promise<void> {
+  if (!(await isThere(share, from))) return;
+  if (await isThere(share, to)) throw taken(share, to);
+  await share.rename(from, to);
+}
+
+async function isThere(share: Share, path: SharePath): Promise<boolean> {
+  try {
+    await share.stat(path);
+    return true;
+  } catch (reason) {
+    if (hasCode(reason, "storage-no-entry")) return false;
+    throw reason;
+  }
+}
+
+function taken(share: Share, path: SharePath): BerthError {
+  return new BerthError(
+    "already-exists",
+    `${share.name}: ${path} exists: move it away to restore the deleted volume`,
+  );
+}
