@@ -1,0 +1,106 @@
+import { readdirSync } from "node:fs";
+import { type Call, type CallHook, textField } from "../calls.ts";
+import type { CallResult } from "../csi-client.ts";
+import type {
+  RecordedCall,
+  RecordedFile,
+  RecordedPod,
+  RecordedTable,
+  Recording,
+} from "../invariants/recording.ts";
+import type { Mount } from "../machine/mount-table.ts";
+import type { Pod } from "../orchestrator/objects.ts";
+
+/** A node as far as it is recorded. */
+export interface RecordedNode {
+  readonly name: string;
+  readonly kubeletDirectory: string;
+  mounts(): Mount[];
+}
+
+export interface RecorderOptions {
+  readonly nodes: readonly RecordedNode[];
+  /** The share's root, whose names are recorded. */
+  readonly shareDirectory: string;
+  /** Milliseconds since the lab began. */
+  readonly elapsedMs: () => number;
+  readonly onBegin: (call: Call) => void;
+  readonly onEnd: (call: RecordedCall) => void;
+}
+
+/** Keeps what happens, as it happens: after each call the mount tables of all nodes. */
+export class Recorder implements CallHook {
+  readonly #options: RecorderOptions;
+  readonly #calls: RecordedCall[] = [];
+  readonly #tables: RecordedTable[] = [];
+  readonly #pods = new Map<string, RecordedPod>();
+  readonly #writes: RecordedFile[] = [];
+  readonly #reads: RecordedFile[] = [];
+  readonly #shares: { ms: number; names: string[] }[] = [];
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  async around<T>(call: Call, send: () => Promise<CallResult<T>>): Promise<CallResult<T>> {
+    const { elapsedMs, onBegin, onEnd } = this.#options;
+    onBegin(call);
+    const startMs = elapsedMs();
+    const result = await send();
+    const recorded: RecordedCall = {
+      ...call,
+      volumeId: call.volumeId || createdVolumeId(result),
+      startMs,
+      endMs: elapsedMs(),
+      code: result.status === "ok" ? "OK" : result.code,
+      message: result.status === "ok" ? "" : result.message,
+    };
+    this.#calls.push(recorded);
+    this.#look();
+    onEnd(recorded);
+    return result;
+  }
+
+  podStarted(pod: Omit<RecordedPod, "startMs" | "endMs">): void {
+    this.#pods.set(pod.name, { ...pod, startMs: this.#options.elapsedMs() });
+  }
+
+  podEnded({ name }: Pod): void {
+    const pod = this.#pods.get(name);
+    if (pod !== undefined) this.#pods.set(name, { ...pod, endMs: this.#options.elapsedMs() });
+  }
+
+  wrote({ name, nodeName }: Pod, line: string): void {
+    this.#writes.push({ ms: this.#options.elapsedMs(), pod: name, node: nodeName, lines: [line] });
+  }
+
+  read({ name, nodeName }: Pod, lines: readonly string[]): void {
+    this.#reads.push({ ms: this.#options.elapsedMs(), pod: name, node: nodeName, lines });
+  }
+
+  recording(): Recording {
+    return {
+      nodes: this.#options.nodes.map(({ name, kubeletDirectory }) => ({ name, kubeletDirectory })),
+      calls: this.#calls,
+      tables: this.#tables,
+      pods: [...this.#pods.values()],
+      writes: this.#writes,
+      reads: this.#reads,
+      shares: this.#shares,
+    };
+  }
+
+  /** All in one go, without a turn of the event loop: one moment. */
+  #look(): void {
+    const ms = this.#options.elapsedMs();
+    for (const node of this.#options.nodes) this.#tables.push({ ms, node: node.name, mounts: node.mounts() });
+    this.#shares.push({ ms, names: readdirSync(this.#options.shareDirectory) });
+  }
+}
+
+/** CreateVolume's id is in its answer. */
+function createdVolumeId(result: CallResult<unknown>): string {
+  if (result.status === "error" || typeof result.response !== "object" || result.response === null) return "";
+  const volume: unknown = Reflect.get(result.response, "volume");
+  return typeof volume === "object" && volume !== null ? textField(volume, "volumeId") : "";
+}

@@ -1,0 +1,113 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { resolve } from "node:path";
+import { BerthError } from "../../core/errors.ts";
+import { run } from "./processes.ts";
+
+/** How the sandboxed program ended. The exit code is as a shell has it: 128 and the number of a signal. */
+export type Outcome =
+  | { readonly kind: "ended"; readonly exitCode: number }
+  | { readonly kind: "stopped"; readonly signal: StopSignal; readonly exitCode: number };
+
+export const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+export type StopSignal = (typeof stopSignals)[number];
+
+const namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"];
+
+/**
+ * Runs a command as the first process of new mount and PID namespaces. Whatever ends it, the kernel ends
+ * every process in there with it, and takes down every mount. It needs no cooperation from inside:
+ * - when we die, even by SIGKILL, `setpriv` has the kernel kill `unshare`, and `--kill-child` the rest;
+ * - when we are told to stop, we kill the first process, and `unshare` ends once all others have.
+ *
+ * @param isRoot others become root in a user namespace of their own
+ */
+export async function runSandboxed(command: readonly string[], isRoot: boolean): Promise<Outcome> {
+  const user = isRoot ? [] : ["--user", "--map-root-user"];
+  const args = ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--", ...command];
+  // A session of its own: the terminal's Ctrl-C reaches us alone.
+  const child = spawn("setpriv", args, { stdio: ["ignore", "inherit", "inherit"], detached: true });
+  let stopped: StopSignal | undefined;
+  const stop = (signal: StopSignal) => {
+    stopped ??= signal;
+    killFirstProcess(child);
+  };
+  for (const signal of stopSignals) process.on(signal, stop);
+  try {
+    const [code, signal] = await exitOf(child);
+    if (stopped !== undefined) return { kind: "stopped", signal: stopped, exitCode: signalled(stopped) };
+    return { kind: "ended", exitCode: code ?? signalled(signal) };
+  } finally {
+    for (const signal of stopSignals) process.off(signal, stop);
+  }
+}
+
+/**
+ * Mounts a tmpfs that only this mount namespace has, for everything that the lab makes.
+ * @param involved files that must stay visible
+ * @returns where: a standing directory of the machine, so that none has to be made
+ */
+export async function mountScratch(involved: readonly string[]): Promise<string> {
+  const candidates = ["/mnt", "/media", "/srv", "/opt", "/home"];
+  const found = candidates.find(
+    (directory) => isDirectory(directory) && !involved.some((file) => isBelow(file, directory)),
+  );
+  if (found === undefined) {
+    throw new BerthError(
+      "failed-precondition",
+      `the lab needs one of ${candidates.join(", ")} to mount on: make one`,
+    );
+  }
+  await run("mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "lab", found);
+  return found;
+}
+
+/** While `unshare` has not forked yet, it is itself the one to end. */
+function killFirstProcess(child: ChildProcess): void {
+  const first = firstChildOf(child.pid);
+  if (first === undefined) child.kill("SIGKILL");
+  else process.kill(first, "SIGKILL");
+}
+
+function firstChildOf(pid: number | undefined): number | undefined {
+  try {
+    const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+    return first === undefined || first === "" ? undefined : Number(first);
+  } catch {
+    return undefined; // it has ended already, or the kernel does not tell
+  }
+}
+
+function signalled(signal: NodeJS.Signals | null): number {
+  return 128 + (signal === null ? 0 : constants.signals[signal]);
+}
+
+async function exitOf(child: ChildProcess): Promise<[number | null, NodeJS.Signals | null]> {
+  try {
+    const [code, signal] = await once(child, "exit");
+    return [code, signal];
+  } catch (reason) {
+    throw new BerthError(
+      "failed-precondition",
+      "cannot start setpriv and unshare: install util-linux (on Linux)",
+      {
+        cause: reason,
+      },
+    );
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    readdirSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isBelow(file: string, directory: string): boolean {
+  return `${resolve(file)}/`.startsWith(`${directory}/`);
+}
