@@ -32,12 +32,15 @@ const csiNames = fc
 
 const sources = fc.string({ unit: "binary", minLength: 1, maxLength: 60 });
 
-const ids: fc.Arbitrary<VolumeId> = fc.record({
-  type: fc.constantFrom(...volumeTypes),
-  protocol: fc.constantFrom(...volumeProtocols),
-  name: csiNames.map(volumeNameOf),
-  source: sources,
-});
+const ids: fc.Arbitrary<VolumeId> = fc.record(
+  {
+    type: fc.constantFrom(...volumeTypes),
+    protocol: fc.constantFrom(...volumeProtocols),
+    name: csiNames.map(volumeNameOf),
+    source: sources,
+  },
+  { noNullPrototype: true },
+);
 
 function printed(id: VolumeId): string | undefined {
   try {

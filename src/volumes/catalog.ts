@@ -19,6 +19,7 @@ import {
   decodeIdentity,
   decodeSize,
   isOwnedBy,
+  nonceOf,
   type Owner,
   type VolumeRecord,
 } from "./record.ts";
@@ -56,13 +57,14 @@ export async function readRecordAt(share: Share, path: SharePath): Promise<Volum
   };
   const identity = await read(identityFile, decodeIdentity);
   if (identity === undefined) return undefined;
-  const generation = Math.max(0, ...files.map((file) => generationOf(file) ?? 0));
-  const size = generation > 0 ? await read(sizeFile(generation), decodeSize) : undefined;
+  const nonce = nonceOf(identity);
+  const generation = Math.max(0, ...files.map((file) => generationOf(file, nonce) ?? 0));
+  const size = generation > 0 ? await read(sizeFile(generation, nonce), decodeSize) : undefined;
   return {
     identity,
     generation,
     sizeBytes: BigInt((size ?? identity).sizeBytes),
-    deleted: files.includes(deletedFile) ? await read(deletedFile, decodeDeleted) : undefined,
+    deleted: files.includes(deletedFile(nonce)) ? await read(deletedFile(nonce), decodeDeleted) : undefined,
   };
 }
 

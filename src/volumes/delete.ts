@@ -6,13 +6,13 @@ import { checkRecord, readRecord } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import { deletedFile, directoryPath, recordPath } from "./layout.ts";
-import { encodeRecord, newDeleted, type VolumeRecord } from "./record.ts";
+import { encodeRecord, newDeleted, nonceOf, type VolumeRecord } from "./record.ts";
 import { retire } from "./retire.ts";
 
 /**
  * Deletes a volume in a time that does not depend on its size. Its steps:
  *
- * 1. link `deleted.json` into the record: from now on the deletion is decided, and anyone may finish it;
+ * 1. link `deleted.<nonce>.json` into the record: from now on the deletion is decided, and anyone may finish it;
  * 2. rename the directory into the trash;
  * 3. rename the record after it.
  *
@@ -77,7 +77,12 @@ async function decide(context: ShareContext, name: VolumeName, { identity }: Vol
     purgeAfter: new Date(nowMs + identity.trashRetentionMs).toISOString(),
   });
   try {
-    await claimFile(context.share, join(recordPath(name), deletedFile), encodeRecord(deleted), nonce);
+    await claimFile(
+      context.share,
+      join(recordPath(name), deletedFile(nonceOf(identity))),
+      encodeRecord(deleted),
+      nonce,
+    );
   } catch (reason) {
     // The record is gone: another call has finished the deletion in the meantime.
     if (!hasCode(reason, "storage-no-entry")) throw reason;

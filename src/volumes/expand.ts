@@ -6,7 +6,7 @@ import { checkRecord, isInPlace, readRecord, volumeOf } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import { recordPath, sizeFile } from "./layout.ts";
-import { encodeRecord, newSize } from "./record.ts";
+import { encodeRecord, newSize, nonceOf } from "./record.ts";
 import type { CapacityRange, Volume } from "./volume.ts";
 
 const attemptsMax = 16;
@@ -52,7 +52,12 @@ export async function expandVolume(
       sizeBytes: `${requiredBytes}`,
       changedAt: new Date(clock.nowMs()).toISOString(),
     });
-    await claimFile(share, join(recordPath(id.name), sizeFile(generation)), encodeRecord(size), nonce);
+    await claimFile(
+      share,
+      join(recordPath(id.name), sizeFile(generation, nonceOf(record.identity))),
+      encodeRecord(size),
+      nonce,
+    );
   }
   throw new BerthError("aborted", `${share.name}: ${id.name} keeps changing while it is expanded: retry`);
 }

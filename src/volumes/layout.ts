@@ -6,7 +6,7 @@ import { join, parseSharePath, type SharePath, shareRoot } from "../share/share-
  * What lies where on a share:
  *
  *     <name>/                            a volume: only this is ever mounted into a pod
- *     .berth/volumes/<name>/             its record: identity.json, size-<n>.json, deleted.json
+ *     .berth/volumes/<name>/             its record: identity.json, size-<n>.<nonce>.json, deleted.<nonce>.json
  *     .berth/staging/<name>.<nonce>/     a tree being built
  *     .berth/staging/<nonce>.json        a record on its way to its name
  *     .berth/trash/<nonce>/{tree,record} a deleted volume, waiting for the reaper
@@ -21,7 +21,6 @@ export const trashPath = join(berth, "trash");
 export const layoutPaths: readonly SharePath[] = [berth, volumesPath, stagingPath, trashPath];
 
 export const identityFile = "identity.json";
-export const deletedFile = "deleted.json";
 export const treeName = "tree";
 export const recordName = "record";
 
@@ -32,12 +31,17 @@ export const stagedTreePath = (name: VolumeName, nonce: Nonce): SharePath =>
 export const stagedFilePath = (nonce: Nonce): SharePath => join(stagingPath, `${nonce}.json`);
 export const trashEntryPath = (nonce: Nonce): SharePath => join(trashPath, nonce);
 
-export const sizeFile = (generation: number): string => `size-${generation}.json`;
+/**
+ * What is linked into a record later names the record's nonce: a call that was frozen while the volume was
+ * deleted and created anew reaches the new record by its path, and must mean nothing there.
+ */
+export const deletedFile = (nonce: Nonce): string => `deleted.${nonce}.json`;
+export const sizeFile = (generation: number, nonce: Nonce): string => `size-${generation}.${nonce}.json`;
 
-/** The generation that a file of a record stands for, if it is one of its sizes. */
-export function generationOf(fileName: string): number | undefined {
-  const [, digits] = /^size-([1-9][0-9]{0,8})\.json$/.exec(fileName) ?? [];
-  return digits === undefined ? undefined : Number(digits);
+/** The generation that a file of the record with this nonce stands for, if it is one of its sizes. */
+export function generationOf(fileName: string, nonce: Nonce): number | undefined {
+  const [, digits, of] = /^size-([1-9][0-9]{0,8})\.([^.]+)\.json$/.exec(fileName) ?? [];
+  return digits === undefined || of !== nonce ? undefined : Number(digits);
 }
 
 /** A listed name as a volume's, or undefined for what is not Berth's. */

@@ -4,19 +4,10 @@ import { type Nonce, parseNonce } from "../core/nonce.ts";
 import { parseVolumeName, type VolumeName } from "../core/volume-id.ts";
 import type { ShareEntry } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { readRecord } from "./catalog.ts";
-import { readIfThere } from "./claim.ts";
+import { readRecord, readRecordAt } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import {
-  deletedFile,
-  identityFile,
-  recordName,
-  stagingPath,
-  trashEntryPath,
-  trashPath,
-  treeName,
-} from "./layout.ts";
-import { decodeDeleted, decodeIdentity, isOwnedBy } from "./record.ts";
+import { recordName, stagingPath, trashEntryPath, trashPath, treeName } from "./layout.ts";
+import { isOwnedBy } from "./record.ts";
 
 export interface ReaperOptions {
   /** From the end of one pass to the start of the next, ms. */
@@ -122,17 +113,15 @@ export class Reaper {
   /** The tree goes before the record: while there is a tree, its record says whose it is and when it is due. */
   async #purgeEntry(entry: SharePath, signal: AbortSignal): Promise<Outcome> {
     const { share, owner, clock } = this.#context;
-    const record = join(entry, recordName);
-    const identity = await readIfThere(share, join(record, identityFile));
-    const deleted = await readIfThere(share, join(record, deletedFile));
-    if (identity === undefined) {
+    const record = await readRecordAt(share, join(entry, recordName));
+    if (record === undefined) {
       if (await this.#isThere(join(entry, treeName))) return { kind: "waiting", dueMs: undefined }; // its deletion goes on
       await share.removeTree(entry, { signal }); // what a purge that was cut off left
       return { kind: "purged", entries: 0 };
     }
-    if (!isOwnedBy(decodeIdentity(identity, record), owner)) return { kind: "foreign" };
-    // Without deleted.json it is a claim that came to nothing: nobody ever saw its volume.
-    const dueMs = deleted === undefined ? 0 : Date.parse(decodeDeleted(deleted, record).purgeAfter);
+    if (!isOwnedBy(record.identity, owner)) return { kind: "foreign" };
+    // Without a deletion it is a claim that came to nothing: nobody ever saw its volume.
+    const dueMs = record.deleted === undefined ? 0 : Date.parse(record.deleted.purgeAfter);
     if (dueMs > clock.nowMs()) return { kind: "waiting", dueMs };
     const pace = this.#options.entriesPerSecondMax;
     const options = pace === undefined ? { signal } : { signal, entriesPerSecondMax: pace };

@@ -54,7 +54,7 @@ export async function listTrash(context: ShareContext, call: Call): Promise<Tras
  *
  * 1. rename the record back: until step 3 it still says "deleted", so a retried DeleteVolume undoes this;
  * 2. rename the tree back;
- * 3. remove `deleted.json`: the volume is ready.
+ * 3. remove `deleted.<nonce>.json`: the volume is ready.
  *
  * @throws BerthError `not-found`; `already-exists` when the name is taken; `failed-precondition` when due
  */
@@ -78,7 +78,7 @@ export async function restoreVolume(context: ShareContext, call: Call, name: Vol
       `${share.name}: the tree of volume ${name} is not in the trash any more`,
     );
   }
-  await share.removeFile(join(recordPath(name), deletedFile));
+  await share.removeFile(join(recordPath(name), deletedFile(found.nonce)));
   return volumeOf(found.id, { ...found.record, deleted: undefined }, true);
 }
 
