@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { posix } from "node:path";
 import * as v from "valibot";
+import { parseDurationMs } from "../core/duration.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import { parseDurationMs } from "./duration.ts";
 import { parseYaml } from "./yaml-source.ts";
 
 /** The configuration file, checked; what it left out has its default. */
@@ -33,14 +33,22 @@ const name = v.pipe(
   v.regex(/^[a-z0-9-]{1,63}$/, 'write 1 to 63 of the characters a-z, 0-9 and "-"'),
 );
 
-/** @param leastMs shorter ones are refused */
+/** Milliseconds. @param leastMs shorter ones are refused */
 function duration(leastMs: number, leastText: string) {
   const help = `write a number and a unit, at least ${leastText}: 30s, 10m, 24h or 7d`;
   return v.pipe(
     v.string(),
-    v.check((text) => (parseDurationMs(text) ?? -1) >= leastMs, help),
-    v.transform((text) => parseDurationMs(text) ?? leastMs),
+    v.check((text) => (durationMs(text) ?? -1) >= leastMs, help),
+    v.transform(parseDurationMs),
   );
+}
+
+function durationMs(text: string): number | undefined {
+  try {
+    return parseDurationMs(text);
+  } catch {
+    return undefined; // no duration
+  }
 }
 
 const absolutePath = v.pipe(
@@ -55,7 +63,7 @@ const absolutePath = v.pipe(
 const directory = v.strictObject({
   name,
   path: absolutePath,
-  trashRetention: v.optional(duration(0, "0s"), "0s"),
+  trashRetention: v.optional(duration(0, "0"), "0"),
 });
 
 const reaper = v.strictObject({
@@ -71,6 +79,9 @@ const schema = v.strictObject({
   directories: v.optional(v.array(directory), []),
   reaper: v.optional(reaper, {}),
 });
+
+/** What holds without a configuration file. */
+export const defaultConfig: Config = parseConfig("", "the built-in configuration");
 
 /** @throws BerthError `invalid-argument` with every mistake of the file, one a line */
 export function readConfig(file: string): Config {

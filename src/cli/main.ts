@@ -1,0 +1,29 @@
+import { CommanderError } from "commander";
+import { BerthError } from "../core/errors.ts";
+import { createProgram, exitCodes } from "./program.ts";
+
+/**
+ * libuv's threads, which all file operations share: its default of 4 would let four slow ones stop
+ * the rest. Read once, when the first operation starts.
+ */
+process.env["UV_THREADPOOL_SIZE"] ??= "16";
+
+try {
+  await createProgram().parseAsync();
+} catch (error) {
+  process.exitCode = explain(error);
+}
+
+/** Says on standard error what went wrong. @returns the exit code */
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Commander has said it already; help that was asked for comes this way too.
+    return error.exitCode === 0 ? exitCodes.ok : exitCodes.badUsage;
+  }
+  if (error instanceof BerthError) {
+    process.stderr.write(`berth: ${error.message}\n`);
+    return error.code === "invalid-argument" ? exitCodes.badUsage : exitCodes.failed;
+  }
+  process.stderr.write(`berth: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return exitCodes.failed;
+}

@@ -1,0 +1,47 @@
+import { Command } from "commander";
+import { allCommand } from "./all.ts";
+import { controllerCommand } from "./controller.ts";
+import { labCommand } from "./lab.ts";
+import { nodeCommand } from "./node.ts";
+import { trashCommand } from "./trash.ts";
+import { versionCommand } from "./version.ts";
+
+/** What the process exits with. */
+export const exitCodes = { ok: 0, failed: 1, badUsage: 2 } as const;
+
+/**
+ * The command line. What commands need beyond their flags they import when they run: `berth node`
+ * has no use for the controller, and a node has many pods that would like the memory.
+ */
+export function createProgram(): Command {
+  const program = new Command("berth")
+    .description(
+      "Gives every PersistentVolumeClaim its own directory on storage that many claims share: a CSI driver, and a lab to watch it.",
+    )
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}; see berth --help\n`) })
+    .addHelpText("after", "\nEach command has its own --help: berth controller --help");
+  const commands = [controllerCommand, nodeCommand, allCommand, trashCommand, labCommand, versionCommand];
+  for (const command of commands.map((make) => make())) {
+    program.addCommand(command);
+    inheritSettings(command, program);
+  }
+  return program;
+}
+
+/** Commander hands settings down only to commands that it makes itself. */
+function inheritSettings(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inheritSettings(child, command);
+}
+
+/** `error: unknown option '--nod'\n(Did you mean --node-id?)\n` on one line, in our name. */
+function oneLine(text: string): string {
+  return text
+    .replace(/^error: /, "berth: ")
+    .trim()
+    .replaceAll(/\.?\s*\n\s*/g, " ")
+    .replace(/\.$/, "");
+}

@@ -1,0 +1,61 @@
+import { systemClock } from "../core/clock.ts";
+import type { Log } from "../core/log.ts";
+import { parseEndpoint } from "../csi/endpoint.ts";
+import { identity } from "../csi/identity.ts";
+import { CsiServer } from "../csi/server.ts";
+import { type CsiImplementations, csiServices } from "../csi/services.ts";
+import { createLog } from "../observe/log.ts";
+import { type Config, defaultConfig, readConfig } from "./config.ts";
+import type { ServeOptions } from "./options.ts";
+import { endOnSignal, endOnUncaught } from "./process.ts";
+import { version } from "./version.ts";
+
+/** What a half of the driver is made from. */
+export interface HalfContext {
+  readonly config: Config;
+  readonly driverName: string;
+  readonly log: Log;
+}
+
+/** The controller's or the node's part of a driver. */
+export interface Half {
+  readonly implementations: Omit<CsiImplementations, "identity">;
+  /** After the last call has ended: stops work in the background and gives back what is held. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the halves on one endpoint until a signal ends the process.
+ * @throws BerthError for a configuration or an endpoint that cannot be used
+ */
+export async function serve(
+  options: ServeOptions,
+  startHalves: readonly ((context: HalfContext) => Half)[],
+): Promise<void> {
+  const { driverName } = options;
+  const endpoint = parseEndpoint(options.endpoint);
+  const config = options.config === undefined ? defaultConfig : readConfig(options.config);
+  const log = createLog({ level: options.logLevel, format: options.logFormat });
+  endOnUncaught(log);
+
+  log.info(`berth ${version}`, { driverName, cluster: config.cluster });
+  const halves = startHalves.map((start) => start({ config, driverName, log }));
+  const implementations = Object.assign({}, ...halves.map((half) => half.implementations));
+  const server = await CsiServer.start({
+    endpoint,
+    services: csiServices({
+      identity: identity({ driverName, version, controller: "controller" in implementations }),
+      ...implementations,
+    }),
+    driverName,
+    log,
+    clock: systemClock,
+  });
+  const running = {
+    async drain(reason: string) {
+      await server.drain(reason);
+      await Promise.all(halves.map((half) => half.close()));
+    },
+  };
+  endOnSignal(running, log);
+}

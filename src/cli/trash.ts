@@ -1,0 +1,108 @@
+import { Command, Option } from "commander";
+import { type Call, Effects } from "../core/call.ts";
+import { BerthError } from "../core/errors.ts";
+import { type Log, silentLog } from "../core/log.ts";
+import { parseVolumeId, printVolumeId, type VolumeId } from "../core/volume-id.ts";
+import type { TrashedVolume } from "../volumes/trash.ts";
+import { parseDriverName } from "./options.ts";
+
+interface TrashOptions {
+  readonly config: string;
+  readonly driverName: string;
+  readonly json?: true;
+}
+
+/** `berth trash`: what DeleteVolume took away, while its retention lasts. */
+export function trashCommand(): Command {
+  const trash = new Command("trash").description(
+    "Lists deleted volumes that are still kept (trashRetention), and takes a deletion back.",
+  );
+  trash.summary("list deleted volumes, and restore one");
+  addShareOptions(
+    trash.command("list").description("list this cluster's deleted volumes, the one deleted last first"),
+  )
+    .option("--json", "one line of JSON for each, for programs")
+    .action(list);
+  addShareOptions(
+    trash
+      .command("restore")
+      .argument("<volume-id>", "the volume's id (volumeHandle), as `berth trash list` shows it")
+      .description(
+        "Puts a deleted volume back: its directory and its record. Kubernetes has forgotten it; create a " +
+          "PersistentVolume with its volumeHandle to use it again.",
+      ),
+  ).action(restore);
+  return trash;
+}
+
+function addShareOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--config <file>", "the controller's configuration, a YAML file").makeOptionMandatory(),
+    )
+    .addOption(
+      new Option("--driver-name <name>", "the driver's CSI name, as the controller has it")
+        .default("csi.berth.dev")
+        .argParser(parseDriverName),
+    );
+}
+
+async function list(options: TrashOptions): Promise<void> {
+  const directories = await openShares(options);
+  const trashed: TrashedVolume[] = [];
+  for (const volumes of directories.placement.all) trashed.push(...(await volumes.trash(newCall())));
+  for (const volume of trashed)
+    process.stdout.write(`${options.json ? jsonLine(volume) : textLine(volume)}\n`);
+  if (trashed.length === 0 && options.json !== true) process.stdout.write("The trash is empty.\n");
+  await directories.close();
+}
+
+async function restore(text: string, options: TrashOptions): Promise<void> {
+  const id = idOf(text);
+  const directories = await openShares(options);
+  const { directory, sizeBytes } = await directories.placement.find(id).restore(newCall(), id.name);
+  await directories.close();
+  process.stdout.write(`${printVolumeId(id)} is back in ${directory}, with ${sizeBytes} bytes promised.\n`);
+}
+
+function idOf(text: string): VolumeId {
+  const id = parseVolumeId(text);
+  if (id !== undefined) return id;
+  throw new BerthError(
+    "invalid-argument",
+    `${text} is no volume id of Berth: \`berth trash list\` shows them`,
+  );
+}
+
+async function openShares({ config, driverName }: TrashOptions) {
+  const { readConfig } = await import("./config.ts");
+  const { openDirectories } = await import("./directories.ts");
+  const read = readConfig(config);
+  return openDirectories(read, { cluster: read.cluster, driver: driverName }, silentLog);
+}
+
+function newCall(): Call {
+  return { signal: new AbortController().signal, effects: new Effects(), log: warningsOnStderr };
+}
+
+const warningsOnStderr: Log = {
+  ...silentLog,
+  warn: (message) => void process.stderr.write(`berth: ${message}\n`),
+};
+
+function textLine({ volume, deletedMs, purgeAfterMs }: TrashedVolume): string {
+  return `${printVolumeId(volume.id)}  deleted ${time(deletedMs)}  kept until ${time(purgeAfterMs)}`;
+}
+
+function jsonLine({ volume, deletedMs, purgeAfterMs }: TrashedVolume): string {
+  return JSON.stringify({
+    volumeId: printVolumeId(volume.id),
+    sizeBytes: `${volume.sizeBytes}`,
+    deletedAt: time(deletedMs),
+    purgeAfter: time(purgeAfterMs),
+  });
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,145 @@
+import { BerthError } from "../core/errors.ts";
+import { nodeLimits } from "./node-limits.ts";
+
+/** What a helper says beyond the codes of mount(8), umount(8) and the shell (126 and 127). */
+export const exitCodes = {
+  noRecord: 100,
+  notTheDirectory: 101,
+  notADirectory: 102,
+  noParent: 103,
+  notEmpty: 104,
+  notMeasured: 105,
+} as const;
+
+/**
+ * What a helper can do, and with which arguments:
+ * - `resolve <path>…`: each path on a line, without symbolic links; what does not exist stays as it is
+ * - `stage <record> <directory> <parent> <name> <flags>`: mounts a volume's directory at `<parent>/<name>`
+ * - `publish <staging path> <parent> <name> <flags>`
+ * - `unmount <path>`, `detach <path>`: umount plain, umount lazy
+ * - `remove <path>`: an empty directory; none there is fine
+ * - `measure <directory> <record>`: bytes, files, and what its file system has, a line each; then the record
+ */
+export type Verb = "resolve" | "stage" | "publish" | "unmount" | "detach" | "remove" | "measure";
+
+/**
+ * A helper's whole program. It does one request after another: a token, a verb, the number of
+ * arguments and each argument, a line each. It answers with whatever its commands print, and a line
+ * of the token and the exit code. Paths only ever arrive as data; builtins do what they can, because a
+ * process costs more than all the rest. It ends with its input, so it never outlives the daemon.
+ */
+export const helperScript = `
+umask 027
+export LC_ALL=C
+
+resolve() {
+  for path in "$@"; do
+    rest=
+    until cd -P -- "\${path:-/}" 2>/dev/null; do
+      rest="/\${path##*/}$rest"
+      path="\${path%/*}"
+    done
+    printf '%s\\n' "\${PWD%/}$rest"
+  done
+}
+
+bind_at() {
+  if [ -L "$2/$3" ] || { [ -e "$2/$3" ] && ! [ -d "$2/$3" ]; }; then return ${exitCodes.notADirectory}; fi
+  [ -d "$2" ] || mkdir -p -- "$2" || return ${exitCodes.noParent}
+  cd -P -- "$2/" && [ "$PWD" = "$2" ] || return ${exitCodes.noParent}
+  cd /
+  mount -n -i -o "bind,X-mount.mkdir=0750,$4" -- "$1" "$2/$3"
+}
+
+stage() {
+  [ -f "$1" ] || return ${exitCodes.noRecord}
+  cd -P -- "$2/" 2>/dev/null && [ "$PWD" = "$2" ] || return ${exitCodes.notTheDirectory}
+  bind_at "$2" "$3" "$4" "$5"
+}
+
+publish() { bind_at "$@"; }
+
+unmount() { umount -n -i -c -- "$1"; }
+
+detach() { umount -n -i -c -l -- "$1"; }
+
+remove() {
+  [ -L "$1" ] && return ${exitCodes.notADirectory}
+  [ -e "$1" ] || return 0
+  [ -d "$1" ] || return ${exitCodes.notADirectory}
+  rmdir -- "$1" || return ${exitCodes.notEmpty}
+}
+
+measure() {
+  cd -P -- "$1/" || return ${exitCodes.notMeasured}
+  du -s -x -B 1 . 2>/dev/null
+  du -s -x --inodes . 2>/dev/null
+  stat -f -c '%S %a %c %d' . || return ${exitCodes.notMeasured}
+  cat -- "$2"/identity.json "$2"/size-*.json 2>/dev/null
+  return 0
+}
+
+while IFS= read -r token && IFS= read -r verb && IFS= read -r count; do
+  set --
+  while [ "$#" -lt "$count" ]; do
+    IFS= read -r argument || exit 0
+    set -- "$@" "$argument"
+  done
+  "$verb" "$@" </dev/null 2>&1
+  printf '\\n%s %s\\n' "$token" "$?"
+  cd /
+done
+`;
+
+export interface Reply {
+  readonly exitCode: number;
+  /** What its commands printed, on both streams. */
+  readonly output: string;
+}
+
+/** A step that a helper could not do. What it was given (paths, mount flags) is not repeated. */
+export function stepError(verb: Verb, reply: Reply, subject: string): BerthError {
+  const said = quote(reply.output);
+  const cause = { verb, ...reply };
+  switch (reply.exitCode) {
+    case 126:
+    case 127:
+      return new BerthError(
+        "failed-precondition",
+        `${subject}: a command is missing on this node (${said}): install util-linux and coreutils`,
+        { cause },
+      );
+    case exitCodes.notADirectory:
+      return new BerthError(
+        "failed-precondition",
+        `${subject}: there is something that is not a directory: remove the file or symbolic link`,
+        { cause },
+      );
+    case exitCodes.noParent:
+      return new BerthError(
+        "failed-precondition",
+        `${subject}: its parent directory cannot be made (${said}): make every component a writable directory`,
+        { cause },
+      );
+    case exitCodes.notEmpty:
+      return new BerthError(
+        "failed-precondition",
+        `${subject} cannot be removed (${said}): look what lies in it, and empty it by hand`,
+        { cause },
+      );
+    default:
+      return new BerthError(
+        "unavailable",
+        `${subject}: ${verb} failed with exit code ${reply.exitCode} (${said}): see the node's kernel log; Kubernetes tries again`,
+        { cause },
+      );
+  }
+}
+
+function quote(output: string): string {
+  const text = output
+    .trim()
+    .replaceAll(/\s+/g, " ")
+    .replaceAll(/\p{Cc}/gu, "?");
+  return text === "" ? "it said nothing" : text.slice(0, nodeLimits.quotedBytesMax);
+}

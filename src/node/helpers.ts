@@ -1,0 +1,113 @@
+import { BerthError } from "../core/errors.ts";
+import { Helper, type HelperHost } from "./helper.ts";
+import type { Reply, Verb } from "./helper-script.ts";
+import { type NodeLimits, nodeLimits } from "./node-limits.ts";
+import { Quarantine } from "./quarantine.ts";
+
+export interface Step {
+  /** What is in quarantine when the step cannot be killed. */
+  readonly volumeId: string;
+  readonly verb: Verb;
+  readonly args: readonly string[];
+  readonly timeoutMs: number;
+  /** The caller's; ends the step before its own time. */
+  readonly signal?: AbortSignal;
+}
+
+/** Runs steps in helper processes: started when needed, kept when idle, killed when late. */
+export class Helpers {
+  readonly #host: HelperHost;
+  readonly #limits: NodeLimits;
+  readonly #quarantine: Quarantine;
+  readonly #idle: Helper[] = [];
+  readonly #busy = new Set<Helper>();
+  #closed = false;
+
+  constructor(host: HelperHost, limits: NodeLimits = nodeLimits) {
+    this.#host = host;
+    this.#limits = limits;
+    this.#quarantine = new Quarantine(limits.helpersStuckMax);
+  }
+
+  /**
+   * @throws BerthError `deadline-exceeded` or `cancelled` when time or caller ended it: the step may
+   * have taken effect; `aborted` in quarantine; `unavailable` when too many run; `failed-precondition`
+   * without a shell
+   */
+  async run(step: Step): Promise<Reply> {
+    this.#quarantine.check(step.volumeId);
+    if (step.signal?.aborted) throw cutShort(step, step.signal);
+    const helper = this.#take();
+    const late = Promise.withResolvers<never>();
+    const onAbort = () => late.reject(cutShort(step, step.signal));
+    const timer = setTimeout(() => late.reject(tooLate(step)), step.timeoutMs);
+    step.signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      const reply = await Promise.race([helper.run(step.verb, step.args), late.promise]);
+      this.#give(helper);
+      return reply;
+    } catch (error) {
+      await this.#discard(helper, step.volumeId);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      step.signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Ends the idle ones, and kills those at work. */
+  close(): void {
+    this.#closed = true;
+    for (const helper of this.#idle.splice(0)) helper.end();
+    for (const helper of this.#busy) helper.kill();
+  }
+
+  #take(): Helper {
+    if (this.#closed) throw new BerthError("unavailable", "the node plugin is shutting down: retry");
+    if (this.#busy.size >= this.#limits.helpersBusyMax) {
+      throw new BerthError("unavailable", `${this.#busy.size} steps run on this node, as many as may: retry`);
+    }
+    let helper = this.#idle.pop();
+    while (helper !== undefined && !helper.alive) helper = this.#idle.pop();
+    helper ??= new Helper(this.#host);
+    this.#busy.add(helper);
+    return helper;
+  }
+
+  #give(helper: Helper): void {
+    this.#busy.delete(helper);
+    if (this.#closed || this.#idle.length >= this.#limits.helpersIdleMax) helper.end();
+    else this.#idle.push(helper);
+  }
+
+  /** After a failure: nothing is known of it, so it dies; what does not die keeps its volume back. */
+  async #discard(helper: Helper, volumeId: string): Promise<void> {
+    helper.kill();
+    const timer = Promise.withResolvers<"late">();
+    const timeout = setTimeout(() => timer.resolve("late"), this.#limits.killMsMax);
+    const outcome = await Promise.race([helper.closed, timer.promise]);
+    clearTimeout(timeout);
+    this.#busy.delete(helper);
+    if (outcome === "late") this.#quarantine.add(volumeId, helper.closed);
+  }
+}
+
+function tooLate({ verb, volumeId, timeoutMs }: Step): BerthError {
+  return new BerthError(
+    "deadline-exceeded",
+    `volume ${volumeId}: ${verb} did not end within ${timeoutMs} ms and was killed: look whether its storage answers`,
+    { cause: { verb, timedOut: true, signal: "SIGKILL" } },
+  );
+}
+
+function cutShort({ verb, volumeId }: Step, signal: AbortSignal | undefined): BerthError {
+  const code =
+    BerthError.from(signal?.reason).code === "deadline-exceeded" ? "deadline-exceeded" : "cancelled";
+  return new BerthError(
+    code,
+    `volume ${volumeId}: the call ended before ${verb} did, which was killed: retry`,
+    {
+      cause: signal?.reason,
+    },
+  );
+}

@@ -1,0 +1,26 @@
+/** Every bound of the node plugin's work on one machine. */
+export const nodeLimits = {
+  /** One step in a helper: a mount, an unmount. Far below the two minutes that kubelet gives a call. */
+  stepMsMax: 20_000,
+  /** Counting one volume's bytes and files; callers with shorter deadlines get the last known value. */
+  measureMsMax: 60_000,
+  /** How long a killed helper may take to die before its volume is quarantined. */
+  killMsMax: 1_000,
+  /** Helpers at work at once; further calls get UNAVAILABLE, and come again. */
+  helpersBusyMax: 64,
+  /** Helpers kept waiting, each a shell of about 1 MB, so that a call need not start one. */
+  helpersIdleMax: 2,
+  /** Helpers that survive SIGKILL because the kernel waits for a server; beyond, the node refuses work. */
+  helpersStuckMax: 16,
+  /** Volumes being measured at once. */
+  measuresMax: 4,
+  /** What a helper may answer in all. */
+  replyBytesMax: 64 * 1024,
+  /** What an error message quotes of a command's own words. */
+  quotedBytesMax: 500,
+  /** Mounts of one volume on top of each other that one call takes away. */
+  stackedMountsMax: 16,
+} as const;
+
+/** The same bounds with other values: tests have shorter ones. */
+export type NodeLimits = { readonly [K in keyof typeof nodeLimits]: number };
