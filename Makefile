@@ -57,5 +57,5 @@ dist/berth.js: $(installed) $(sources)
 	@node tools/build.ts
 
 $(installed): package-lock.json
-	PATH="$${PATH#$(CURDIR)/node_modules/.bin:}" npm ci --no-progress # not with the node that it replaces
+	PATH="$${PATH#$(CURDIR)/node_modules/.bin:}" npm ci --no-progress --loglevel=error # with the machine's own Node.js
 	@touch $@
