@@ -3,6 +3,7 @@ import type { Log } from "../core/log.ts";
 import { parseEndpoint } from "../csi/endpoint.ts";
 import { identity } from "../csi/identity.ts";
 import { CsiServer } from "../csi/server.ts";
+import type { Service } from "../csi/service.ts";
 import { type CsiImplementations, csiServices } from "../csi/services.ts";
 import { createLog } from "../observe/log.ts";
 import { type Config, defaultConfig, readConfig } from "./config.ts";
@@ -40,22 +41,33 @@ export async function serve(
 
   log.info(`berth ${version}`, { driverName, cluster: config.cluster });
   const halves = startHalves.map((start) => start({ config, driverName, log }));
-  const implementations = Object.assign({}, ...halves.map((half) => half.implementations));
-  const server = await CsiServer.start({
-    endpoint,
-    services: csiServices({
-      identity: identity({ driverName, version, controller: "controller" in implementations }),
-      ...implementations,
-    }),
-    driverName,
-    log,
-    clock: systemClock,
-  });
-  const running = {
-    async drain(reason: string) {
+  const closeHalves = () => Promise.all(halves.map((half) => half.close()));
+  try {
+    const server = await CsiServer.start({
+      endpoint,
+      services: servicesOf(halves, driverName),
+      driverName,
+      log,
+      clock: systemClock,
+    });
+    const drain = async (reason: string) => {
       await server.drain(reason);
-      await Promise.all(halves.map((half) => half.close()));
-    },
-  };
-  endOnSignal(running, log);
+      await closeHalves();
+    };
+    endOnSignal({ drain }, log);
+  } catch (error) {
+    await closeHalves(); // else their work in the background would keep the process alive
+    throw error;
+  }
+}
+
+function servicesOf(halves: readonly Half[], driverName: string): Service[] {
+  const parts = halves.reduce<Half["implementations"]>(
+    (all, half) => ({ ...all, ...half.implementations }),
+    {},
+  );
+  return csiServices({
+    identity: identity({ driverName, version }),
+    ...parts,
+  });
 }

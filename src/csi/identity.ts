@@ -8,8 +8,6 @@ import type { Implementation } from "./service.ts";
 export interface IdentityOptions {
   readonly driverName: string;
   readonly version: string;
-  /** Whether the Controller service is offered beside. */
-  readonly controller: boolean;
 }
 
 /** Who the driver is. Touches no storage: a hung share must not make the liveness probe kill the driver. */
@@ -19,8 +17,8 @@ export function identity(options: IdentityOptions): Implementation<typeof Identi
       return { name: options.driverName, vendorVersion: options.version };
     },
 
+    /** Of the plugin as a whole: every instance answers the same, whichever services it serves (CSI spec). */
     async getPluginCapabilities() {
-      if (!options.controller) return {};
       return {
         capabilities: [
           { type: { case: "service", value: { type: ServiceType.CONTROLLER_SERVICE } } },

@@ -3,7 +3,7 @@ import { BerthError, hasCode } from "../core/errors.ts";
 import { type Reply, stepError } from "./helper-script.ts";
 import { isMountOf, type MountSource, type VolumeTree } from "./mount-source.ts";
 import { parentOf, parseNodePath } from "./node-path.ts";
-import { checkBelowKubelet, type SurveyParts, survey } from "./survey.ts";
+import { type SurveyParts, survey } from "./survey.ts";
 
 /** What one volume uses and may still use: of this volume, never of the whole share. */
 export interface VolumeStats {
@@ -49,13 +49,13 @@ export class VolumeStatistics {
    */
   async of(request: StatsRequest, call: Call): Promise<VolumeStats> {
     const { volumeId, source } = request;
+    // Not there is NOT_FOUND, whatever the path looks like (csi-sanity asks with a relative one).
+    if (!request.path.startsWith("/")) throw notMounted(request);
     const path = parseNodePath(request.path, "volume path");
     const view = await survey(this.#parts, { volumeId, source, path }, call.signal);
-    checkBelowKubelet(view, "volume path");
     const mount = view.table.at(view.path);
-    if (mount === undefined || view.tree === undefined || !isMountOf(mount, view.tree)) {
-      throw new BerthError("not-found", `volume ${volumeId} is not mounted at ${path} on this node`);
-    }
+    if (mount === undefined || view.tree === undefined || !isMountOf(mount, view.tree))
+      throw notMounted(request);
     const running = this.#running.get(volumeId) ?? this.#start(volumeId, view.path, view.tree);
     try {
       return (await orAborted(running, call.signal)).stats;
@@ -122,6 +122,10 @@ function parseStats({ output }: Reply, volumeId: string): VolumeStats {
     bytes: { total, used: usedBytes, available: left < free ? left : free },
     inodes: { total: usedInodes + freeInodes, used: usedInodes, available: freeInodes },
   };
+}
+
+function notMounted({ volumeId, path }: StatsRequest): BerthError {
+  return new BerthError("not-found", `volume ${volumeId} is not mounted at ${path} on this node`);
 }
 
 function wordsOf(line: string): bigint[] {
