@@ -76,19 +76,33 @@ async function inside(flags: DemoFlags): Promise<number> {
     throw new BerthError("invalid-argument", "--inside is for the lab itself: leave it out");
   }
   const { runDemo } = await import("../lab/demo/demo.ts");
-  const holds = await runDemo({
-    program: thisProgram(),
-    manifestsDirectory: resolve(flags.manifests ?? examplesDirectory()),
-    nodeCount: flags.nodes,
-    ...(flags.trace === undefined ? {} : { traceFile: resolve(flags.trace) }),
-    write: (text) => process.stdout.write(text),
-    colour: process.stdout.isTTY && !process.env["NO_COLOR"],
-    pauseMs: process.stdout.isTTY ? pauseMs : 0,
-    clock: systemClock,
-    elapsedMs: () => performance.now(),
-  });
-  // Drivers and pods still run; the kernel ends them with us, who are their first process.
-  process.exit(holds ? 0 : 1);
+  // Drivers and pods still run at the end; the kernel ends them with us, who are their first process.
+  process.exit(
+    await demoExitCode(() =>
+      runDemo({
+        program: thisProgram(),
+        manifestsDirectory: resolve(flags.manifests ?? examplesDirectory()),
+        nodeCount: flags.nodes,
+        ...(flags.trace === undefined ? {} : { traceFile: resolve(flags.trace) }),
+        write: (text) => process.stdout.write(text),
+        colour: process.stdout.isTTY && !process.env["NO_COLOR"],
+        pauseMs: process.stdout.isTTY ? pauseMs : 0,
+        clock: systemClock,
+        elapsedMs: () => performance.now(),
+      }),
+    ),
+  );
+}
+
+async function demoExitCode(demo: () => Promise<boolean>): Promise<number> {
+  try {
+    return (await demo()) ? 0 : 1;
+  } catch (reason) {
+    const text =
+      reason instanceof BerthError ? reason.message : String(reason instanceof Error ? reason.stack : reason);
+    process.stderr.write(`berth: ${text}\n`);
+    return reason instanceof BerthError && reason.code === "invalid-argument" ? 2 : 1;
+  }
 }
 
 /** `node [flags] main.ts`, or `node berth.js`. */

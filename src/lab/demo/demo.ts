@@ -48,7 +48,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     return await runOn({ options, manifests, trace, machines, timeline, drivers });
   } catch (reason) {
     for (const driver of drivers) {
-      for (const line of driver.lastWords()) timeline.raw(line, "bad");
+      for (const line of driver.lastWords()) timeline.verbatim(line);
     }
     throw reason;
   }

@@ -24,7 +24,7 @@ export class Views {
   /** Who has the volume mounted, and how often, out of the nodes' own mount tables. */
   holders(): void {
     const holders = this.#machines.nodes.flatMap((node) => holderOf(node) ?? []);
-    this.#timeline.text(`mounted: ${holders.join(", ") || "nowhere"}`);
+    this.#timeline.text(`mounted (for the node + for its pods): ${holders.join(", ") || "nowhere"}`);
   }
 
   /** The mounts of a pod's node, and the pod's own view: all of one directory. */
@@ -60,5 +60,5 @@ function holderOf({ machine }: LabNode): string | undefined {
   if (mounts.length === 0) return undefined;
   const global = mounts.filter(({ path }) => path.endsWith("/globalmount")).length;
   const pods = mounts.length - global;
-  return `${machine.name} (node ${global}, pods ${pods})`;
+  return `${machine.name} ${global}+${pods}`;
 }

@@ -4,7 +4,7 @@ import { broken, counted, holds, type Invariant, seconds, succeeded, type Verdic
 
 export const unmountOrder: Invariant = {
   number: 2,
-  rule: "unpublish before unstage, and unstage only when no pod of the node is left",
+  rule: "unpublish before unstage, unstage only after the node's last pod",
   check(recording: Recording): Verdict {
     const stages = succeeded(recording, "NodeStageVolume").length;
     const unstages = succeeded(recording, "NodeUnstageVolume").length;

@@ -28,10 +28,12 @@ export async function runSandboxed(command: readonly string[], isRoot: boolean):
   const user = isRoot ? [] : ["--user", "--map-root-user"];
   const args = ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--", ...command];
   // A session of its own: the terminal's Ctrl-C reaches us alone.
-  const child = spawn("setpriv", args, { stdio: ["ignore", "inherit", "inherit"], detached: true });
+  const child = spawn("setpriv", args, { stdio: ["ignore", "inherit", "pipe"], detached: true });
+  child.stderr.pipe(process.stderr, { end: false });
   let stopped: StopSignal | undefined;
   const stop = (signal: StopSignal) => {
     stopped ??= signal;
+    child.stderr.unpipe(); // unshare complains about the end that we make
     killFirstProcess(child);
   };
   for (const signal of stopSignals) process.on(signal, stop);
@@ -86,7 +88,7 @@ function signalled(signal: NodeJS.Signals | null): number {
 
 async function exitOf(child: ChildProcess): Promise<[number | null, NodeJS.Signals | null]> {
   try {
-    const [code, signal] = await once(child, "exit");
+    const [code, signal] = await once(child, "close");
     return [code, signal];
   } catch (reason) {
     throw new BerthError(

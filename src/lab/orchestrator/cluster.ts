@@ -67,10 +67,7 @@ export class Cluster {
     assert(this.#claim.status === "bound", "a claim is deleted that is there");
     this.#claim = { status: "terminating", volume: this.#claim.volume };
     if (this.#pods.length > 0) {
-      this.#options.note(
-        "controller",
-        "the claim is in use: finalizer pvc-protection keeps it, no DeleteVolume",
-      );
+      this.#options.note("controller", "in use: pvc-protection keeps it, no DeleteVolume");
     }
     await this.#releaseClaim(signal);
   }

@@ -96,13 +96,13 @@ export class Kubelet {
   async #endPod(pod: Pod, signal: AbortSignal): Promise<void> {
     await this.#options.runtime.stop(pod);
     await this.#repeat(`unmounting the volume of pod ${pod.name}`, () => this.#tearDown(pod), signal);
-    if (this.#isUsed(pod.volume)) this.#note("another pod here still uses the volume: no NodeUnstageVolume");
+    if (this.#isUsed(pod.volume)) this.#note("another pod here uses it: no NodeUnstageVolume");
   }
 
   /** One operation of kubelet's, repeated as a whole: MountDevice unless that is done, and SetUp. */
   async #mountVolume(pod: Pod): Promise<CallResult<void>> {
     const state = this.#devices.get(pod.volume.handle)?.state;
-    if (state === "mounted") this.#note("the volume is mounted on this node already: no NodeStageVolume");
+    if (state === "mounted") this.#note("mounted on this node already: no NodeStageVolume");
     if (state === undefined || state === "uncertain") {
       const result = await this.#mountDevice(pod.volume);
       if (result.status === "error") return result;
@@ -136,7 +136,7 @@ export class Kubelet {
         volumeContext: { ...volume.attributes },
       },
       {
-        why: "the volume's first pod on this node: mount it for the whole node",
+        why: "the node's first pod with it: mount it for the node",
         subject: "globalmount",
         timeoutMs: stepTimeoutMs,
       },
@@ -176,7 +176,7 @@ export class Kubelet {
         volumeContext: { ...volume.attributes },
       },
       {
-        why: "every pod gets a mount of its own, bound from the node's",
+        why: "every pod gets a mount of its own",
         subject: pod.name,
         timeoutMs: stepTimeoutMs,
       },
@@ -208,7 +208,7 @@ export class Kubelet {
       Node.method.nodeUnstageVolume,
       { volumeId: volume.handle, stagingTargetPath: stagingPath(this.#options.root, volume) },
       {
-        why: "no pod on this node uses the volume any more: the node's mount goes",
+        why: "no pod here uses it now: the node's mount goes",
         subject: "globalmount",
         timeoutMs: stepTimeoutMs,
       },
@@ -219,7 +219,7 @@ export class Kubelet {
 
   /** One NodeGetCapabilities for each question, as kubelet asks. @returns what the driver has of them */
   async #ask(...questions: readonly Capability[]): Promise<CallResult<ReadonlySet<Capability>>> {
-    const how = { why: "kubelet asks before each step what the driver can do", timeoutMs: stepTimeoutMs };
+    const how = { why: "kubelet asks what the driver can do, each time", timeoutMs: stepTimeoutMs };
     const has = new Set<Capability>();
     for (const question of questions) {
       const result = await this.#options.caller.call(Node.method.nodeGetCapabilities, {}, how);

@@ -104,6 +104,11 @@ export class Timeline {
     this.#write(`  ${this.#styled(style, fit(line, columns - 2))}`);
   }
 
+  /** A line of somebody else's, in full however long it is. */
+  verbatim(line: string): void {
+    this.#write(`  ${line}`);
+  }
+
   #flush(component: string): void {
     const group = this.#pending.get(component);
     if (group === undefined) return;
