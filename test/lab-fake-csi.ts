@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import {
   type DescMethod,
   type DescService,
@@ -23,9 +24,9 @@ export interface FakeCall {
 
 export interface FakeCsi {
   readonly endpoint: string;
-  /** In the order of their coming. */
-  readonly calls: readonly FakeCall[];
-  /** How many connections it has seen. */
+  /** In the order of their coming; a test may take them out. */
+  readonly calls: FakeCall[];
+  /** How many connections the process's servers have taken: Unix peers have no name to tell them apart by. */
   readonly connections: () => number;
   close(): void;
 }
@@ -36,12 +37,15 @@ export async function serveFakeCsi(
   answer: (call: FakeCall) => Answer | Promise<Answer>,
 ): Promise<FakeCsi> {
   const calls: FakeCall[] = [];
-  const sessions = new Set<string>();
+  let connections = 0;
+  const count = () => {
+    connections += 1;
+  };
+  subscribe("net.server.socket", count);
   const server = new Server();
   const services: readonly DescService[] = [Identity, Controller, Node];
   for (const method of services.flatMap((service) => service.methods)) {
     const handle: handleUnaryCall<Buffer, Buffer> = async (call, respond) => {
-      sessions.add(call.getPeer());
       const request = toJson(method.input, fromBinary(method.input, call.request));
       const recorded = { rpc: method.name, request };
       calls.push(recorded);
@@ -57,7 +61,11 @@ export async function serveFakeCsi(
     error ? reject(error) : resolve(),
   );
   await promise;
-  return { endpoint, calls, connections: () => sessions.size, close: () => server.forceShutdown() };
+  const close = () => {
+    unsubscribe("net.server.socket", count);
+    server.forceShutdown();
+  };
+  return { endpoint, calls, connections: () => connections, close };
 }
 
 function definitionOf({ parent, name }: DescMethod) {
