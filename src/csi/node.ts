@@ -1,126 +1,154 @@
-import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
 import { parseVolumeId, type VolumeId } from "../core/volume-id.ts";
 import {
-  NodeServiceCapability_RPC_Type as Capability,
+  VolumeCapability_AccessMode_Mode as Mode,
   type Node,
+  NodeServiceCapability_RPC_Type as Rpc,
   VolumeUsage_Unit as Unit,
   type VolumeCapability,
 } from "../gen/csi/v1/csi_pb.ts";
 import type { MountSource } from "../node/mount-source.ts";
 import type { NodeVolumes } from "../node/node-volumes.ts";
-import type { Amount, VolumeStatistics } from "../node/volume-stats.ts";
-import { accessModeOf, mountFlagsOf } from "./capabilities.ts";
-import { invalidField } from "./field-error.ts";
+import type { VolumeStats, VolumeUsage } from "../node/volume-stats.ts";
 import type { Implementation } from "./service.ts";
 
-export interface NodeParts {
+export interface NodeServiceParts {
   readonly nodeId: string;
   readonly volumes: NodeVolumes;
-  readonly statistics: VolumeStatistics;
-  /** What is mounted for a volume; undefined when this node knows no such share. */
-  readonly sourceOf: (id: VolumeId) => MountSource | undefined;
+  readonly stats: VolumeStats;
+  /** Where this node has each share, by the share's name. */
+  readonly shares: ReadonlyMap<string, string>;
+  /** A volume's size, from its record. */
+  readonly sizeOf: (id: VolumeId, signal: AbortSignal) => Promise<bigint>;
 }
 
-const capabilities = [
-  Capability.STAGE_UNSTAGE_VOLUME,
-  Capability.GET_VOLUME_STATS,
-  Capability.SINGLE_NODE_MULTI_WRITER,
-];
+const capabilities = [Rpc.STAGE_UNSTAGE_VOLUME, Rpc.GET_VOLUME_STATS, Rpc.SINGLE_NODE_MULTI_WRITER];
 
-/** Volumes on this node. */
-export function node({ nodeId, volumes, statistics, sourceOf }: NodeParts): Implementation<typeof Node> {
-  /** @throws BerthError `not-found` for an id that is not ours, `failed-precondition` for an unknown share */
-  const knownSource = (volumeId: string): MountSource => {
-    const id = parseVolumeId(volumeId);
-    if (id === undefined) throw new BerthError("not-found", `${volumeId} is no volume of Berth's`);
-    const source = sourceOf(id);
-    if (source !== undefined) return source;
+/** The Node service of CSI v1.12: no attaching, no expansion on the node. */
+export function nodeService(parts: NodeServiceParts): Implementation<typeof Node> {
+  const { nodeId, volumes, stats, shares, sizeOf } = parts;
+  if (nodeId === "" || Buffer.byteLength(nodeId) > limits.csiNodeIdBytesMax) {
     throw new BerthError(
-      "failed-precondition",
-      `volume ${volumeId} lies on ${id.type} ${id.source}, which this node's configuration does not name: add it`,
+      "invalid-argument",
+      `node id ${JSON.stringify(nodeId.slice(0, 200))} has not 1 to ${limits.csiNodeIdBytesMax} bytes: give --node-id the node's name`,
     );
-  };
-  /** What cannot be known can still be absent: then there is nothing to undo. */
-  const anySource = (volumeId: string): MountSource | undefined => {
-    const id = parseVolumeId(volumeId);
-    return id === undefined ? undefined : sourceOf(id);
-  };
-
+  }
   return {
-    async nodeGetCapabilities() {
-      return { capabilities: capabilities.map((type) => ({ type: { case: "rpc", value: { type } } })) };
+    async nodeStageVolume(request, call) {
+      await volumes.stage({ ...mountOf(request, shares), stagingPath: request.stagingTargetPath }, call);
+      return {};
     },
-
+    async nodeUnstageVolume({ volumeId, stagingTargetPath }, call) {
+      await volumes.unstage(
+        { volumeId, source: knownSource(volumeId, shares), path: stagingTargetPath },
+        call,
+      );
+      stats.forget(volumeId);
+      return {};
+    },
+    async nodePublishVolume(request, call) {
+      const mount = mountOf(request, shares);
+      await volumes.publish(
+        {
+          ...mount,
+          readOnly: mount.readOnly || request.readonly,
+          stagingPath: stagingPathOf(request.stagingTargetPath),
+          targetPath: request.targetPath,
+          targets: manyTargets.has(modeOf(request.volumeCapability)) ? "many" : "one",
+        },
+        call,
+      );
+      return {};
+    },
+    async nodeUnpublishVolume({ volumeId, targetPath }, call) {
+      await volumes.unpublish({ volumeId, source: knownSource(volumeId, shares), path: targetPath }, call);
+      return {};
+    },
+    async nodeGetVolumeStats({ volumeId, volumePath }, call) {
+      const { id, source } = volumeOf(volumeId, shares);
+      const sizeBytes = () => sizeOf(id, call.signal);
+      const usage = await stats.measure({ volumeId, source, path: volumePath, sizeBytes }, call);
+      return { usage: usageMessages(usage) };
+    },
     async nodeGetInfo() {
       return { nodeId };
     },
-
-    async nodeStageVolume({ volumeId, stagingTargetPath, volumeCapability }, call) {
-      const source = knownSource(volumeId);
-      const capability = present(volumeCapability, "volume_capability");
-      await volumes.stage(
-        { volumeId, source, stagingPath: stagingTargetPath, ...wishOf(capability, false) },
-        call,
-      );
-      return {};
-    },
-
-    async nodeUnstageVolume({ volumeId, stagingTargetPath }, call) {
-      await volumes.unstage({ volumeId, source: anySource(volumeId), path: stagingTargetPath }, call);
-      statistics.forget(volumeId);
-      return {};
-    },
-
-    async nodePublishVolume(request, call) {
-      const { volumeId, stagingTargetPath, targetPath, readonly } = request;
-      const source = knownSource(volumeId);
-      const capability = present(request.volumeCapability, "volume_capability");
-      if (stagingTargetPath === "") {
-        throw new BerthError(
-          "failed-precondition",
-          `staging_target_path is missing: call NodeStageVolume of volume ${volumeId} first, and name its path`,
-        );
-      }
-      const targets = isForOneTarget(capability) ? "one" : "many";
-      const wish = wishOf(capability, readonly);
-      await volumes.publish(
-        { volumeId, source, stagingPath: stagingTargetPath, targetPath, targets, ...wish },
-        call,
-      );
-      return {};
-    },
-
-    async nodeUnpublishVolume({ volumeId, targetPath }, call) {
-      await volumes.unpublish({ volumeId, source: anySource(volumeId), path: targetPath }, call);
-      return {};
-    },
-
-    async nodeGetVolumeStats({ volumeId, volumePath }, call: Call) {
-      const source = knownSource(volumeId);
-      const { bytes, inodes } = await statistics.of({ volumeId, source, path: volumePath }, call);
-      return { usage: [usage(Unit.BYTES, bytes), usage(Unit.INODES, inodes)] };
+    async nodeGetCapabilities() {
+      return { capabilities: capabilities.map((type) => ({ type: { case: "rpc", value: { type } } })) };
     },
   };
 }
 
-function wishOf(capability: VolumeCapability, readonly: boolean) {
-  const mode = accessModeOf(capability);
-  const readOnly = readonly || mode === "SINGLE_NODE_READER_ONLY" || mode === "MULTI_NODE_READER_ONLY";
-  return { readOnly, mountFlags: mountFlagsOf(capability) };
+const manyTargets: ReadonlySet<Mode> = new Set([
+  Mode.SINGLE_NODE_MULTI_WRITER,
+  Mode.MULTI_NODE_READER_ONLY,
+  Mode.MULTI_NODE_SINGLE_WRITER,
+  Mode.MULTI_NODE_MULTI_WRITER,
+]);
+
+interface MountRequest {
+  readonly volumeId: string;
+  readonly volumeCapability?: VolumeCapability | undefined;
 }
 
-/** CSI spec, NodePublishVolume: these modes allow one target path on a node. */
-function isForOneTarget(capability: VolumeCapability): boolean {
-  const mode = accessModeOf(capability);
-  return mode === "SINGLE_NODE_WRITER" || mode === "SINGLE_NODE_SINGLE_WRITER";
+function mountOf({ volumeId, volumeCapability }: MountRequest, shares: ReadonlyMap<string, string>) {
+  const { source } = volumeOf(volumeId, shares);
+  const mode = modeOf(volumeCapability);
+  const access = volumeCapability?.accessType;
+  return {
+    volumeId,
+    source,
+    readOnly: mode === Mode.SINGLE_NODE_READER_ONLY || mode === Mode.MULTI_NODE_READER_ONLY,
+    mountFlags: access?.case === "mount" ? access.value.mountFlags : [],
+  };
 }
 
-function present<T>(value: T | undefined, field: string): T {
-  if (value === undefined) throw invalidField(field, "is missing", "CSI requires it");
-  return value;
+function modeOf(capability: VolumeCapability | undefined): Mode {
+  return capability?.accessMode?.mode ?? Mode.UNKNOWN;
 }
 
-function usage(unit: Unit, { total, used, available }: Amount) {
-  return { unit, total, used, available };
+/** @throws BerthError `failed-precondition`: staging is advertised, so a path must be there (CSI, NodePublishVolume) */
+function stagingPathOf(path: string): string {
+  if (path !== "") return path;
+  throw new BerthError(
+    "failed-precondition",
+    "staging_target_path is empty: stage the volume, and say where",
+  );
+}
+
+/** @throws BerthError `not-found` for an id that is not ours, `failed-precondition` for a share that is not here */
+function volumeOf(text: string, shares: ReadonlyMap<string, string>): { id: VolumeId; source: MountSource } {
+  const id = parseVolumeId(text);
+  if (id === undefined) {
+    throw new BerthError(
+      "not-found",
+      `volume ${JSON.stringify(text)} is not one of Berth: use the id that CreateVolume gave`,
+    );
+  }
+  const source = sourceOf(id, shares);
+  if (source !== undefined) return { id, source };
+  throw new BerthError(
+    "failed-precondition",
+    `volume ${text}: this node has no ${id.type} share ${id.source}: add it to the node's configuration`,
+  );
+}
+
+function knownSource(text: string, shares: ReadonlyMap<string, string>): MountSource | undefined {
+  const id = parseVolumeId(text);
+  return id && sourceOf(id, shares);
+}
+
+function sourceOf(id: VolumeId, shares: ReadonlyMap<string, string>): MountSource | undefined {
+  const sharePath = shares.get(id.source);
+  if (id.type !== "directory" || id.protocol !== "bind" || sharePath === undefined) return undefined;
+  return { kind: "bind", shareName: id.source, sharePath, name: id.name };
+}
+
+function usageMessages(usage: VolumeUsage) {
+  const { totalBytes, usedBytes, availableBytes, usedInodes, availableInodes } = usage;
+  const bytes = { unit: Unit.BYTES, total: totalBytes, used: usedBytes, available: availableBytes };
+  if (availableInodes === undefined) return [bytes];
+  const total = usedInodes + availableInodes;
+  return [bytes, { unit: Unit.INODES, total, used: usedInodes, available: availableInodes }];
 }

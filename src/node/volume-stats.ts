@@ -1,151 +1,164 @@
 import type { Call } from "../core/call.ts";
-import { BerthError, hasCode } from "../core/errors.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { BerthError } from "../core/errors.ts";
 import { type Reply, stepError } from "./helper-script.ts";
-import { isMountOf, type MountSource, type VolumeTree } from "./mount-source.ts";
-import { parentOf, parseNodePath } from "./node-path.ts";
+import type { Helpers } from "./helpers.ts";
+import { type MountSource, wasMountOf } from "./mount-source.ts";
+import { readMountTable } from "./mount-table.ts";
+import { nodeLimits } from "./node-limits.ts";
+import { parseNodePath } from "./node-path.ts";
+import type { NodeParts } from "./node-volumes.ts";
 import { type SurveyParts, survey } from "./survey.ts";
-
-/** What one volume uses and may still use: of this volume, never of the whole share. */
-export interface VolumeStats {
-  readonly bytes: Amount;
-  readonly inodes: Amount;
-}
-
-export interface Amount {
-  readonly total: bigint;
-  readonly used: bigint;
-  readonly available: bigint;
-}
 
 export interface StatsRequest {
   readonly volumeId: string;
   readonly source: MountSource;
   readonly path: string;
+  /** The volume's size, from its record. */
+  readonly sizeBytes: () => Promise<bigint>;
+}
+
+/** Of one volume; never of the whole share. */
+export interface VolumeUsage {
+  readonly totalBytes: bigint;
+  readonly usedBytes: bigint;
+  readonly availableBytes: bigint;
+  readonly usedInodes: bigint;
+  /** Undefined on a file system that counts none. */
+  readonly availableInodes: bigint | undefined;
 }
 
 interface Measured {
-  readonly stats: VolumeStats;
-  readonly measuredMs: number;
+  readonly usage: VolumeUsage;
+  readonly atMs: number;
+}
+
+export interface StatsParts extends NodeParts {
+  readonly clock?: Clock;
 }
 
 /**
- * Measures volumes. Counting a large one takes long, and kubelet asks for each pod: so there is one
- * measurement for a volume at a time, whoever asks, and a caller who cannot wait gets the last one.
+ * How full volumes are. A volume is measured once at a time, for all who ask, and a measurement goes
+ * on when a caller's time is over: that caller gets the last known value.
  */
-export class VolumeStatistics {
+export class VolumeStats {
   readonly #parts: SurveyParts;
-  readonly #nowMs: () => number;
-  readonly #running = new Map<string, Promise<Measured>>();
-  readonly #last = new Map<string, Measured>();
+  readonly #helpers: Helpers;
+  readonly #clock: Clock;
+  readonly #flights = new Map<string, Promise<VolumeUsage>>();
+  readonly #known = new Map<string, Measured>();
 
-  constructor(parts: SurveyParts, nowMs: () => number) {
-    this.#parts = parts;
-    this.#nowMs = nowMs;
+  constructor({
+    helpers,
+    kubeletDir,
+    readTable = readMountTable,
+    limits = nodeLimits,
+    clock = systemClock,
+  }: StatsParts) {
+    this.#parts = { helpers, readTable, limits, kubeletDir: parseNodePath(kubeletDir, "kubelet directory") };
+    this.#helpers = helpers;
+    this.#clock = clock;
   }
 
   /**
-   * @throws BerthError `not-found` when the volume is not mounted at the path; `deadline-exceeded` when the
-   * first measurement takes longer than the caller waits
+   * @throws BerthError `not-found` when the volume is not mounted at the path; `deadline-exceeded` when
+   * measuring takes longer than the caller waits and no value is known
    */
-  async of(request: StatsRequest, call: Call): Promise<VolumeStats> {
-    const { volumeId, source } = request;
-    // Not there is NOT_FOUND, whatever the path looks like (csi-sanity asks with a relative one).
-    if (!request.path.startsWith("/")) throw notMounted(request);
-    const path = parseNodePath(request.path, "volume path");
-    const view = await survey(this.#parts, { volumeId, source, path }, call.signal);
-    const mount = view.table.at(view.path);
-    if (mount === undefined || view.tree === undefined || !isMountOf(mount, view.tree))
-      throw notMounted(request);
-    const running = this.#running.get(volumeId) ?? this.#start(volumeId, view.path, view.tree);
+  async measure(request: StatsRequest, call: Call): Promise<VolumeUsage> {
+    const { volumeId } = request;
+    const tree = await this.#mountedTree(request, call);
     try {
-      return (await orAborted(running, call.signal)).stats;
-    } catch (reason) {
-      const last = this.#last.get(volumeId);
-      if (last === undefined || !hasCode(reason, "deadline-exceeded", "cancelled", "unavailable"))
-        throw reason;
-      const ageMs = this.#nowMs() - last.measuredMs;
-      call.log.warn(`statistics of volume ${volumeId} are ${ageMs} ms old: ${reason.message}`, {
-        volumeId,
-        ageMs,
-      });
-      return last.stats;
+      return await untilAborted(this.#fly(request, tree), call.signal);
+    } catch (error) {
+      const known = this.#known.get(volumeId);
+      if (known === undefined) throw error;
+      const ageMs = this.#clock.nowMs() - known.atMs;
+      const reason = BerthError.from(error).message;
+      call.log.warn(`usage of volume ${volumeId} is as of ${ageMs} ms ago: ${reason}`, { volumeId, ageMs });
+      return known.usage;
     }
   }
 
-  /** Of a volume that is no longer on this node. */
+  /** Of a volume that has left this node. */
   forget(volumeId: string): void {
-    this.#last.delete(volumeId);
+    this.#known.delete(volumeId);
   }
 
-  #start(volumeId: string, path: string, tree: VolumeTree): Promise<Measured> {
-    if (this.#running.size >= this.#parts.limits.measuresMax) {
+  /** @returns the volume's directory on its share: measured there, the mount is not kept busy */
+  async #mountedTree(request: StatsRequest, call: Call): Promise<string> {
+    const { volumeId, source, path } = request;
+    const absent = () =>
+      new BerthError("not-found", `volume ${volumeId} is not mounted at ${path}: publish it there first`);
+    if (!path.startsWith("/")) throw absent();
+    const subject = { volumeId, source, path: parseNodePath(path, "volume path") };
+    const { table, tree, path: resolved } = await survey(this.#parts, subject, call.signal);
+    const mount = table.at(resolved);
+    if (mount === undefined || tree === undefined || !wasMountOf(mount, tree)) throw absent();
+    return tree.directoryPath;
+  }
+
+  #fly(request: StatsRequest, directoryPath: string): Promise<VolumeUsage> {
+    const { volumeId } = request;
+    const under = this.#flights.get(volumeId);
+    if (under !== undefined) return under;
+    if (this.#flights.size >= this.#parts.limits.measuresMax) {
       return Promise.reject(
-        new BerthError("unavailable", `${this.#running.size} volumes are being measured on this node: retry`),
+        new BerthError(
+          "unavailable",
+          `${this.#flights.size} volumes are being measured, as many as may: retry`,
+        ),
       );
     }
-    const running = this.#measure(volumeId, path, tree).finally(() => this.#running.delete(volumeId));
-    running.catch(() => {}); // every waiter gets the failure; this is for when the last one has gone
-    this.#running.set(volumeId, running);
-    return running;
+    const flight = this.#measure(request, directoryPath).finally(() => this.#flights.delete(volumeId));
+    flight.catch(() => {}); // whoever waits gets it; perhaps nobody does any more
+    this.#flights.set(volumeId, flight);
+    return flight;
   }
 
-  async #measure(volumeId: string, path: string, tree: VolumeTree): Promise<Measured> {
-    const { helpers, limits } = this.#parts;
-    const args = [path, parentOf(tree.recordPath)];
-    const reply = await helpers.run({ volumeId, verb: "measure", args, timeoutMs: limits.measureMsMax });
-    if (reply.exitCode !== 0) throw stepError("measure", reply, `volume ${volumeId} at ${path}`);
-    const measured = { stats: parseStats(reply, volumeId), measuredMs: this.#nowMs() };
-    this.#last.set(volumeId, measured);
-    return measured;
+  async #measure({ volumeId, sizeBytes }: StatsRequest, directoryPath: string): Promise<VolumeUsage> {
+    const [totalBytes, reply] = await Promise.all([
+      sizeBytes(),
+      this.#helpers.run({
+        volumeId,
+        verb: "measure",
+        args: [directoryPath],
+        timeoutMs: this.#parts.limits.measureMsMax,
+      }),
+    ]);
+    const usage = parseUsage(reply, totalBytes);
+    if (usage === undefined) throw stepError("measure", reply, `volume ${volumeId}`);
+    this.#known.set(volumeId, { usage, atMs: this.#clock.nowMs() });
+    return usage;
   }
 }
 
-/**
- * `<bytes> .`, `<inodes> .`, `<block size> <blocks free> <inodes in all> <inodes free>`, and the volume's
- * records: its sizes only grow, so the largest that they name is its size.
- */
-function parseStats({ output }: Reply, volumeId: string): VolumeStats {
-  const [bytesLine = "", inodesLine = "", shareLine = ""] = output.split("\n");
-  const [usedBytes, usedInodes] = [wordsOf(bytesLine)[0], wordsOf(inodesLine)[0]];
-  const [blockBytes, freeBlocks, , freeInodes] = wordsOf(shareLine);
-  if (usedBytes === undefined || usedInodes === undefined || freeInodes === undefined)
-    throw unreadable(volumeId);
-  if (blockBytes === undefined || freeBlocks === undefined) throw unreadable(volumeId);
-  const sizes = [...output.matchAll(/^ {2}"sizeBytes": "([0-9]{1,20})",?$/gm)].map(([, size]) =>
-    BigInt(size ?? 0),
-  );
-  let total = 0n;
-  for (const size of sizes) if (size > total) total = size;
-  const left = total > usedBytes ? total - usedBytes : 0n;
-  const free = blockBytes * freeBlocks;
+/** `<bytes>\t.`, `<inodes>\t.`, `<block size> <free blocks> <inodes> <free inodes>` */
+const measurement = /^(\d+)\t\.\n(\d+)\t\.\n(\d+) (\d+) (\d+) (\d+)\n$/;
+
+function parseUsage({ exitCode, output }: Reply, totalBytes: bigint): VolumeUsage | undefined {
+  const numbers = measurement.exec(output)?.slice(1).map(BigInt);
+  if (exitCode !== 0 || numbers === undefined) return undefined;
+  const [usedBytes = 0n, usedInodes = 0n, blockBytes = 0n, freeBlocks = 0n, inodes = 0n, freeInodes = 0n] =
+    numbers;
+  const left = totalBytes > usedBytes ? totalBytes - usedBytes : 0n;
+  const shareLeft = freeBlocks * blockBytes;
   return {
-    bytes: { total, used: usedBytes, available: left < free ? left : free },
-    inodes: { total: usedInodes + freeInodes, used: usedInodes, available: freeInodes },
+    totalBytes,
+    usedBytes,
+    availableBytes: left < shareLeft ? left : shareLeft,
+    usedInodes,
+    availableInodes: inodes === 0n ? undefined : freeInodes,
   };
 }
 
-function notMounted({ volumeId, path }: StatsRequest): BerthError {
-  return new BerthError("not-found", `volume ${volumeId} is not mounted at ${path} on this node`);
-}
-
-function wordsOf(line: string): bigint[] {
-  return line
-    .split(/\s+/)
-    .filter((word) => /^[0-9]+$/.test(word))
-    .map(BigInt);
-}
-
-function unreadable(volumeId: string): BerthError {
-  return new BerthError(
-    "unavailable",
-    `volume ${volumeId}: du and stat gave no numbers: look whether its files can be read`,
-  );
-}
-
-/** The caller's end ends its wait, not the measurement: others may wait for it too. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(BerthError.from(signal.reason));
+  const onAbort = () =>
+    aborted.reject(
+      new BerthError("deadline-exceeded", "measuring the volume takes longer than the call may: ask again", {
+        cause: signal.reason,
+      }),
+    );
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
   try {
