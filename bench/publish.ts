@@ -1,0 +1,38 @@
+import { mkdirSync } from "node:fs";
+import { Node } from "../src/gen/csi/v1/csi_pb.ts";
+import { CsiConnection } from "../src/lab/csi-client.ts";
+import { callOnce, capability, createVolume, deleteVolume } from "./calls.ts";
+import type { Place } from "./place.ts";
+import { atMost, type Figure, median } from "./table.ts";
+
+const rounds = 300;
+const pairMsMax = 15;
+
+/** A pod's mount and its end, one after the other, each call on a new connection as kubelet makes it. */
+export async function measurePublish(place: Place): Promise<Figure[]> {
+  const controller = await place.serve("controller");
+  const node = await place.serve("node");
+  const connection = new CsiConnection(controller.endpoint);
+  const { volumeId, volumeContext } = await createVolume(connection, "pvc-publish");
+  const stagingTargetPath = place.at("kubelet", "staging");
+  mkdirSync(stagingTargetPath);
+  const volume = { volumeId, volumeContext, volumeCapability: capability, stagingTargetPath };
+  await callOnce(node.endpoint, Node.method.nodeStageVolume, volume);
+
+  const times: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const targetPath = place.at("kubelet", `target-${round}`);
+    const startMs = performance.now();
+    await callOnce(node.endpoint, Node.method.nodePublishVolume, { ...volume, targetPath });
+    await callOnce(node.endpoint, Node.method.nodeUnpublishVolume, { volumeId, targetPath });
+    times.push(performance.now() - startMs);
+  }
+
+  await callOnce(node.endpoint, Node.method.nodeUnstageVolume, { volumeId, stagingTargetPath });
+  await deleteVolume(connection, volumeId);
+  connection.close();
+  await Promise.all([controller.driver.stop(), node.driver.stop()]);
+  return [
+    atMost(`NodePublishVolume + NodeUnpublishVolume, p50 of ${rounds}`, median(times), "ms", pairMsMax),
+  ];
+}
