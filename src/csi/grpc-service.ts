@@ -35,7 +35,7 @@ function methodDefinition({ path, descriptor }: Method): MethodDefinition<Buffer
 
 function unary(method: Method, calls: Calls): handleUnaryCall<Buffer, Buffer> {
   return (call, respond) => {
-    void calls.run(method, call.request, controllerOf(call)).then((outcome) => {
+    void outcomeOf(call, method, calls).then((outcome) => {
       if (outcome.status === "ok") respond(null, asBuffer(outcome.response));
       else respond(outcome);
     });
@@ -45,7 +45,7 @@ function unary(method: Method, calls: Calls): handleUnaryCall<Buffer, Buffer> {
 /** CSI's streams are those of SnapshotMetadata, which is not offered: they only ever fail. */
 function streaming(method: Method, calls: Calls): handleServerStreamingCall<Buffer, Buffer> {
   return (call) => {
-    void calls.run(method, call.request, controllerOf(call)).then((outcome: Outcome) => {
+    void outcomeOf(call, method, calls).then((outcome) => {
       if (outcome.status === "error") call.emit("error", outcome);
     });
   };
@@ -58,13 +58,17 @@ type Caller =
 /** Timers may fire this much before their time. */
 const timerSlackMs = 5;
 
-/** The controller of a call's signal. grpc-js says "cancelled" for the client's deadline too. */
-function controllerOf(call: Caller): AbortController {
+/** Runs a call; its signal fires when grpc-js says "cancelled", which it does for a deadline too. */
+async function outcomeOf(call: Caller, method: Method, calls: Calls): Promise<Outcome> {
   const controller = new AbortController();
   const onCancelled = () => controller.abort(reasonOf(call));
   if (call.cancelled) onCancelled();
-  else call.once("cancelled", onCancelled);
-  return controller;
+  else call.on("cancelled", onCancelled);
+  try {
+    return await calls.run(method, call.request, controller);
+  } finally {
+    call.off("cancelled", onCancelled); // grpc-js says it after every answer as well
+  }
 }
 
 function reasonOf(call: Caller): BerthError {

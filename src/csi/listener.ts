@@ -45,9 +45,11 @@ export class Listener {
     return typeof address === "object" && address !== null ? { ...endpoint, port: address.port } : endpoint;
   }
 
-  /** Accepts no more, and removes the Unix socket. Connections go on. */
-  close(): void {
-    this.#server.close();
+  /** Accepts no more, and removes the Unix socket. Connections go on; resolves when they have ended. */
+  async close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    await promise;
   }
 
   /** Ends every connection at once. */

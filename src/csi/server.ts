@@ -30,6 +30,7 @@ export class CsiServer {
   readonly #calls: Calls;
   readonly #grpc: Server;
   readonly #listener: Listener;
+  #drained: Promise<void> | undefined;
 
   private constructor(options: CsiServerOptions, endpoint: Endpoint, parts: Parts) {
     this.#options = options;
@@ -60,8 +61,13 @@ export class CsiServer {
    * closes every connection. Resolves in bounded time, whatever handlers and clients do.
    */
   async drain(reason: string): Promise<void> {
+    this.#drained ??= this.#drain(reason);
+    await this.#drained;
+  }
+
+  async #drain(reason: string): Promise<void> {
     const { log, drainMsMax = limits.drainMsMax } = this.#options;
-    this.#listener.close();
+    const disconnected = this.#listener.close();
     this.#calls.close();
     const idle = this.#calls.idle();
     if (!(await this.#within(drainMsMax, idle))) {
@@ -69,9 +75,10 @@ export class CsiServer {
       this.#calls.abort(new BerthError("unavailable", "the driver is shutting down; retry"));
       await this.#within(edgeLimits.abortMsMax, idle);
     }
-    // The answers are on their way: sessions close when their streams have ended.
-    const closed = new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()));
-    await this.#within(edgeLimits.abortMsMax, closed);
+    // The answers are on their way: each connection ends when its streams have. (The callback of
+    // `tryShutdown` comes earlier: Node has begun to close the sessions, and grpc-js takes that for done.)
+    this.#grpc.tryShutdown(() => {});
+    await this.#within(edgeLimits.abortMsMax, disconnected);
     // `forceShutdown` of grpc-js finds no session when channelz is off: the connections are ours to end.
     this.#listener.destroyConnections();
   }
