@@ -26,6 +26,7 @@ const meanings: Readonly<Record<string, readonly [StorageCode, cause: string, re
     "keep each share on one file system",
   ],
   EMLINK: ["storage-unsupported", "the file system allows no more links"],
+  ENXIO: ["storage-unsupported", "it is a socket or a device, not a file of Berth's"],
   ENOTSUP: ["storage-unsupported", "the file system does not support it"],
   EMFILE: ["storage-unavailable", "too many open files in this process", "raise its limit (ulimit -n)"],
   ENFILE: ["storage-unavailable", "too many open files on this machine"],

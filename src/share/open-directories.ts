@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
 import { closeFd, openDirectoryAt, openPath, statOpen, syncFd } from "./fs-at.ts";
 import { componentsOf, join, type SharePath, shareRoot } from "./share-path.ts";
@@ -50,8 +51,8 @@ export class OpenDirectory {
 
 /**
  * Opens directories of a share component by component, never through a symbolic link. The few that
- * every operation passes stay open; once a second they are checked: a file system mounted over the root
- * later, or a directory deleted and made again by somebody else, is found.
+ * every operation passes stay open; once a second it is checked that their paths still lead to them: a file
+ * system mounted over the root later, or a directory that somebody else has replaced, is found.
  */
 export class OpenDirectories {
   readonly #rootPath: string;
@@ -105,19 +106,12 @@ export class OpenDirectories {
     const nowMs = this.#clock.nowMs();
     if (nowMs - this.#checkedMs < checkMs) return;
     this.#checkedMs = nowMs;
-    const root = this.#open.get(shareRoot);
-    if (root === undefined) return;
-    const fd = openPath(this.#rootPath);
-    try {
-      const [found, kept] = [statOpen(fd), statOpen(root.fd)];
-      const moved = kept.dev !== found.dev || kept.ino !== found.ino;
-      if (moved || this.#someIsDeleted()) this.forget();
-    } finally {
-      closeFd(fd);
+    for (const [path, { fd }] of this.#open) {
+      const found = statSync(`${this.#rootPath}/${path}`, { bigint: true, throwIfNoEntry: false });
+      const kept = statOpen(fd);
+      if (found?.ino === kept.ino && found.dev === kept.dev) continue;
+      this.forget();
+      return;
     }
-  }
-
-  #someIsDeleted(): boolean {
-    return [...this.#open.values()].some(({ fd }) => statOpen(fd).nlink === 0n);
   }
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { BerthError } from "../core/errors.ts";
 import { errnoOf } from "./errno.ts";
 import {
+  changeMode,
   closeFd,
   listOpen,
   mountPoints,
@@ -103,7 +104,12 @@ class Removal {
   }
 
   async #removeFiles(directory: number, names: readonly Name[]): Promise<void> {
-    await Promise.all(names.map((name) => goneIsFine(() => unlinkAt(directory, name))));
+    // All of them, before the directory is closed: its number could stand for another one by then.
+    const outcomes = await Promise.allSettled(
+      names.map((name) => goneIsFine(() => unlinkAt(directory, name))),
+    );
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
     await this.#pace(this.count(names.length));
   }
 
@@ -131,6 +137,9 @@ class Removal {
 
   /** Moves a directory to the tree's top under a name that is free. */
   async #hoist(parent: number, name: Name): Promise<void> {
+    const directory = await goneIsFine(() => openForRemoval(parent, name));
+    if (directory === undefined) return;
+    closeFd(directory); // it may be written to now, which a new parent takes
     for (;;) {
       this.#hoisted += 1;
       const target = `.berth-deep-${this.#hoisted}`;
@@ -159,8 +168,19 @@ class Removal {
   }
 }
 
-/** A directory to empty. Where its mode shuts us out (we are its owner, not root), it is opened up first. */
+/** A directory to empty or move. Where its mode shuts its owner out (we are not root), it is opened up. */
 function openForRemoval(parent: number, name: Name): number {
+  const directory = openOrOpenUp(parent, name);
+  if ((statOpen(directory).mode & 0o700n) === 0o700n) return directory;
+  try {
+    changeMode(directory, 0o700);
+  } catch (reason) {
+    if (errnoOf(reason) !== "EPERM") throw reason; // not its owner: the removal itself says what it needs
+  }
+  return directory;
+}
+
+function openOrOpenUp(parent: number, name: Name): number {
   try {
     return openDirectoryAt(parent, name);
   } catch (reason) {

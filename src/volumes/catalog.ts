@@ -36,6 +36,15 @@ export async function ensureLayout(share: Share): Promise<void> {
   }
 }
 
+/** What is gone or in use stays as it is. */
+export async function removeIfEmpty(share: Share, path: SharePath): Promise<void> {
+  try {
+    await share.removeDirectory(path);
+  } catch (reason) {
+    if (!hasCode(reason, "storage-no-entry", "storage-not-empty")) throw reason;
+  }
+}
+
 /**
  * What the share knows of a volume, or undefined when nobody has claimed the name.
  * @throws BerthError `failed-precondition` for a record that cannot be read

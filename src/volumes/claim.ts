@@ -40,7 +40,7 @@ export async function readIfThere(share: Share, path: SharePath): Promise<Uint8A
     return await share.readFile(path, limits.recordBytesMax);
   } catch (reason) {
     if (hasCode(reason, "storage-no-entry")) return undefined;
-    if (hasCode(reason, "storage-too-large", "storage-unsupported")) {
+    if (hasCode(reason, "storage-too-large", "storage-unsupported", "storage-not-a-directory")) {
       throw new BerthError("failed-precondition", `record ${path} is not one of Berth's: ${reason.message}`, {
         cause: reason,
       });

@@ -3,14 +3,14 @@ import type { Call } from "../core/call.ts";
 import { BerthError, type DomainCode, hasCode, type StorageCode } from "../core/errors.ts";
 import type { Nonce } from "../core/nonce.ts";
 import { printVolumeId, type VolumeName } from "../core/volume-id.ts";
-import type { FileStat } from "../share/share.ts";
-import { join } from "../share/share-path.ts";
-import { ensureLayout, isInPlace, readRecord, volumeOf } from "./catalog.ts";
+import type { FileStat, Share } from "../share/share.ts";
+import { join, type SharePath } from "../share/share-path.ts";
+import { ensureLayout, isInPlace, readRecord, removeIfEmpty, volumeOf } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import { directoryPath, identityFile, recordPath, stagedTreePath } from "./layout.ts";
 import { encodeRecord, type Identity, isOwnedBy, newIdentity, nonceOf, type VolumeRecord } from "./record.ts";
-import { retire, retireRecord } from "./retire.ts";
+import { retire } from "./retire.ts";
 import type { CapacityRange, Volume, VolumeRequest } from "./volume.ts";
 
 /** A volume of no particular size is recorded as this. */
@@ -41,9 +41,9 @@ export async function createVolume(
       await refuseWhatIsThere(context, name);
       call.effects.begin();
       const claimed = await buildAndClaim(context, request);
-      if (claimed !== undefined && (await moveIntoPlace(context, name, claimed))) {
-        return volumeOf(request.id, claimed, true);
-      }
+      if (claimed === undefined) continue;
+      await moveIntoPlace(context, name, claimed);
+      return volumeOf(request.id, claimed, true);
     } else if (found.deleted !== undefined && isOwnedBy(found.identity, context.owner)) {
       call.effects.begin();
       await retire(share, name, found); // a deletion that was cut off: finish it, then start anew
@@ -51,7 +51,8 @@ export async function createVolume(
       refuseOther(context, request, found);
       if (await isInPlace(share, found, name)) return volumeOf(request.id, found, true);
       call.effects.begin();
-      if (await moveIntoPlace(context, name, found)) return volumeOf(request.id, found, true);
+      await moveIntoPlace(context, name, found);
+      return volumeOf(request.id, found, true);
     }
   }
   throw new BerthError("aborted", `${share.name}: ${name} keeps changing while it is created: retry`);
@@ -110,8 +111,8 @@ async function buildAndClaim(
   const nonce = newNonce();
   const staged = stagedTreePath(name, nonce);
   const undo = async (): Promise<void> => {
-    await removeEmpty(context, staged);
-    await removeEmpty(context, recordPath(name));
+    await removeIfEmpty(share, staged);
+    await removeIfEmpty(share, recordPath(name));
   };
   try {
     const directory = await build(context, request, nonce);
@@ -126,7 +127,7 @@ async function buildAndClaim(
     if (outcome === "claimed") {
       return { identity, generation: 0, sizeBytes: BigInt(identity.sizeBytes), deleted: undefined };
     }
-    await removeEmpty(context, staged);
+    await removeIfEmpty(share, staged);
     return undefined;
   } catch (reason) {
     throw await settled(reason, undo);
@@ -142,11 +143,7 @@ async function build(context: ShareContext, request: VolumeRequest, nonce: Nonce
   return made;
 }
 
-async function makeStaged(
-  context: ShareContext,
-  staged: ReturnType<typeof stagedTreePath>,
-  mode: number,
-): Promise<FileStat> {
+async function makeStaged(context: ShareContext, staged: SharePath, mode: number): Promise<FileStat> {
   try {
     return await context.share.makeDirectory(staged, mode);
   } catch (reason) {
@@ -201,29 +198,42 @@ function sizeFor({ requiredBytes, limitBytes }: CapacityRange): bigint {
   return limitBytes > 0n && limitBytes < defaultSizeBytes ? limitBytes : defaultSizeBytes;
 }
 
-/** Step 3. @returns false when the claim was void and is gone, so that the creation starts anew */
-async function moveIntoPlace(
-  context: ShareContext,
-  name: VolumeName,
-  record: VolumeRecord,
-): Promise<boolean> {
+/** Step 3. It may have been done before; and somebody else may have put something at the path. */
+async function moveIntoPlace(context: ShareContext, name: VolumeName, record: VolumeRecord): Promise<void> {
   const { share } = context;
-  const nonce = nonceOf(record.identity);
+  const staged = stagedTreePath(name, nonceOf(record.identity));
   try {
     await refuseWhatIsThere(context, name); // the rename would replace an empty directory
-    await share.rename(stagedTreePath(name, nonce), directoryPath(name));
+    await share.rename(staged, directoryPath(name));
+  } catch (reason) {
+    if (await isInPlace(share, record, name)) return; // another call did it, or our answer was lost
+    if (!hasCode(reason, "already-exists", "storage-not-empty", "storage-exists", "storage-no-entry"))
+      throw reason;
+    if (!(await isThere(share, staged))) throw misplaced(share, name, reason);
+    if (hasCode(reason, "storage-no-entry")) throw reason;
+    await retire(share, name, record); // the volume never was in place, so nothing is lost with its claim
+    throw reason;
+  }
+}
+
+async function isThere(share: Share, path: SharePath): Promise<boolean> {
+  try {
+    await share.stat(path);
     return true;
   } catch (reason) {
-    if (await isInPlace(share, record, name)) return true; // another call did it, or our answer was lost
-    if (hasCode(reason, "already-exists", "storage-not-empty", "storage-exists")) {
-      await retire(share, name, record); // somebody took the path in the meantime: the claim goes
-      throw reason;
-    }
-    if (!hasCode(reason, "storage-no-entry")) throw reason;
-    // Neither built nor in place: the staged tree was swept as stale before this claim was made.
-    await retireRecord(share, name, nonce);
-    return false;
+    if (hasCode(reason, "storage-no-entry")) return false;
+    throw reason;
   }
+}
+
+/** Moved away or restored from a backup, perhaps: an empty volume in its place would hide what is lost. */
+function misplaced(share: Share, name: VolumeName, cause: unknown): BerthError {
+  return new BerthError(
+    "unavailable",
+    `${share.name}: volume ${name} is recorded, but its own directory is not at ${directoryPath(name)}: ` +
+      "put it back, or delete the volume",
+    { cause },
+  );
 }
 
 /** Storage errors that say that the step had no effect, and what they mean once all before it is undone. */
@@ -248,12 +258,4 @@ async function settled(reason: unknown, undo: () => Promise<void>): Promise<unkn
     return reason; // non-final: a retry, or the reaper, removes the rest
   }
   return new BerthError(code, reason.message, { cause: reason });
-}
-
-async function removeEmpty({ share }: ShareContext, path: ReturnType<typeof recordPath>): Promise<void> {
-  try {
-    await share.removeDirectory(path);
-  } catch (reason) {
-    if (!hasCode(reason, "storage-no-entry", "storage-not-empty")) throw reason;
-  }
 }

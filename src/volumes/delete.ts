@@ -2,7 +2,7 @@ import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
 import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import { join } from "../share/share-path.ts";
-import { checkRecord, readRecord } from "./catalog.ts";
+import { checkRecord, readRecord, removeIfEmpty } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import { deletedFile, directoryPath, recordPath } from "./layout.ts";
@@ -23,6 +23,7 @@ export async function deleteVolume(context: ShareContext, call: Call, id: Volume
   const record = await readRecord(share, id.name);
   if (record === undefined) {
     await refuseUnrecorded(context, id.name);
+    await removeIfEmpty(share, recordPath(id.name)); // of a creation that never came to its claim
     return;
   }
   checkRecord(record, id, owner, share.name);

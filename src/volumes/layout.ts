@@ -23,6 +23,8 @@ export const layoutPaths: readonly SharePath[] = [berth, volumesPath, stagingPat
 export const identityFile = "identity.json";
 export const treeName = "tree";
 export const recordName = "record";
+/** A record whose tree has been removed. */
+export const purgedName = "purged";
 
 export const directoryPath = (name: VolumeName): SharePath => join(shareRoot, name);
 export const recordPath = (name: VolumeName): SharePath => join(volumesPath, name);

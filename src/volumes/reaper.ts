@@ -4,10 +4,18 @@ import { type Nonce, parseNonce } from "../core/nonce.ts";
 import { parseVolumeName, type VolumeName } from "../core/volume-id.ts";
 import type { ShareEntry } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { readRecord, readRecordAt } from "./catalog.ts";
+import { idOf, readRecord, readRecordAt, removeIfEmpty } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import { recordName, stagingPath, trashEntryPath, trashPath, treeName } from "./layout.ts";
-import { isOwnedBy } from "./record.ts";
+import {
+  directoryPath,
+  purgedName,
+  recordName,
+  stagingPath,
+  trashEntryPath,
+  trashPath,
+  treeName,
+} from "./layout.ts";
+import { isOwnedBy, type VolumeRecord } from "./record.ts";
 
 export interface ReaperOptions {
   /** From the end of one pass to the start of the next, ms. */
@@ -102,7 +110,7 @@ export class Reaper {
     const nonce = nonceIn(entry.name);
     if (nonce === undefined) return { kind: "foreign" };
     try {
-      return await this.#purgeEntry(trashEntryPath(nonce), signal);
+      return await this.#purgeEntry(nonce, signal);
     } catch (reason) {
       if (!(reason instanceof BerthError)) throw reason;
       this.#log.warn(`cannot empty the trash: ${reason.message}`, { share: this.#context.share.name });
@@ -111,23 +119,58 @@ export class Reaper {
   }
 
   /** The tree goes before the record: while there is a tree, its record says whose it is and when it is due. */
-  async #purgeEntry(entry: SharePath, signal: AbortSignal): Promise<Outcome> {
+  async #purgeEntry(nonce: Nonce, signal: AbortSignal): Promise<Outcome> {
     const { share, owner, clock } = this.#context;
-    const record = await readRecordAt(share, join(entry, recordName));
+    const entry = trashEntryPath(nonce);
+    const [tree, recordAt] = [join(entry, treeName), join(entry, recordName)];
+    const [fileid, record] = [await this.#fileid(tree), await readRecordAt(share, recordAt)];
     if (record === undefined) {
-      if (await this.#isThere(join(entry, treeName))) return { kind: "waiting", dueMs: undefined }; // its deletion goes on
-      await share.removeTree(entry, { signal }); // what a purge that was cut off left
+      if (fileid !== undefined) return { kind: "waiting", dueMs: undefined }; // its deletion goes on
+      await this.#removeEntry(entry, signal);
       return { kind: "purged", entries: 0 };
     }
     if (!isOwnedBy(record.identity, owner)) return { kind: "foreign" };
+    const isItsOwn = fileid === undefined || `${fileid}` === record.identity.directory.fileid;
+    if (record.identity.nonce !== nonce || !isItsOwn) {
+      await this.#moveBack(tree, record, fileid);
+      return { kind: "waiting", dueMs: undefined };
+    }
     // Without a deletion it is a claim that came to nothing: nobody ever saw its volume.
     const dueMs = record.deleted === undefined ? 0 : Date.parse(record.deleted.purgeAfter);
     if (dueMs > clock.nowMs()) return { kind: "waiting", dueMs };
     const pace = this.#options.entriesPerSecondMax;
     const options = pace === undefined ? { signal } : { signal, entriesPerSecondMax: pace };
-    const { entries } = await share.removeTree(join(entry, treeName), options);
-    await share.removeTree(entry, { signal });
+    const { entries } = await share.removeTree(tree, options);
+    await share.rename(recordAt, join(entry, purgedName));
+    await this.#removeEntry(entry, signal);
     return { kind: "purged", entries };
+  }
+
+  /**
+   * A deletion that was frozen before its rename, and killed right after it, took the tree of the volume that
+   * has had the name since: that one's record still names it.
+   */
+  async #moveBack(tree: SharePath, record: VolumeRecord, fileid: bigint | undefined): Promise<void> {
+    const { share, owner } = this.#context;
+    const name = idOf(record, undefined, owner)?.name;
+    const current = name === undefined ? undefined : await readRecord(share, name);
+    const isTheirs = fileid !== undefined && `${fileid}` === current?.identity.directory.fileid;
+    if (name === undefined || !isTheirs || (await this.#fileid(directoryPath(name))) !== undefined) {
+      throw new BerthError(
+        "failed-precondition",
+        `${share.name}: ${tree} is not the tree that the record beside it speaks of: look whose it is, and move it by hand`,
+      );
+    }
+    await share.rename(tree, directoryPath(name));
+    this.#log.warn(`a deletion that was cut off had taken the tree of volume ${name}: it is back`, {
+      share: share.name,
+    });
+  }
+
+  /** What is left of an entry without a tree. A deletion may be about to move one in: then it stays. */
+  async #removeEntry(entry: SharePath, signal: AbortSignal): Promise<void> {
+    await this.#context.share.removeTree(join(entry, purgedName), { signal });
+    await removeIfEmpty(this.#context.share, entry);
   }
 
   async #sweepStaging(signal: AbortSignal): Promise<number> {
@@ -168,12 +211,11 @@ export class Reaper {
     return entries;
   }
 
-  async #isThere(path: SharePath): Promise<boolean> {
+  async #fileid(path: SharePath): Promise<bigint | undefined> {
     try {
-      await this.#context.share.stat(path);
-      return true;
+      return (await this.#context.share.stat(path)).fileid;
     } catch (reason) {
-      if (hasCode(reason, "storage-no-entry")) return false;
+      if (hasCode(reason, "storage-no-entry")) return undefined;
       throw reason;
     }
   }

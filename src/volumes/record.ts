@@ -1,11 +1,17 @@
 import * as v from "valibot";
 import { BerthError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
 import { type Nonce, parseNonce } from "../core/nonce.ts";
 
 const schemaVersion = 1;
 
 const nonce = v.pipe(v.string(), v.regex(/^[a-z2-7]{26}$/));
 const decimal = v.pipe(v.string(), v.regex(/^[0-9]{1,20}$/));
+/** CSI's sizes are int64. */
+const sizeBytes = v.pipe(
+  decimal,
+  v.check((text) => BigInt(text) < 2n ** 63n),
+);
 const time = v.pipe(v.string(), v.isoTimestamp());
 const octal = v.pipe(v.string(), v.regex(/^[0-7]{4}$/));
 const id = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -28,7 +34,7 @@ const identitySchema = v.object({
     uid: v.exactOptional(id),
     gid: v.exactOptional(id),
   }),
-  sizeBytes: decimal,
+  sizeBytes,
   accessModes: v.array(
     v.picklist([
       "SINGLE_NODE_WRITER",
@@ -43,7 +49,7 @@ const identitySchema = v.object({
   mountFlags: v.array(v.string()),
   parameters: v.record(v.string(), v.string()),
   claim: v.exactOptional(v.object({ name: v.string(), namespace: v.string() })),
-  trashRetentionMs: id,
+  trashRetentionMs: v.pipe(id, v.maxValue(limits.durationMsMax)),
   createdAt: time,
 });
 
@@ -51,7 +57,7 @@ const sizeSchema = v.object({
   schema: v.literal(schemaVersion),
   generation: v.pipe(v.number(), v.integer(), v.minValue(1)),
   nonce,
-  sizeBytes: decimal,
+  sizeBytes,
   changedAt: time,
 });
 

@@ -22,8 +22,10 @@ const attemptsMax = 5;
  * been done before, by a call that was cut off or by another process.
  *
  * A rename cannot ask "only if it is still the one": between a look and the rename another process may
- * have finished this deletion and created the name anew. So what was moved is looked at afterwards, and a
- * stranger is moved back.
+ * have finished this deletion and created the name anew. So what was moved is looked at again, and a
+ * stranger is moved back. A fileid alone does not tell: file systems give it to the next file. But a claim
+ * comes before its tree is placed, and a tree leaves before its record: so a tree at the volume's path is
+ * this volume's only while the name's record has this volume's nonce.
  */
 export async function retire(share: Share, name: VolumeName, record: VolumeRecord): Promise<void> {
   const nonce = nonceOf(record.identity);
@@ -31,42 +33,36 @@ export async function retire(share: Share, name: VolumeName, record: VolumeRecor
   const fileid = BigInt(record.identity.directory.fileid);
   const isOurTree = async (path: SharePath): Promise<boolean> => {
     const found = await ifThere(share.stat(path));
-    return found?.fileid === fileid;
+    return found?.fileid === fileid && (await nonceAt(share, recordPath(name))) === nonce;
   };
-  await makeEntry(share, entry);
+  const isOurRecord = async (path: SharePath): Promise<boolean> => (await nonceAt(share, path)) === nonce;
   // A creation that still runs may rename it from the one to the other between two looks, but never back.
   for (const from of [directoryPath(name), stagedTreePath(name, nonce), directoryPath(name)]) {
-    if (!(await isOurTree(from))) continue;
-    await move(share, entry, from, treeName, isOurTree);
-    break;
+    if (await move(share, from, join(entry, treeName), entry, isOurTree)) break;
   }
-  await retireRecord(share, name, nonce);
+  await move(share, recordPath(name), join(entry, recordName), entry, isOurRecord);
 }
 
-/** Moves a volume's record into the trash: from then on the name is free. */
-export async function retireRecord(share: Share, name: VolumeName, nonce: Nonce): Promise<void> {
-  await move(share, trashEntryPath(nonce), recordPath(name), recordName, async (path) => {
-    const content = await readIfThere(share, join(path, identityFile));
-    return content !== undefined && decodeIdentity(content, path).nonce === nonce;
-  });
+/** The nonce of the record in a directory, if there is one. */
+async function nonceAt(share: Share, path: SharePath): Promise<Nonce | undefined> {
+  const content = await readIfThere(share, join(path, identityFile));
+  return content === undefined ? undefined : nonceOf(decodeIdentity(content, join(path, identityFile)));
 }
 
-/** Moves what is at `from` into the entry as `as`, unless it has gone; a stranger is moved back. */
+/** Moves what is at `from` into the entry, if it is ours. @returns whether it was there and is moved now */
 async function move(
   share: Share,
-  entry: SharePath,
   from: SharePath,
-  as: string,
+  to: SharePath,
+  entry: SharePath,
   isOurs: (path: SharePath) => Promise<boolean>,
-): Promise<void> {
-  const to = join(entry, as);
+): Promise<boolean> {
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    if (await renamed(share, from, to)) {
-      if (await isOurs(to)) return;
-      await share.rename(to, from);
-    }
-    if (!(await isOurs(from))) return; // gone: somebody else moved it, or our own answer was lost
+    if (!(await isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
     await makeEntry(share, entry);
+    if (!(await renamed(share, from, to))) continue;
+    if (await isOurs(to)) return true;
+    await share.rename(to, from);
   }
   throw new BerthError(
     "aborted",
@@ -81,7 +77,11 @@ async function renamed(share: Share, from: SharePath, to: SharePath): Promise<bo
     return true;
   } catch (reason) {
     if (hasCode(reason, "storage-no-entry", "storage-not-empty", "storage-exists")) return false;
-    throw reason;
+    if (!hasCode(reason, "storage-access")) throw reason;
+    // To get another parent a directory must be writable, even to its owner: a pod may have changed that.
+    await share.setAttributes(from, { mode: 0o700 });
+    await share.rename(from, to);
+    return true;
   }
 }
 
