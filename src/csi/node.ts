@@ -20,7 +20,7 @@ export interface NodeServiceParts {
   /** Where this node has each share, by the share's name. */
   readonly shares: ReadonlyMap<string, string>;
   /** A volume's size, from its record. */
-  readonly sizeOf: (id: VolumeId, signal: AbortSignal) => Promise<bigint>;
+  readonly sizeOf: (volumeId: string, source: MountSource, signal: AbortSignal) => Promise<bigint>;
 }
 
 const capabilities = [Rpc.STAGE_UNSTAGE_VOLUME, Rpc.GET_VOLUME_STATS, Rpc.SINGLE_NODE_MULTI_WRITER];
@@ -66,8 +66,8 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       return {};
     },
     async nodeGetVolumeStats({ volumeId, volumePath }, call) {
-      const { id, source } = volumeOf(volumeId, shares);
-      const sizeBytes = () => sizeOf(id, call.signal);
+      const { source } = volumeOf(volumeId, shares);
+      const sizeBytes = () => sizeOf(volumeId, source, call.signal);
       const usage = await stats.measure({ volumeId, source, path: volumePath, sizeBytes }, call);
       return { usage: usageMessages(usage) };
     },

@@ -18,9 +18,10 @@ export const exitCodes = {
  * - `publish <staging path> <parent> <name> <flags>`
  * - `unmount <path>`, `detach <path>`: umount plain, umount lazy
  * - `remove <path>`: an empty directory; none there is fine
- * - `measure <directory> <record>`: bytes, files, and what its file system has, a line each; then the record
+ * - `measure <directory>`: bytes, files, and what its file system has, a line each
+ * - `record <directory>`: what the record of a volume says
  */
-export type Verb = "resolve" | "stage" | "publish" | "unmount" | "detach" | "remove" | "measure";
+export type Verb = "resolve" | "stage" | "publish" | "unmount" | "detach" | "remove" | "measure" | "record";
 
 /**
  * A helper's whole program. It does one request after another: a token, a verb, the number of
@@ -75,7 +76,11 @@ measure() {
   du -s -x -B 1 . 2>/dev/null
   du -s -x --inodes . 2>/dev/null
   stat -f -c '%S %a %c %d' . || return ${exitCodes.notMeasured}
-  cat -- "$2"/identity.json "$2"/size-*.json 2>/dev/null
+}
+
+record() {
+  [ -f "$1/identity.json" ] || return ${exitCodes.noRecord}
+  cat -- "$1"/identity.json "$1"/size-*.json 2>/dev/null
   return 0
 }
 
