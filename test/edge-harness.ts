@@ -13,11 +13,14 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { Client, type ClientUnaryCall, credentials, Metadata, status } from "@grpc/grpc-js";
+import type { Call } from "../src/core/call.ts";
 import { systemClock } from "../src/core/clock.ts";
 import type { Log, LogFields } from "../src/core/log.ts";
 import { parseEndpoint, printEndpoint } from "../src/csi/endpoint.ts";
 import { CsiServer, type CsiServerOptions } from "../src/csi/server.ts";
+import type { Implementation } from "../src/csi/service.ts";
 import { type CsiImplementations, csiServices } from "../src/csi/services.ts";
+import type { Identity } from "../src/gen/csi/v1/csi_pb.ts";
 
 export interface LogLine {
   readonly level: keyof Log;
@@ -145,4 +148,28 @@ export function temporaryDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "berth-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
+}
+
+export const ready: Implementation<typeof Identity> = {
+  async probe() {
+    return { ready: true };
+  },
+};
+
+/** A handler that runs until it is aborted, and says so. */
+export function hanging() {
+  const started = Promise.withResolvers<Call>();
+  const aborted = Promise.withResolvers<unknown>();
+  const implementation: Implementation<typeof Identity> = {
+    async probe(_request, call) {
+      started.resolve(call);
+      const { promise, reject } = Promise.withResolvers<never>();
+      call.signal.addEventListener("abort", () => reject(call.signal.reason));
+      return await promise.catch((reason: unknown) => {
+        aborted.resolve(reason);
+        throw reason;
+      });
+    },
+  };
+  return { implementation, started: started.promise, aborted: aborted.promise };
 }
