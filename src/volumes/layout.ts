@@ -17,8 +17,8 @@ export const volumesPath = join(berth, "volumes");
 export const stagingPath = join(berth, "staging");
 export const trashPath = join(berth, "trash");
 
-/** In the order in which they are made. */
-export const layoutPaths: readonly SharePath[] = [berth, volumesPath, stagingPath, trashPath];
+/** In the order in which they are made: staging comes last, since a share without it has them all made anew. */
+export const layoutPaths: readonly SharePath[] = [berth, volumesPath, trashPath, stagingPath];
 
 export const identityFile = "identity.json";
 export const treeName = "tree";

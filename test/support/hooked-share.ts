@@ -1,0 +1,42 @@
+import type { Share } from "../../src/share/share.ts";
+
+/** The operations that change something. */
+const mutating: ReadonlySet<string> = new Set([
+  "createFile",
+  "link",
+  "makeDirectory",
+  "setAttributes",
+  "rename",
+  "removeFile",
+  "removeDirectory",
+  "removeTree",
+]);
+
+/** What happens to one changing step. */
+export type Fate = "done" | "not done" | "done, answer lost";
+
+/**
+ * A share whose changing steps ask before they are taken.
+ * @param decide gets the step's number, from 0; "not done" and "answer lost" throw `error` to the caller
+ */
+export function hookedShare(
+  share: Share,
+  decide: (step: number, operation: string) => Fate | Promise<Fate>,
+  error: () => Error,
+): Share {
+  let steps = 0;
+  return new Proxy(share, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      if (typeof member !== "function") return member;
+      if (typeof key !== "string" || !mutating.has(key)) return member.bind(target);
+      return async (...args: unknown[]) => {
+        const fate = await decide(steps++, key);
+        if (fate === "not done") throw error();
+        const result: unknown = await member.apply(target, args);
+        if (fate === "done, answer lost") throw error();
+        return result;
+      };
+    },
+  });
+}
