@@ -36,7 +36,10 @@ export async function createVolume(
   const name = request.id.name;
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     call.signal.throwIfAborted();
-    const found = await readRecord(share, name);
+    const found = await readRecord(share, name).catch((reason: unknown) => {
+      call.effects.begin(); // what an earlier attempt left is not known: no answer may be final
+      throw reason;
+    });
     if (found === undefined) {
       await refuseWhatIsThere(context, name);
       call.effects.begin();
@@ -49,8 +52,8 @@ export async function createVolume(
       await retire(share, name, found); // a deletion that was cut off: finish it, then start anew
     } else {
       refuseOther(context, request, found);
+      call.effects.begin(); // an earlier attempt made the claim
       if (await isInPlace(share, found, name)) return volumeOf(request.id, found, true);
-      call.effects.begin();
       await moveIntoPlace(context, name, found);
       return volumeOf(request.id, found, true);
     }

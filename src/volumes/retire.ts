@@ -1,5 +1,4 @@
 import { BerthError, hasCode } from "../core/errors.ts";
-import type { Nonce } from "../core/nonce.ts";
 import type { VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
@@ -13,7 +12,7 @@ import {
   trashEntryPath,
   treeName,
 } from "./layout.ts";
-import { decodeIdentity, nonceOf, type VolumeRecord } from "./record.ts";
+import { decodeIdentity, type Identity, nonceOf, type VolumeRecord } from "./record.ts";
 
 const attemptsMax = 5;
 
@@ -30,23 +29,52 @@ const attemptsMax = 5;
 export async function retire(share: Share, name: VolumeName, record: VolumeRecord): Promise<void> {
   const nonce = nonceOf(record.identity);
   const entry = trashEntryPath(nonce);
-  const fileid = BigInt(record.identity.directory.fileid);
-  const isOurTree = async (path: SharePath): Promise<boolean> => {
-    const found = await ifThere(share.stat(path));
-    return found?.fileid === fileid && (await nonceAt(share, recordPath(name))) === nonce;
+  const tree: Thing = {
+    isOurs: async (path) =>
+      (await fileidAt(share, path)) === record.identity.directory.fileid &&
+      (await identityAt(share, recordPath(name)))?.nonce === nonce,
+    // Its record may have gone in the meantime, or a successor's come: that one names the stranger, or does not.
+    isStranger: async (path) => {
+      const current = await identityAt(share, recordPath(name));
+      if (current === undefined || current.nonce === nonce) return false;
+      return current.directory.fileid === (await fileidAt(share, path));
+    },
   };
-  const isOurRecord = async (path: SharePath): Promise<boolean> => (await nonceAt(share, path)) === nonce;
+  const ownRecord: Thing = {
+    isOurs: async (path) => (await identityAt(share, path))?.nonce === nonce,
+    isStranger: async (path) => {
+      const moved = await identityAt(share, path);
+      return moved !== undefined && moved.nonce !== nonce;
+    },
+  };
   // A creation that still runs may rename it from the one to the other between two looks, but never back.
   for (const from of [directoryPath(name), stagedTreePath(name, nonce), directoryPath(name)]) {
-    if (await move(share, from, join(entry, treeName), entry, isOurTree)) break;
+    if (await move(share, from, join(entry, treeName), entry, tree)) break;
   }
-  await move(share, recordPath(name), join(entry, recordName), entry, isOurRecord);
+  await move(share, recordPath(name), join(entry, recordName), entry, ownRecord);
 }
 
-/** The nonce of the record in a directory, if there is one. */
-async function nonceAt(share: Share, path: SharePath): Promise<Nonce | undefined> {
+/** How a thing is told from another of the same name. */
+interface Thing {
+  /** Looked at before the rename: is it there, and ours to move? */
+  isOurs(path: SharePath): Promise<boolean>;
+  /** Looked at after the rename, where it was moved to: was it another's? */
+  isStranger(path: SharePath): Promise<boolean>;
+}
+
+async function identityAt(share: Share, path: SharePath): Promise<Identity | undefined> {
   const content = await readIfThere(share, join(path, identityFile));
-  return content === undefined ? undefined : nonceOf(decodeIdentity(content, join(path, identityFile)));
+  return content === undefined ? undefined : decodeIdentity(content, join(path, identityFile));
+}
+
+/** As records write it. */
+async function fileidAt(share: Share, path: SharePath): Promise<string | undefined> {
+  try {
+    return `${(await share.stat(path)).fileid}`;
+  } catch (reason) {
+    if (hasCode(reason, "storage-no-entry")) return undefined;
+    throw reason;
+  }
 }
 
 /** Moves what is at `from` into the entry, if it is ours. @returns whether it was there and is moved now */
@@ -55,13 +83,13 @@ async function move(
   from: SharePath,
   to: SharePath,
   entry: SharePath,
-  isOurs: (path: SharePath) => Promise<boolean>,
+  thing: Thing,
 ): Promise<boolean> {
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    if (!(await isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
+    if (!(await thing.isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
     await makeEntry(share, entry);
     if (!(await renamed(share, from, to))) continue;
-    if (await isOurs(to)) return true;
+    if (!(await thing.isStranger(to))) return true;
     await share.rename(to, from);
   }
   throw new BerthError(
@@ -90,14 +118,5 @@ async function makeEntry(share: Share, entry: SharePath): Promise<void> {
     await share.makeDirectory(entry, 0o700);
   } catch (reason) {
     if (!hasCode(reason, "storage-exists")) throw reason;
-  }
-}
-
-async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (reason) {
-    if (hasCode(reason, "storage-no-entry")) return undefined;
-    throw reason;
   }
 }

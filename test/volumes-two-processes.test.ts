@@ -1,0 +1,75 @@
+/** Two processes on one share, killed again and again: what was acknowledged stays, and nothing else is left. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { seededRandom } from "./support/seeded-random.ts";
+import { idOf, newCall, VolumeFixture } from "./support/volume-fixture.ts";
+
+const program = join(import.meta.dirname, "support", "volume-worker.ts");
+/** Each gives each process its orders and the moments of its death; change it to see other ones. */
+const seeds = [1, 20_260, 977];
+const livesPerWorker = 6;
+const acknowledgementsMax = 60;
+
+/** Starts a worker, kills it after a number of acknowledgements, and tells what it acknowledged. */
+async function life(path: string, worker: string, seed: number, deathAfter: number): Promise<string[]> {
+  const child = spawn(process.execPath, [program, path, worker, `${seed}`], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const exited = once(child, "exit");
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+  });
+  const lines: string[] = [];
+  for await (const line of createInterface(child.stdout)) {
+    lines.push(line);
+    if (lines.length === deathAfter) child.kill("SIGKILL");
+  }
+  const [code, signal] = await exited;
+  assert.equal(signal, "SIGKILL", `worker ${worker} of seed ${seed} ended by itself with ${code}: ${errors}`);
+  return lines;
+}
+
+async function lives(path: string, worker: string, seed: number): Promise<string[]> {
+  const random = seededRandom(seed);
+  const acknowledged: string[] = [];
+  for (let count = 0; count < livesPerWorker; count += 1) {
+    const deathAfter = 1 + Math.floor(random() * acknowledgementsMax);
+    acknowledged.push(...(await life(path, worker, seed * 100 + count, deathAfter)));
+  }
+  return acknowledged;
+}
+
+for (const seed of seeds) {
+  test(`two processes killed at random lose nothing and leave nothing over (seed ${seed})`, async () => {
+    using fixture = new VolumeFixture();
+    const told = (
+      await Promise.all(["a", "b"].map((worker, index) => lives(fixture.path, worker, seed + index)))
+    ).flat();
+    await fixture.reap();
+
+    const words = told.map((line) => line.split(" "));
+    const markers = words.filter(([kind]) => kind === "marker");
+    assert.ok(markers.length > 20, `only ${markers.length} markers: the workers hardly worked`);
+    for (const [, name = "", marker = ""] of markers)
+      assert.ok(existsSync(fixture.at(name, marker)), `${name}/${marker}`);
+    for (const [kind, name = "", size = "0"] of words) {
+      if (kind !== "size") continue;
+      const { sizeBytes } = await fixture.volumes.get(newCall(), idOf(name));
+      assert.ok(sizeBytes >= BigInt(size), `${name} has ${sizeBytes} bytes after ${size} were acknowledged`);
+    }
+
+    const kept = [...new Set(markers.map(([, name = ""]) => name))].sort();
+    for (const name of ["churn-0", "churn-1", "churn-2"]) await fixture.volumes.delete(newCall(), idOf(name));
+    for (const name of kept) assert.equal((await fixture.volumes.get(newCall(), idOf(name))).state, "ready");
+    await fixture.reap();
+    await fixture.reap();
+    const expected = [...kept, ...kept.map((name) => `.berth/volumes/${name}`)];
+    assert.deepEqual(fixture.left().sort(), expected.sort());
+  });
+}
