@@ -41,9 +41,10 @@ function startDemo(mark: string, ...args: string[]): Demo {
 
 /** Resolves once the demo is in its middle: a pod writes, its volume is mounted. */
 async function untilMounted(demo: Demo): Promise<void> {
+  const closed = once(demo, "close");
   while (!demo.output().includes("NodePublishVolume")) {
-    assert.equal(demo.exitCode, null, demo.output());
-    await once(demo.stdout ?? demo, "data");
+    assert.ok(demo.exitCode === null && demo.signalCode === null, demo.output());
+    await Promise.race([once(demo.stdout ?? demo, "data"), closed]);
   }
 }
 

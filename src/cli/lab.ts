@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { constants } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../core/clock.ts";
@@ -15,6 +16,7 @@ interface DemoFlags {
 /** Six rules, one of them about two nodes; the lanes of more would leave no room for text. */
 const nodesMin = 2;
 const nodesMax = 12;
+const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** On a terminal: a breath between two steps. */
 const pauseMs = 400;
 
@@ -63,12 +65,19 @@ Example: berth lab demo --trace calls.jsonl`;
 async function outside(): Promise<number> {
   const { runSandboxed } = await import("../lab/machine/sandbox.ts");
   const command = [...thisProgram(), ...process.argv.slice(2), "--inside"];
-  const outcome = await runSandboxed(command, process.getuid?.() === 0);
-  if (outcome.kind === "ended") return outcome.exitCode;
-  process.stderr.write(
-    `\nberth: stopped by ${outcome.signal}; no process, mount or file of the lab is left\n`,
-  );
-  return outcome.exitCode;
+  const stop = new AbortController();
+  for (const signal of stopSignals) process.once(signal, () => stop.abort(signal));
+  const isRoot = process.getuid?.() === 0;
+  const exitCode = await runSandboxed(command, {
+    isRoot,
+    stop: stop.signal,
+    kill: (pid) => process.kill(pid, "SIGKILL"),
+    stderr: process.stderr,
+  });
+  const stoppedBy = stopSignals.find((signal) => signal === stop.signal.reason);
+  if (stoppedBy === undefined) return exitCode;
+  process.stderr.write(`\nberth: stopped by ${stoppedBy}; no process, mount or file of the lab is left\n`);
+  return 128 + constants.signals[stoppedBy];
 }
 
 async function inside(flags: DemoFlags): Promise<number> {

@@ -6,13 +6,16 @@ import { resolve } from "node:path";
 import { BerthError } from "../../core/errors.ts";
 import { run } from "./processes.ts";
 
-/** How the sandboxed program ended. The exit code is as a shell has it: 128 and the number of a signal. */
-export type Outcome =
-  | { readonly kind: "ended"; readonly exitCode: number }
-  | { readonly kind: "stopped"; readonly signal: StopSignal; readonly exitCode: number };
-
-export const stopSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-export type StopSignal = (typeof stopSignals)[number];
+export interface SandboxOptions {
+  /** Others than root become it in a user namespace of their own. */
+  readonly isRoot: boolean;
+  /** Ends everything when it fires. */
+  readonly stop: AbortSignal;
+  /** Sends SIGKILL to a process. */
+  readonly kill: (pid: number) => void;
+  /** Where what the command says on its standard error goes. */
+  readonly stderr: NodeJS.WritableStream;
+}
 
 const namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"];
 
@@ -22,27 +25,28 @@ const namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"
  * - when we die, even by SIGKILL, `setpriv` has the kernel kill `unshare`, and `--kill-child` the rest;
  * - when we are told to stop, we kill the first process, and `unshare` ends once all others have.
  *
- * @param isRoot others become root in a user namespace of their own
+ * @returns its exit code, as a shell has it: 128 and the number of a signal that ended it
  */
-export async function runSandboxed(command: readonly string[], isRoot: boolean): Promise<Outcome> {
+export async function runSandboxed(
+  command: readonly string[],
+  { isRoot, stop, kill, stderr }: SandboxOptions,
+): Promise<number> {
   const user = isRoot ? [] : ["--user", "--map-root-user"];
   const args = ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--", ...command];
   // A session of its own: the terminal's Ctrl-C reaches us alone.
   const child = spawn("setpriv", args, { stdio: ["ignore", "inherit", "pipe"], detached: true });
-  child.stderr.pipe(process.stderr, { end: false });
-  let stopped: StopSignal | undefined;
-  const stop = (signal: StopSignal) => {
-    stopped ??= signal;
+  child.stderr.pipe(stderr, { end: false });
+  const onStop = () => {
     child.stderr.unpipe(); // unshare complains about the end that we make
-    killFirstProcess(child);
+    child.stderr.resume();
+    killFirstProcess(child, kill);
   };
-  for (const signal of stopSignals) process.on(signal, stop);
+  stop.addEventListener("abort", onStop, { once: true });
   try {
     const [code, signal] = await exitOf(child);
-    if (stopped !== undefined) return { kind: "stopped", signal: stopped, exitCode: signalled(stopped) };
-    return { kind: "ended", exitCode: code ?? signalled(signal) };
+    return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
   } finally {
-    for (const signal of stopSignals) process.off(signal, stop);
+    stop.removeEventListener("abort", onStop);
   }
 }
 
@@ -67,10 +71,10 @@ export async function mountScratch(involved: readonly string[]): Promise<string>
 }
 
 /** While `unshare` has not forked yet, it is itself the one to end. */
-function killFirstProcess(child: ChildProcess): void {
+function killFirstProcess(child: ChildProcess, kill: SandboxOptions["kill"]): void {
   const first = firstChildOf(child.pid);
   if (first === undefined) child.kill("SIGKILL");
-  else process.kill(first, "SIGKILL");
+  else kill(first);
 }
 
 function firstChildOf(pid: number | undefined): number | undefined {
@@ -80,10 +84,6 @@ function firstChildOf(pid: number | undefined): number | undefined {
   } catch {
     return undefined; // it has ended already, or the kernel does not tell
   }
-}
-
-function signalled(signal: NodeJS.Signals | null): number {
-  return 128 + (signal === null ? 0 : constants.signals[signal]);
 }
 
 async function exitOf(child: ChildProcess): Promise<[number | null, NodeJS.Signals | null]> {
