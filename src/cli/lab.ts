@@ -66,7 +66,7 @@ async function outside(): Promise<number> {
   const { runSandboxed } = await import("../lab/machine/sandbox.ts");
   const command = [...thisProgram(), ...process.argv.slice(2), "--inside"];
   const stop = new AbortController();
-  for (const signal of stopSignals) process.once(signal, () => stop.abort(signal));
+  for (const signal of stopSignals) process.on(signal, () => stop.abort(signal));
   const isRoot = process.getuid?.() === 0;
   const exitCode = await runSandboxed(command, {
     isRoot,
