@@ -25,7 +25,8 @@ class MountedShare implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.share.close();
-    execFileSync("umount", ["--recursive", this.directory]);
+    // Lazily: what a failed test still holds open must not leave the mount, and so the directory, behind.
+    execFileSync("umount", ["--recursive", "--lazy", this.directory]);
     rmSync(this.directory, { recursive: true });
   }
 }
