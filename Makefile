@@ -23,12 +23,11 @@ test: $(installed) ## run every test (as root: they mount)
 	@node --test --test-timeout=300000 $(ARGS) 'src/**/*.test.ts' 'test/**/*.test.ts'
 
 .PHONY: lint
-lint: $(installed) ## check format, lint rules, types, unused code and generated code
+lint: $(installed) ## check format, lint rules, types, unused code and the .proto files
 	@biome check --error-on-warnings .
 	@tsc -p .
 	@knip
 	@buf lint
-	@node tools/gen.ts --check
 
 .PHONY: fmt
 fmt: $(installed) ## format every file, and fix what can be fixed safely
@@ -36,7 +35,7 @@ fmt: $(installed) ## format every file, and fix what can be fixed safely
 
 .PHONY: gen
 gen: $(installed) ## generate src/gen from proto/
-	@node tools/gen.ts
+	@buf generate
 
 .PHONY: build
 build: dist/berth.js ## bundle the program into dist/berth.js

@@ -62,12 +62,6 @@ export async function serve(
 }
 
 function servicesOf(halves: readonly Half[], driverName: string): Service[] {
-  const parts = halves.reduce<Half["implementations"]>(
-    (all, half) => ({ ...all, ...half.implementations }),
-    {},
-  );
-  return csiServices({
-    identity: identity({ driverName, version }),
-    ...parts,
-  });
+  const parts: Half["implementations"] = Object.assign({}, ...halves.map((half) => half.implementations));
+  return csiServices({ identity: identity({ driverName, version }), ...parts });
 }
