@@ -16,7 +16,7 @@ export class Driver {
   /** @param args `["node", "--endpoint", …]` @param logFile gets what it says */
   constructor(args: readonly string[], logFile: string) {
     const log = openSync(logFile, "w");
-    this.#child = spawn(process.execPath, [bundle, ...args], { stdio: ["ignore", log, log] });
+    this.#child = spawn(bundle, args, { stdio: ["ignore", log, log] });
     closeSync(log);
     this.#logFile = logFile;
     this.exited = once(this.#child, "exit").then(([code, signal]) => code ?? signal);

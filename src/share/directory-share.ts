@@ -95,7 +95,7 @@ export class DirectoryShare implements Share {
   async createFile(path: SharePath, content: Uint8Array): Promise<void> {
     await this.#run("create", path, () =>
       this.#at(path, async (parent, name) => {
-        const fd = createFileAt(parent.fd, name);
+        const fd = await createFileAt(parent.fd, name);
         try {
           for (let done = 0; done < content.length; ) {
             done += writeSync(fd, content, done, content.length - done, done);
@@ -112,7 +112,7 @@ export class DirectoryShare implements Share {
     await this.#run("link to", created, () =>
       this.#at(existing, (from, source) =>
         this.#at(created, async (to, target) => {
-          linkAt(from.fd, source, to.fd, target);
+          await linkAt(from.fd, source, to.fd, target);
           await to.sync();
         }),
       ),
@@ -122,7 +122,7 @@ export class DirectoryShare implements Share {
   async makeDirectory(path: SharePath, mode: number): Promise<FileStat> {
     return await this.#run("make directory", path, () =>
       this.#at(path, async (parent, name) => {
-        makeDirectoryAt(parent.fd, name, mode);
+        await makeDirectoryAt(parent.fd, name, mode);
         let made = fileStat(statAt(parent.fd, name));
         if (made.mode !== mode) {
           made = { ...made, mode };
@@ -150,7 +150,7 @@ export class DirectoryShare implements Share {
     await this.#run("rename to", to, () =>
       this.#at(from, (source, sourceName) =>
         this.#at(to, async (target, targetName) => {
-          renameAt(source.fd, sourceName, target.fd, targetName);
+          await renameAt(source.fd, sourceName, target.fd, targetName);
           // One transaction of the file system's journal holds both ends.
           await source.sync();
         }),

@@ -8,14 +8,15 @@ import {
   fchownSync,
   fstatSync,
   fsync,
-  linkSync,
+  link,
   lstatSync,
-  mkdirSync,
+  mkdir,
+  open,
   opendirSync,
   openSync,
   readFileSync,
   readlinkSync,
-  renameSync,
+  rename,
   rmdir,
   unlink,
 } from "node:fs";
@@ -26,9 +27,9 @@ import { promisify } from "node:util";
  * `/proc/self/fd/N/name` from the directory that N stands for, so nobody who swaps a component for a
  * symbolic link in the meantime can lead a call elsewhere. Names are bytes or UTF-8, one component each.
  *
- * What takes microseconds on a local disk is called synchronously: a turn through Node's thread pool costs
- * ten times as much (`make bench` shows what that is worth). What may take long (fsync, freeing a large
- * file, going through a directory) is asynchronous.
+ * What only looks is called synchronously: it takes microseconds on a local disk, and a turn through Node's
+ * thread pool costs ten times as much. What changes something is asynchronous: it may wait for the file
+ * system's journal, or free a large file, and while one waits others share its commit.
  */
 export type Name = string | Buffer;
 
@@ -36,6 +37,10 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY
 /** Linux: a handle that only names a file, whatever its mode; Node has no constant for it. */
 const O_PATH = 0o10000000;
 
+const openFile = promisify(open);
+const mkdirPath = promisify(mkdir);
+const linkPath = promisify(link);
+const renamePath = promisify(rename);
 const unlinkPath = promisify(unlink);
 const rmdirPath = promisify(rmdir);
 
@@ -49,8 +54,8 @@ export const openPath = (path: string): number => openSync(path, O_RDONLY | O_DI
 export const openDirectoryAt = (directory: number, name: Name): number =>
   openSync(at(directory, name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 
-export const createFileAt = (directory: number, name: Name): number =>
-  openSync(at(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+export const createFileAt = (directory: number, name: Name): Promise<number> =>
+  openFile(at(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
 
 /** O_NONBLOCK: opening a FIFO that somebody planted must not wait for its writer. */
 export const openFileAt = (directory: number, name: Name): number =>
@@ -61,15 +66,15 @@ export const statAt = (directory: number, name: Name): BigIntStats =>
 
 export const statOpen = (fd: number): BigIntStats => fstatSync(fd, { bigint: true });
 
-export const makeDirectoryAt = (directory: number, name: Name, mode: number): void => {
-  mkdirSync(at(directory, name), { mode });
+export const makeDirectoryAt = async (directory: number, name: Name, mode: number): Promise<void> => {
+  await mkdirPath(at(directory, name), { mode });
 };
 
-export const linkAt = (from: number, existing: Name, to: number, created: Name): void =>
-  linkSync(at(from, existing), at(to, created));
+export const linkAt = (from: number, existing: Name, to: number, created: Name): Promise<void> =>
+  linkPath(at(from, existing), at(to, created));
 
-export const renameAt = (from: number, source: Name, to: number, target: Name): void =>
-  renameSync(at(from, source), at(to, target));
+export const renameAt = (from: number, source: Name, to: number, target: Name): Promise<void> =>
+  renamePath(at(from, source), at(to, target));
 
 export const unlinkAt = (directory: number, name: Name): Promise<void> => unlinkPath(at(directory, name));
 
