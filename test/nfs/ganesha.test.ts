@@ -48,7 +48,7 @@ test("a stopped server ends as an administrator would have it, and starts again"
 
 test("a paused server answers nothing until it is resumed", async () => {
   await using server = await startGanesha();
-  server.pause();
+  await server.pause();
   assert.equal(await answersNull(nullOf(server)), false);
   server.resume();
   assert.equal(await answersNull(nullOf(server)), true);

@@ -11,7 +11,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { BerthError } from "../../src/core/errors.ts";
 import { requirePrograms } from "../../src/lab/guest/packages.ts";
-import type { Tied } from "../../src/lab/guest/process.ts";
+import { pause, type Tied } from "../../src/lab/guest/process.ts";
 import { Room } from "../../src/lab/guest/room.ts";
 import { rpcReady } from "../../src/lab/guest/rpc-ready.ts";
 
@@ -59,7 +59,7 @@ export interface Ganesha extends AsyncDisposable {
   /** On the same ports, with the same exports and what clients it remembers. Resolves when it serves. */
   start(): Promise<void>;
   /** It hangs: connections stay, nothing is answered. */
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
 }
 
@@ -138,8 +138,8 @@ class GaneshaInRoom implements Ganesha {
     await this.#server?.kill();
   }
 
-  pause(): void {
-    this.#server?.child.kill("SIGSTOP");
+  async pause(): Promise<void> {
+    if (this.#server !== undefined) await pause(this.#server.pid);
   }
 
   resume(): void {

@@ -4,6 +4,8 @@
  * is tied to the thread that started the program, so this is for the main thread only.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { BerthError } from "../../core/errors.ts";
 
 /** How a program ended: an exit code, or the signal that killed it. */
@@ -105,10 +107,23 @@ export function failed(what: string, result: RunResult): BerthError {
   return new BerthError("internal", `${what} ended with exit code ${result.exitCode} and said: ${said}`);
 }
 
+/** Stops a process (SIGSTOP) and resolves when none of its threads runs any more; the signal alone only asks. */
+export async function pause(pid: number): Promise<void> {
+  process.kill(pid, "SIGSTOP");
+  while ((await threadStates(pid)).some((state) => !"TtZX".includes(state))) await delay(1);
+}
+
 /** The processes that a process has started and that still run; for a signal that must reach them. */
 export async function childrenOf(pid: number): Promise<number[]> {
-  const { stdout } = await run(["cat", `/proc/${pid}/task/${pid}/children`]);
-  return stdout.split(" ").filter(Boolean).map(Number);
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return children.split(" ").filter(Boolean).map(Number);
+}
+
+/** One letter for each thread, as in proc(5): `R`unning, `S`leeping, s`T`opped, `Z`ombie … */
+async function threadStates(pid: number): Promise<string[]> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const stats = threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/stat`, "utf8").catch(() => ""));
+  return (await Promise.all(stats)).filter(Boolean).map((stat) => stat.charAt(stat.lastIndexOf(")") + 2));
 }
 
 async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
