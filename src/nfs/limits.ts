@@ -23,7 +23,8 @@ export const nfsLimits = {
   delayMsMax: 15_000,
   /** v4.1: what we ask for; the server grants what it likes (RFC 8881 §18.36). */
   slotsMax: 64,
-  operationsMax: 128,
+  /** Not more: Ganesha grants 128, and then refuses above 100 (measured). */
+  operationsMax: 64,
   cachedResponseBytesMax: 4096,
   /** Calls waiting for a slot. */
   waitingMax: 65_536,

@@ -93,7 +93,9 @@ export class Session {
       sends += reply.sends;
       const sequenced = this.#readSequenced(slot, reply, sends);
       if (sequenced.kind === "taken") return readResults(reply.results, sequenced.header, operations);
-      await this.#prepareAgain(sequenced.code, attempt, slot, sends, context);
+      if (await this.#prepareAgain(sequenced.code, attempt, slot, sends, context)) continue;
+      this.#slots.release(slot);
+      return { status: "error", code: sequenced.code, index: 0 };
     }
   }
 
@@ -165,15 +167,15 @@ export class Session {
   #readSequenced(slot: Slot, { results }: RpcReply, sends: number): Sequenced {
     const header = this.#readHeader(results);
     const { code } = header;
-    if (header.code !== status.ok && header.results === 0) return this.#refused(slot, code, sends);
+    if (header.code !== status.ok && header.results === 0) return this.#refused(code, sends);
     const sequenceStatus = this.#readSequenceStatus(results);
-    if (sequenceStatus !== status.ok) return this.#refused(slot, sequenceStatus, sends);
+    if (sequenceStatus !== status.ok) return this.#refused(sequenceStatus, sends);
     this.#take(slot, results);
     return { kind: "taken", header: { code, results: header.results - 1 } };
   }
 
-  #refused(slot: Slot, code: number, sends: number): Sequenced {
-    if (lostCodes.has(code)) throw this.#lose(slot, code, sends > 1);
+  #refused(code: number, sends: number): Sequenced {
+    if (lostCodes.has(code)) throw this.#lose(code, sends > 1);
     return { kind: "refused", code };
   }
 
@@ -181,7 +183,7 @@ export class Session {
     try {
       return readCompoundHeader(results);
     } catch (error) {
-      throw this.#lose(undefined, "a malformed reply", true, error);
+      throw this.#lose("a malformed reply", true, error);
     }
   }
 
@@ -191,7 +193,7 @@ export class Session {
         throw new XdrError("a compound that does not begin with SEQUENCE");
       return results.uint32();
     } catch (error) {
-      throw this.#lose(undefined, "a malformed reply", true, error);
+      throw this.#lose("a malformed reply", true, error);
     }
   }
 
@@ -210,31 +212,40 @@ export class Session {
       if (result.slot === slot.id && result.sequence === (slot.sequence + 1) >>> 0) return result;
       throw new XdrError("the answer of another slot");
     } catch (error) {
-      throw this.#lose(undefined, "a malformed reply", true, error);
+      throw this.#lose("a malformed reply", true, error);
     }
   }
 
-  #lose(_slot: Slot | undefined, reason: number | string, doubtful: boolean, cause?: unknown): SessionLost {
-    const lost = new SessionLost(reason, doubtful, cause);
-    this.end(new SessionLost(reason, false, cause));
-    return lost;
+  /** Ends the session for all. @param doubtful whether the request at hand may have been run */
+  #lose(reason: number | string, doubtful: boolean, cause?: unknown): SessionLost {
+    this.end(new SessionLost(reason, false, cause)); // what was not sent yet is in no doubt
+    return new SessionLost(reason, doubtful, cause);
   }
 
-  /** SEQUENCE itself was refused: the same slot and number again, after what the refusal asks for. */
+  /**
+   * SEQUENCE itself was refused, so nothing was done: does what the refusal asks for.
+   * @returns whether the same slot and number may be tried again
+   */
   async #prepareAgain(
     code: number,
     attempt: number,
     slot: Slot,
     sends: number,
     context: CallContext,
-  ): Promise<void> {
-    if (code === status.connNotBoundToSession && attempt < nfsLimits.recoveriesMax) {
-      await callPlain(this.#connection, this.#minor, bindConnection(this.sessionId), context);
-      return;
+  ): Promise<boolean> {
+    try {
+      if (code === status.connNotBoundToSession && attempt < nfsLimits.recoveriesMax) {
+        await callPlain(this.#connection, this.#minor, bindConnection(this.sessionId), context);
+        return true;
+      }
+      if (code !== status.delay || monotonicMs() >= context.deadlineMs) return false;
+      await pause(backoffMs(attempt, nfsLimits.delayMsMin, nfsLimits.delayMsMax), context);
+      return true;
+    } catch (error) {
+      if (sends > 1) throw this.#lose("a slot in doubt", true, error);
+      this.#slots.release(slot);
+      throw error;
     }
-    const late = monotonicMs() >= context.deadlineMs;
-    if (code !== status.delay || late) throw this.#lose(slot, code, sends > 1);
-    await pause(backoffMs(attempt, nfsLimits.delayMsMin, nfsLimits.delayMsMax), context);
   }
 
   /** The server has restarted, and kept the session: tell it that we reclaim nothing. */
