@@ -33,6 +33,7 @@ import { getfh, putfh, savefh } from "./filehandle.ts";
 import { fsstat } from "./fsstat.ts";
 import { getattr } from "./getattr.ts";
 import { link } from "./link.ts";
+import { lookup } from "./lookup.ts";
 import { mkdir } from "./mkdir.ts";
 import { read } from "./read.ts";
 import { readdir } from "./readdir.ts";
@@ -44,6 +45,7 @@ import { resolve } from "./resolve.ts";
 import type { CompoundRunner } from "./runner.ts";
 import { setattr } from "./setattr.ts";
 import { symlink } from "./symlink.ts";
+import { verifyDirectory } from "./verify.ts";
 import { write } from "./write.ts";
 import { writeNew } from "./write-new.ts";
 import { getxattr, listAllXattrs, setxattr } from "./xattr.ts";
@@ -173,7 +175,12 @@ export class Nfs4Client implements NfsClient {
   }
 
   async rmdir(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
-    await this.remove(directory, name, options);
+    const request = requestOf(this.#defaults, options);
+    const operations = [putfh(directory), lookup(name), verifyDirectory, putfh(directory), remove(name)];
+    const reply = await this.#runner.attempt(operations, request);
+    if (reply.status === "ok") return;
+    const code = reply.code === status.notSame ? status.notdir : reply.code;
+    throw this.#runner.failure(operations, { ...reply, code }, request);
   }
 
   async removeMany(
