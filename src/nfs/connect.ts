@@ -20,9 +20,14 @@ export async function connectNfs(options: ConnectOptions): Promise<NfsClient> {
   try {
     return await connectFrom(options, "any");
   } catch (error) {
-    if (!(error instanceof NfsError) || error.diagnosis !== "secure-port") throw error;
+    if (!(error instanceof NfsError) || !looksLikePort(error)) throw error;
     return await connectReserved(options, error);
   }
+}
+
+/** Linux refuses a port that is too high; Ganesha hides the export from it. */
+function looksLikePort({ diagnosis }: NfsError): boolean {
+  return diagnosis === "secure-port" || diagnosis === "no-such-export";
 }
 
 /** Once more, from a port below 1024. If we may not have one, the first refusal is what helps. */

@@ -36,13 +36,11 @@ export function callError(site: Site, reason: unknown, repeatable: boolean): Ber
   const doubtful = reason.sends > 0 && !repeatable && reason.failure.kind !== "rejected";
   const outcome: Outcome = doubtful ? "unknown" : "not-done";
   const known = doubtful ? "; whether the server has done it is not known: look before trying again" : "";
-  const message = `${subject(site)} failed: ${reason.message}${known}`;
-  return new NfsError(
-    reason.code,
-    message,
-    { ...site, diagnosis: diagnoseCall(reason), outcome },
-    { cause: reason },
-  );
+  const diagnosis = diagnoseCall(site, reason);
+  const remedy = reason.failure.kind === "rejected" ? `: ${sentence(diagnosis, site, status.ok)}` : "";
+  const message = `${subject(site)} failed: ${reason.message}${remedy}${known}`;
+  const fields = { ...site, diagnosis, outcome };
+  return new NfsError(reason.code, message, fields, { cause: reason });
 }
 
 function malformedOrUnforeseen(site: Site, reason: unknown, repeatable: boolean): BerthError {
@@ -106,14 +104,17 @@ function isReserved(port: number | undefined): boolean {
   return port !== undefined && port < 1024;
 }
 
-function diagnoseCall({ failure }: RpcError): Diagnosis {
+function diagnoseCall(site: Site, { failure }: RpcError): Diagnosis {
   if (failure.kind !== "rejected") return failure.kind;
   switch (failure.rejection.kind) {
     case "program-unavailable":
     case "program-mismatch":
       return "wrong-version";
     case "auth-error":
-      return failure.rejection.reason === "too-weak" ? "kerberos" : "not-exported";
+      // Ganesha says "too weak" also to a source port that it finds too high (measured)
+      return isReserved(site.localPort) && failure.rejection.reason === "too-weak"
+        ? "kerberos"
+        : diagnoseRefusal(site);
     default:
       return "none";
   }
@@ -124,9 +125,9 @@ function sentence(diagnosis: Diagnosis, site: Site, code: number): string {
     case "secure-port":
       return `the server wants a source port below 1024 (export option "secure"), or does not export this path to this machine's address; set sourcePort: reserved, or export it "insecure" and to this address`;
     case "not-exported":
-      return "the server does not export this path to this machine's address: add the address (of the node, or the pod's network) to the export";
+      return "the server does not export this path, or not to this machine's address: check the path, and add the address (of the node, or the pod's network) to the export";
     case "no-such-export":
-      return `there is no such path in version ${site.version}: in v4 it counts from the server's pseudo-root, in v3 it is the path on its disk; "showmount -e" lists the exports`;
+      return `there is no such path in version ${site.version}: in v4 it counts from the server's pseudo-root, in v3 it is the path on its disk; "showmount -e" lists the exports${hidden(site)}`;
     case "kerberos":
       return "the export demands Kerberos, which only the kernel's client speaks: allow sec=sys for this client, or mount it";
     case "wrong-version":
@@ -146,6 +147,12 @@ function sentence(diagnosis: Diagnosis, site: Site, code: number): string {
     default:
       return describeStatus(site, code);
   }
+}
+
+/** Ganesha leaves out of the pseudo-root what the client's port or address may not see (measured). */
+function hidden({ localPort }: Site): string {
+  const port = isReserved(localPort) ? "" : " source port below 1024 or";
+  return `; some servers hide an export that wants another${port} address`;
 }
 
 function describeStatus(site: Site, code: number): string {

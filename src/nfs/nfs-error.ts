@@ -61,3 +61,9 @@ export class NfsError extends BerthError implements NfsErrorFields {
     this.outcome = fields.outcome;
   }
 }
+
+/** The same error where it is known that an earlier step of the work was done. */
+export function afterChange(reason: unknown): unknown {
+  if (!(reason instanceof NfsError)) return reason;
+  return new NfsError(reason.code, reason.message, { ...reason, outcome: "done" }, { cause: reason });
+}

@@ -22,6 +22,7 @@ import type {
   WriteResult,
 } from "../file.ts";
 import { nfsLimits } from "../limits.ts";
+import { afterChange } from "../nfs-error.ts";
 import { firstPosition, readPages } from "../readdir-pages.ts";
 import { type Request, type RequestDefaults, requestOf } from "../request.ts";
 import { status } from "../status.ts";
@@ -127,7 +128,11 @@ export class Nfs3Client implements NfsClient {
     const made = await this.#runner.run(createNew(directory, name, attributes), request);
     const node = await this.#made(made, directory, name, request);
     if (content === undefined || content.length === 0) return node;
-    return await writeNew(this.#runner, node.handle, content, this.features.writeBytesMax, request);
+    try {
+      return await writeNew(this.#runner, node.handle, content, this.features.writeBytesMax, request);
+    } catch (error) {
+      throw afterChange(error);
+    }
   }
 
   async read(
