@@ -147,8 +147,6 @@ class GaneshaInRoom implements Ganesha {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
-    await this.#rpcbind?.kill();
     await this.#room[Symbol.asyncDispose]();
   }
 

@@ -1,7 +1,7 @@
 /**
  * A room: a mount namespace, and on request a network namespace, of its own on this machine. One process
  * holds it open; what is mounted in it, and the interfaces of its network, are gone when that process and
- * all that was started in the room have ended. All of them are tied to us, so nothing is ever left behind.
+ * all that was started in the room have ended: when the room is disposed of, and at the latest when we end.
  *
  * `/run` in the room is a memory file system that nobody else sees. From outside it is reached through
  * `/proc/<pid of the holder>/root`, which is what `path` gives.
@@ -18,6 +18,7 @@ export interface RoomOptions {
 export class Room implements AsyncDisposable {
   readonly #holder: Tied;
   readonly #enter: readonly string[];
+  readonly #programs = new Set<Tied>();
 
   private constructor(holder: Tied, network: boolean) {
     this.#holder = holder;
@@ -44,13 +45,16 @@ export class Room implements AsyncDisposable {
     return `/proc/${this.#holder.pid}/root${inside}`;
   }
 
-  /** Starts a program in the room; it may outlive the room's object, but not us. */
+  /** Starts a program in the room. */
   async start(
     command: readonly string[],
     stdio: readonly Stdio[],
     env?: Readonly<Record<string, string>>,
   ): Promise<Tied> {
-    return await startTied([...this.#enter, ...command], stdio, env);
+    const program = await startTied([...this.#enter, ...command], stdio, env);
+    this.#programs.add(program);
+    void program.exited.then(() => this.#programs.delete(program));
+    return program;
   }
 
   /** Runs a program in the room to its end. */
@@ -63,7 +67,9 @@ export class Room implements AsyncDisposable {
     return await check([...this.#enter, ...command], options);
   }
 
+  /** Ends everything that was started in the room, and the room. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#programs].map((program) => program.kill()));
     await this.#holder.kill();
   }
 }
