@@ -54,9 +54,9 @@ export class FileCopier {
     const target = await this.#source.readlink(source.handle, options);
     const kept = await this.#existing(directory, name, options);
     if (kept !== undefined) await this.#target.remove(directory, name, options);
-    const { uid, gid, modified } = source.attributes;
-    const { handle } = await this.#target.symlink(directory, name, target, { uid, gid }, options);
-    await optional(this.#target.setattr(handle, { modified }, options));
+    const { mode: _, accessed: __, modified, ...owner } = ownedAndDated(source.attributes);
+    const { handle } = await this.#target.symlink(directory, name, target, owner, options);
+    if (modified !== undefined) await optional(this.#target.setattr(handle, { modified }, options));
     return handle;
   }
 
@@ -135,9 +135,21 @@ export class FileCopier {
   }
 }
 
-/** What a copy gets last. */
-export function ownedAndDated({ mode, uid, gid, accessed, modified }: FileAttributes): AttributeChanges {
-  return { mode, uid, gid, accessed, modified };
+/** What a client tells of an owner whom a v4 server names by something that is no number (`FileAttributes.uid`). */
+const unknownId = 0xffff_fffe;
+
+/** What a copy gets last. An unknown owner is left out: the copy then belongs to whoever copies. */
+export function ownedAndDated(source: FileAttributes): AttributeChanges {
+  const { mode, uid, gid, accessed, modified } = source;
+  return {
+    ...{ mode, accessed, modified },
+    ...(uid === unknownId ? {} : { uid }),
+    ...(gid === unknownId ? {} : { gid }),
+  };
+}
+
+export function hasUnknownOwner({ uid, gid }: FileAttributes): boolean {
+  return uid === unknownId || gid === unknownId;
 }
 
 /** Times are set last, so a file that has the source's is whole. */

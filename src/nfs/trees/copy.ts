@@ -1,9 +1,9 @@
 import { BerthError, hasCode } from "../../core/errors.ts";
 import type { NfsClient } from "../client.ts";
-import type { FileHandle, FileName, FileNode } from "../file.ts";
+import type { FileAttributes, FileHandle, FileName, FileNode } from "../file.ts";
 import { Budget } from "./budget.ts";
 import type { CopyWay } from "./copy-content.ts";
-import { FileCopier, ownedAndDated } from "./copy-file.ts";
+import { FileCopier, hasUnknownOwner, ownedAndDated } from "./copy-file.ts";
 import { HardLinks } from "./hard-links.ts";
 import { treeLimits } from "./limits.ts";
 import { isGone, Traversal, type Visitor } from "./traversal.ts";
@@ -30,6 +30,11 @@ export interface CopyReport extends TreeProgress {
   readonly ways: Readonly<Record<CopyWay | "kept", number>>;
   /** Names of files with several names that became files of their own: more than `hardLinksMax` at once. */
   readonly unshared: number;
+  /**
+   * Entries whose owner or group a v4 server named by a name, not a number: their copies belong to whoever
+   * copied. Let the server send numbers (NFS-Ganesha: `Only_Numeric_Owners = true`), or use version 3.
+   */
+  readonly unknownOwners: number;
   /** Devices, sockets and pipes, which are left out. */
   readonly specials: number;
   /** Directories on other file systems, which are made but not entered. */
@@ -37,7 +42,7 @@ export interface CopyReport extends TreeProgress {
 }
 
 /**
- * Copies a file or a tree with modes, owners, times, symbolic links, hard links, holes and (where both sides
+ * Copies a file or a tree with modes, owners, times (of symbolic links where the server sets them), symbolic links, hard links, holes and (where both sides
  * have them) extended attributes: by CLONE where the server can, else COPY, else through this process. A
  * tree that changes meanwhile is not copied as of one instant.
  * @throws BerthError `storage-exists` when the name is taken, unless it resumes
@@ -67,6 +72,7 @@ class TreeCopy implements Visitor<Copy> {
   /** The copy of the top: a copy into the source itself must not meet itself. */
   #copyId: bigint | undefined;
   #unshared = 0;
+  #unknownOwners = 0;
   #specials = 0;
   #boundaries = 0;
 
@@ -91,6 +97,7 @@ class TreeCopy implements Visitor<Copy> {
     const { entries, sizeBytes } = this.#progress;
     return {
       ...{ entries, sizeBytes, ways: this.#ways },
+      unknownOwners: this.#unknownOwners,
       ...{ unshared: this.#unshared, specials: this.#specials, boundaries: this.#boundaries },
     };
   }
@@ -128,7 +135,7 @@ class TreeCopy implements Visitor<Copy> {
     try {
       await this.#files.copyXattrs(directory.handle, directory.data.handle, options);
       await this.#target.client.setattr(directory.data.handle, ownedAndDated(directory.attributes), options);
-      this.#progress.add(1, 0n);
+      this.#done(directory.attributes, 0n);
     } catch (error) {
       this.#traversal.failures.note(error);
     }
@@ -179,7 +186,12 @@ class TreeCopy implements Visitor<Copy> {
     } else {
       await this.#copyFile(directory, entry, path);
     }
-    this.#progress.add(1, attributes.type === "file" ? attributes.sizeBytes : 0n);
+    this.#done(attributes, attributes.type === "file" ? attributes.sizeBytes : 0n);
+  }
+
+  #done(attributes: FileAttributes, sizeBytes: bigint): void {
+    if (hasUnknownOwner(attributes)) this.#unknownOwners++;
+    this.#progress.add(1, sizeBytes);
   }
 
   /** The first name makes the copy, the others become names of it. */
