@@ -111,11 +111,15 @@ test("a directory whose cookies go in circles ends with an error", async () => {
   const circle = (cookie: bigint): Promise<DirectoryPage> => {
     return Promise.resolve({ entries, next: { cookie: 1n + (cookie % 7n), verifier: new Uint8Array(8) } });
   };
+  const site = { server: "nas:/srv", version: "3", operation: "READDIRPLUS", uid: 0 };
   let pages = 0;
-  await assert.rejects(async () => {
-    for await (const page of readPages(firstPosition, ({ cookie }) => circle(cookie)))
-      pages += page.entries.length;
-  }, XdrError);
+  await assert.rejects(
+    async () => {
+      for await (const page of readPages(firstPosition, site, ({ cookie }) => circle(cookie)))
+        pages += page.entries.length;
+    },
+    { code: "storage-io", server: "nas:/srv", diagnosis: "malformed" },
+  );
   assert.ok(pages < 32);
 });
 

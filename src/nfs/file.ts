@@ -47,7 +47,10 @@ export interface FileAttributes {
   readonly changed: FileTime;
 }
 
-/** What SETATTR and creation can set. Absent: left as it is, or the server's choice. */
+/**
+ * What SETATTR and creation can set. Absent: left as it is, or the server's choice. Servers change the
+ * owner last, and that clears set-uid and set-gid (measured on Linux and Ganesha): set such a mode after it.
+ */
 export interface AttributeChanges {
   readonly mode?: number;
   readonly uid?: number;

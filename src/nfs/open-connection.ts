@@ -10,7 +10,7 @@ export async function openConnection(
   signal: AbortSignal | undefined,
   timeoutMs: number,
 ): Promise<RpcConnection> {
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
   try {
     return await RpcConnection.open(
       endpoint,

@@ -1,4 +1,5 @@
 import { XdrError } from "../xdr/xdr-error.ts";
+import { callError, type Site } from "./diagnosis.ts";
 import type { DirectoryPage, DirectoryPosition } from "./file.ts";
 import { nfsLimits } from "./limits.ts";
 import { verifierBytes } from "./wire.ts";
@@ -23,6 +24,7 @@ export function nextPosition(
  */
 export async function* readPages(
   from: DirectoryPosition,
+  site: Site,
   readPage: (from: DirectoryPosition) => Promise<DirectoryPage>,
 ): AsyncGenerator<DirectoryPage> {
   let position: DirectoryPosition | undefined = from;
@@ -35,7 +37,7 @@ export async function* readPages(
     pages++;
     emptyPages = page.entries.length === 0 ? emptyPages + 1 : 0;
     if (emptyPages > nfsLimits.emptyPagesMax || (position !== undefined && position.cookie === remembered)) {
-      throw new XdrError("a directory that never ends: its cookies go in circles");
+      throw callError(site, new XdrError("a directory that never ends: its cookies go in circles"), true);
     }
     if (Number.isInteger(Math.log2(pages))) remembered = position?.cookie;
     if (page.entries.length > 0) yield page;

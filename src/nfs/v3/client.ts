@@ -215,7 +215,8 @@ export class Nfs3Client implements NfsClient {
   readdir(directory: FileHandle, options: ReaddirOptions = {}): AsyncIterable<DirectoryPage> {
     const { from = firstPosition, attributes = true } = options;
     const pageBytes = Math.min(this.features.readBytesMax, nfsLimits.pageBytesMax);
-    return readPages(from, (position) => {
+    const site = { ...requestOf(this.#defaults, options).site, operation: "READDIRPLUS" };
+    return readPages(from, site, (position) => {
       const page = readdir(directory, position, attributes, pageBytes);
       return this.#runner.run(page, requestOf(this.#defaults, options));
     });

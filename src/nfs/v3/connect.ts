@@ -38,7 +38,7 @@ async function portFromRpcbind(
   program: Program,
   request: Request,
 ): Promise<number | undefined> {
-  const timeout = AbortSignal.timeout(Math.max(0, request.deadlineMs - monotonicMs()));
+  const timeout = AbortSignal.timeout(Math.max(0, Math.ceil(request.deadlineMs - monotonicMs())));
   const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
   try {
     return await portOf(server, program, request.deadlineMs, signal);
