@@ -19,7 +19,7 @@ export interface ProxyOptions {
   readonly delayMs?: number;
 }
 
-export interface Proxy extends AsyncDisposable {
+export interface NetworkProxy extends AsyncDisposable {
   readonly port: number;
   /** What was done to which record; records that passed are left out. */
   readonly log: readonly (RecordPlace & { readonly fault: Fault })[];
@@ -29,13 +29,13 @@ export interface Proxy extends AsyncDisposable {
   setFaults(faults: FaultPlan | undefined): void;
 }
 
-export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+export async function startProxy(options: ProxyOptions): Promise<NetworkProxy> {
   const proxy = new FaultyProxy(options);
   await proxy.listen();
   return proxy;
 }
 
-class FaultyProxy implements Proxy {
+class FaultyProxy implements NetworkProxy {
   readonly log: (RecordPlace & { readonly fault: Fault })[] = [];
   readonly #options: ProxyOptions;
   readonly #server: Server;
