@@ -24,6 +24,8 @@ export interface Endpoint {
   readonly port: number;
   readonly sourcePort: "any" | "reserved";
   readonly tls?: TlsOptions;
+  /** All addresses of a name; default as the system resolves it. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
 
 /** What the last connection to an endpoint used, to be used again. */
@@ -46,7 +48,7 @@ export async function openSocket(
   last?: LastSocket,
 ): Promise<Socket> {
   let failure: unknown;
-  for (const address of await addressesOf(endpoint.host, last?.address)) {
+  for (const address of await addressesOf(endpoint, last?.address)) {
     try {
       const socket = await connectFrom(endpoint, address, signal, last?.localPort);
       return endpoint.tls === undefined ? socket : await wrapTls(endpoint, endpoint.tls, socket, signal);
@@ -58,10 +60,13 @@ export async function openSocket(
   throw connectError(endpoint, failure, signal);
 }
 
-async function addressesOf(host: string, last: string | undefined): Promise<string[]> {
+async function addressesOf(
+  { host, resolve = resolveBySystem }: Endpoint,
+  last: string | undefined,
+): Promise<string[]> {
   if (isIP(host) !== 0) return [host];
   try {
-    const found = (await lookup(host, { all: true })).map(({ address }) => address);
+    const found = await resolve(host);
     const known = last !== undefined && found.includes(last) ? [last] : [];
     return [...new Set([...known, ...found])].slice(0, rpcLimits.addressesMax);
   } catch (cause) {
@@ -71,6 +76,10 @@ async function addressesOf(host: string, last: string | undefined): Promise<stri
       { cause },
     );
   }
+}
+
+async function resolveBySystem(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
 async function connectFrom(

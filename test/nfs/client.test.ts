@@ -165,3 +165,13 @@ for (const version of ["3", "4.1"] as const) {
     });
   });
 }
+
+test("a server is found by its IPv6 address", async () => {
+  await using server = await startGanesha({ address: "::1" });
+  const { nfsPort: port, mountPort } = server;
+  for (const version of ["3", "4.1"] as const) {
+    const client = await connectNfs({ host: "::1", port, mountPort, path: "/srv/data", versions: [version] });
+    assert.equal(client.name, "[::1]:/srv/data");
+    await client.close();
+  }
+});
