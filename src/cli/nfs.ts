@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { copy, type MakeOptions, makeDirectory, type RemoveOptions, remove } from "./nfs/change.ts";
+import { copy, type MakeOptions, makeDirectory, move, type RemoveOptions, remove } from "./nfs/change.ts";
 import {
   cat,
   diskFree,
@@ -11,6 +11,7 @@ import {
   stat,
 } from "./nfs/inspect.ts";
 import { exitCodesHelp, runCommand } from "./nfs/run.ts";
+import { get, put } from "./nfs/transfer.ts";
 
 const targetHelp = "nfs://server[:port]/path?version=3&sourcePort=reserved&uid=0&gid=0, or server:/path";
 
@@ -61,6 +62,18 @@ export function nfsCommand(): Command {
     .action((source: string, target: string, options: RemoveOptions) =>
       runCommand(options.json === true, (signal) => copy(source, target, options, signal)),
     );
+  command(nfs, "mv", "renames within one export")
+    .argument("<source>", targetHelp)
+    .argument("<target>", "a file there is replaced")
+    .action((source: string, target: string) => runCommand(false, (signal) => move(source, target, signal)));
+  command(nfs, "get", "copies a file of the server to this machine")
+    .argument("<source>", targetHelp)
+    .argument("<path>", "a local path that is free")
+    .action((source: string, path: string) => runCommand(false, (signal) => get(source, path, signal)));
+  command(nfs, "put", "copies a file of this machine to the server")
+    .argument("<path>", "a local file")
+    .argument("<target>", `a name that is free: ${targetHelp}`)
+    .action((path: string, target: string) => runCommand(false, (signal) => put(path, target, signal)));
   return nfs;
 }
 

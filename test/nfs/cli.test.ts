@@ -37,6 +37,15 @@ for (const version of ["3", "4.1"]) {
     assert.match(copied.stdout, /3 entries copied; files by read-write: 1/);
     assert.equal(await readFile(`${directory}/made/here/copy/below/file`, "utf8"), "content");
 
+    const local = `${directory}/../local`;
+    await writeFile(`${local}-source`, Buffer.alloc(5_000_001, "0123456789"));
+    assert.equal((await berthNfs("put", `${local}-source`, url("/large"))).exitCode, 0);
+    assert.equal((await berthNfs("get", url("/large"), `${local}-copy`)).exitCode, 0);
+    assert.deepEqual(await readFile(`${local}-copy`), await readFile(`${local}-source`));
+
+    assert.equal((await berthNfs("mv", url("/large"), url("/made/moved"))).exitCode, 0);
+    assert.equal((await stat(`${directory}/made/moved`)).size, 5_000_001);
+
     assert.equal((await berthNfs("rm", url("/tree"))).exitCode, 2);
     assert.equal((await berthNfs("rm", "-r", url("/tree"))).exitCode, 0);
     await assert.rejects(stat(`${directory}/tree`), { code: "ENOENT" });

@@ -120,3 +120,19 @@ async function sameFile(
     throw error;
   }
 }
+
+/** Within one export; a file that is there is replaced, as by mv(1). */
+export async function move(source: string, target: string, signal: AbortSignal): Promise<void> {
+  await using from = await openHolder(source, signal);
+  await using to = await openHolder(target, signal);
+  const { directory, name } = await placeOf(from, signal);
+  const place = await placeOf(to, signal);
+  const sameServer = parseTarget(source).host === parseTarget(target).host;
+  if (!sameServer || !(await sameFile(to.client, directory, signal))) {
+    throw new BerthError(
+      "invalid-argument",
+      `${source} and ${target} lie in different exports: use cp -r, then rm -r`,
+    );
+  }
+  await to.client.rename(directory.handle, name, place.directory.handle, place.name, { signal, path: name });
+}
