@@ -1,15 +1,7 @@
 import { Command } from "commander";
 import { copy, type MakeOptions, makeDirectory, move, type RemoveOptions, remove } from "./nfs/change.ts";
-import {
-  cat,
-  diskFree,
-  diskUsage,
-  type ListOptions,
-  list,
-  type PrintOptions,
-  ping,
-  stat,
-} from "./nfs/inspect.ts";
+import { cat, diskFree, diskUsage, type ListOptions, list, type PrintOptions, stat } from "./nfs/inspect.ts";
+import { ping } from "./nfs/ping.ts";
 import { exitCodesHelp, runCommand } from "./nfs/run.ts";
 import { get, put } from "./nfs/transfer.ts";
 

@@ -1,34 +1,14 @@
 import { once } from "node:events";
-import { connectNfs, type FileNode, type NfsClient } from "../../nfs/index.ts";
+import type { FileNode, NfsClient } from "../../nfs/index.ts";
 import { nameText, type TreeEntry } from "../../nfs/trees/tree-directory.ts";
 import { usageOfTree } from "../../nfs/trees/usage.ts";
 import { walkTree } from "../../nfs/trees/walk.ts";
 import { nodeOf, openTarget } from "./opened.ts";
 import { longLine, printJson, printLine, progressLine, sizeText } from "./output.ts";
-import { parseTarget } from "./target.ts";
 
 /** How a command prints. */
 export interface PrintOptions {
   readonly json?: boolean;
-}
-
-/** Connects, and says with which version and how long it took; a refusal is thrown with its diagnosis. */
-export async function ping(target: string, { json }: PrintOptions, signal: AbortSignal): Promise<void> {
-  const startMs = performance.now();
-  const client = await connectNfs({ ...parseTarget(target), signal });
-  const connectMs = performance.now() - startMs;
-  try {
-    await client.getattr(client.root.handle, { signal });
-    const getattrMs = performance.now() - startMs - connectMs;
-    const { version } = client.features;
-    if (json) printJson({ server: client.name, version, connectMs, getattrMs });
-    else
-      printLine(
-        `${client.name}: NFS ${version}, connected in ${connectMs.toFixed(1)} ms, GETATTR in ${getattrMs.toFixed(1)} ms`,
-      );
-  } finally {
-    await client.close();
-  }
 }
 
 export interface ListOptions extends PrintOptions {
