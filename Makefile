@@ -19,8 +19,13 @@ demo: $(installed) ## run the experiment on this machine and check its invariant
 	@node src/cli/main.ts lab demo $(ARGS)
 
 .PHONY: test
-test: $(installed) ## run every test (as root: they mount)
-	@node --test --test-timeout=300000 $(ARGS) 'src/**/*.test.ts' 'test/**/*.test.ts'
+test: $(installed) ## run the tests (as root: they mount)
+	@node --test --test-timeout=300000 $(ARGS) 'src/**/*.test.ts' 'test/*.test.ts'
+
+.PHONY: test-nfs
+test-nfs: $(installed) ## run the NFS client against real servers (as root; installs Debian packages)
+	@tools/install-debian.sh
+	@node --test --test-concurrency=1 --test-timeout=300000 $(ARGS) 'test/nfs/*.test.ts'
 
 .PHONY: lint
 lint: $(installed) ## check format, lint rules, types, unused code and the .proto files

@@ -122,13 +122,13 @@ if (inMountNamespace()) {
     await share.createFile(at("a/file"), bytes(""));
     execFileSync("mount", ["-o", "remount,ro", mounted.directory]);
     for (const [path, operation] of [
-      ["b", share.makeDirectory(at("b"), 0o755)],
-      ["c", share.createFile(at("c"), bytes(""))],
-      ["a", share.setAttributes(at("a"), { mode: 0o700 })],
-      ["a/file", share.removeFile(at("a/file"))],
-      ["a", share.removeTree(at("a"))],
+      ["b", () => share.makeDirectory(at("b"), 0o755)],
+      ["c", () => share.createFile(at("c"), bytes(""))],
+      ["a", () => share.setAttributes(at("a"), { mode: 0o700 })],
+      ["a/file", () => share.removeFile(at("a/file"))],
+      ["a", () => share.removeTree(at("a"))],
     ] as const) {
-      await rejectsWith(share, "storage-read-only", path, operation);
+      await rejectsWith(share, "storage-read-only", path, operation());
     }
     assert.equal((await share.stat(at("a/file"))).type, "file");
   });

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { allCommand } from "./all.ts";
 import { controllerCommand } from "./controller.ts";
 import { labCommand } from "./lab.ts";
+import { nfsCommand } from "./nfs.ts";
 import { nodeCommand } from "./node.ts";
 import { trashCommand } from "./trash.ts";
 import { versionCommand } from "./version.ts";
@@ -23,7 +24,15 @@ export function createProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}; see berth --help\n`) })
     .addHelpText("after", "\nEach command has its own --help: berth controller --help");
-  const commands = [controllerCommand, nodeCommand, allCommand, trashCommand, labCommand, versionCommand];
+  const commands = [
+    controllerCommand,
+    nodeCommand,
+    allCommand,
+    trashCommand,
+    nfsCommand,
+    labCommand,
+    versionCommand,
+  ];
   for (const command of commands.map((make) => make())) {
     program.addCommand(command);
     inheritSettings(command, program);

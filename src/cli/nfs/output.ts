@@ -1,0 +1,77 @@
+import type { FileAttributes, FileType } from "../../nfs/index.ts";
+import type { TreeProgress } from "../../nfs/trees/tree-options.ts";
+
+export function printLine(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** One JSON value on one line; whole numbers beyond 2^53 as text. */
+export function printJson(value: unknown): void {
+  printLine(JSON.stringify(value, (_, each) => (typeof each === "bigint" ? numberOrText(each) : each)));
+}
+
+function numberOrText(value: bigint): number | string {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : String(value);
+}
+
+const letters: Readonly<Record<FileType, string>> = {
+  file: "-",
+  directory: "d",
+  symlink: "l",
+  "block-device": "b",
+  "character-device": "c",
+  socket: "s",
+  fifo: "p",
+  other: "?",
+};
+
+/** A line as of `ls -ln`. */
+export function longLine(
+  name: string,
+  { type, mode, links, uid, gid, sizeBytes, modified }: FileAttributes,
+): string {
+  const bits = [6, 3, 0].map((shift) => rwx((mode >> shift) & 7)).join("");
+  const time = new Date(modified.seconds * 1000).toISOString().slice(0, 19);
+  return [
+    `${letters[type]}${bits}`,
+    String(links).padStart(3),
+    uid,
+    gid,
+    String(sizeBytes).padStart(12),
+    time,
+    name,
+  ].join(" ");
+}
+
+function rwx(bits: number): string {
+  return `${bits & 4 ? "r" : "-"}${bits & 2 ? "w" : "-"}${bits & 1 ? "x" : "-"}`;
+}
+
+const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+
+export function sizeText(bytes: bigint): string {
+  let value = Number(bytes);
+  let unit = 0;
+  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** A line that shows how far long work is: on a terminal only, five times a second at most. */
+export function progressLine(): {
+  readonly show: (progress: TreeProgress) => void;
+  readonly end: () => void;
+} {
+  if (!process.stderr.isTTY) return { show() {}, end() {} };
+  const startMs = Date.now();
+  let shownMs = 0;
+  return {
+    show({ entries, sizeBytes }) {
+      const nowMs = Date.now();
+      if (nowMs - shownMs < 200) return;
+      shownMs = nowMs;
+      const rate = Math.round((entries * 1000) / Math.max(1, nowMs - startMs));
+      process.stderr.write(`\r\x1b[K${entries} entries, ${sizeText(sizeBytes)}, ${rate}/s`);
+    },
+    end: () => void process.stderr.write("\r\x1b[K"),
+  };
+}

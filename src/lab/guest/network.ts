@@ -1,0 +1,108 @@
+/**
+ * A network of guests: a bridge in a network namespace of its own, with one tap for each guest, and a
+ * veth pair whose other end is an interface of this machine. So a process here is a neighbour of the
+ * guests, with an address and source ports that their servers see as they are: no relay, no translation.
+ *
+ *     this machine                      the room
+ *     berth-xxxxxxxx 10.x.y.254 ─veth─ bridge 10.x.y.253 ─ tap1 ─ guest 10.x.y.1
+ *                                                        └ tap2 ─ guest 10.x.y.2
+ *
+ * All of it ends with the room, and so with us.
+ */
+import { randomBytes, randomInt } from "node:crypto";
+import { networkInterfaces } from "node:os";
+import { assert } from "../../core/assert.ts";
+import { check } from "./process.ts";
+import { Room } from "./room.ts";
+
+/** Where a guest is connected. */
+export interface Port {
+  /** The tap's name in the room. */
+  readonly tap: string;
+  readonly address: string;
+  /** With the length of the network's prefix: `10.70.3.1/24`. */
+  readonly addressWithPrefix: string;
+}
+
+const guestsMax = 200;
+const hostNumber = 254;
+const bridgeNumber = 253;
+
+export class GuestNetwork implements AsyncDisposable {
+  readonly room: Room;
+  readonly #prefix: string;
+  #guests = 0;
+
+  private constructor(room: Room, prefix: string) {
+    this.room = room;
+    this.#prefix = prefix;
+  }
+
+  /** @throws BerthError `failed-precondition` without root */
+  static async open(): Promise<GuestNetwork> {
+    const room = await Room.open({ network: true });
+    const network = new GuestNetwork(room, freePrefix());
+    try {
+      await network.#connectThisMachine();
+      return network;
+    } catch (reason) {
+      await room[Symbol.asyncDispose]();
+      throw reason;
+    }
+  }
+
+  /** The address that the guests see this machine under. */
+  get hostAddress(): string {
+    return `${this.#prefix}.${hostNumber}`;
+  }
+
+  /** All addresses on this network, as an export names its clients: `10.70.3.0/24`. */
+  get subnet(): string {
+    return `${this.#prefix}.0/24`;
+  }
+
+  /** A place for one more guest. */
+  async connect(): Promise<Port> {
+    assert(this.#guests < guestsMax, "a guest network has room for 200 guests");
+    this.#guests += 1;
+    const tap = `tap${this.#guests}`;
+    const address = `${this.#prefix}.${this.#guests}`;
+    const commands = [`tuntap add dev ${tap} mode tap`, `link set ${tap} master bridge up`];
+    await this.room.check(["ip", "-batch", "-"], { input: `${commands.join("\n")}\n` });
+    return { tap, address, addressWithPrefix: `${address}/24` };
+  }
+
+  /** Pulls a guest's cable, or plugs it in again: no packet passes, no connection is told. */
+  async setLink(port: Port, state: "up" | "down"): Promise<void> {
+    await this.room.check(["ip", "link", "set", port.tap, state]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.room[Symbol.asyncDispose]();
+  }
+
+  async #connectThisMachine(): Promise<void> {
+    const link = `berth-${randomBytes(4).toString("hex")}`;
+    const inside = [
+      "link set lo up",
+      "link add bridge type bridge",
+      `address add ${this.#prefix}.${bridgeNumber}/24 dev bridge`,
+      "link set bridge up",
+      `link add uplink type veth peer name ${link}`,
+      "link set uplink master bridge up",
+      `link set ${link} netns ${process.pid}`,
+    ];
+    const outside = [`address add ${this.hostAddress}/24 dev ${link}`, `link set ${link} up`];
+    await this.room.check(["ip", "-batch", "-"], { input: `${inside.join("\n")}\n` });
+    await check(["ip", "-batch", "-"], { input: `${outside.join("\n")}\n` });
+  }
+}
+
+/** The first three numbers of a /24 out of 10.64.0.0/10 that no interface here has. */
+function freePrefix(): string {
+  const taken = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  for (;;) {
+    const prefix = `10.${randomInt(64, 128)}.${randomInt(0, 256)}`;
+    if (!taken.some(({ address }) => address.startsWith(`${prefix}.`))) return prefix;
+  }
+}

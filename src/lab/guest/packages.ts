@@ -1,0 +1,42 @@
+import { existsSync } from "node:fs";
+import { BerthError } from "../../core/errors.ts";
+
+const directories = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** What stands behind a program: the part of Debian that brings it. */
+const packageOf: Readonly<Record<string, string>> = {
+  "ganesha.nfsd": "nfs-ganesha",
+  "linux.uml": "user-mode-linux",
+  "mkfs.btrfs": "btrfs-progs",
+  "mkfs.ext4": "e2fsprogs",
+  "mkfs.xfs": "xfsprogs",
+  "mount.nfs": "nfs-common",
+  "nfs-ls": "libnfs-utils",
+  "rpc.nfsd": "nfs-kernel-server",
+  ip: "iproute2",
+  modprobe: "kmod",
+  openssl: "openssl",
+  rpcbind: "rpcbind",
+  setquota: "quota",
+  stunnel4: "stunnel4",
+};
+
+export type Program = keyof typeof packageOf & string;
+
+/** @throws BerthError `failed-precondition` that names the missing packages and the command that installs them */
+export function requirePrograms(programs: readonly Program[]): void {
+  const missing = programs.filter((name) => !directories.some((path) => existsSync(`${path}/${name}`)));
+  if (missing.length > 0) {
+    const packages = missing.map((name) => packageOf[name] ?? name).join(" ");
+    throw new BerthError(
+      "failed-precondition",
+      `this machine lacks ${missing.join(", ")} (${packages}): run sudo tools/install-debian.sh`,
+    );
+  }
+  if (process.getuid?.() !== 0) {
+    throw new BerthError(
+      "failed-precondition",
+      "servers and guests need namespaces and mounts of their own: run as root",
+    );
+  }
+}

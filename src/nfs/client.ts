@@ -1,0 +1,211 @@
+import type { Credentials } from "../rpc/auth-sys.ts";
+import type {
+  AttributeChanges,
+  DirectoryPage,
+  DirectoryPosition,
+  FileAttributes,
+  FileHandle,
+  FileName,
+  FileNode,
+  FileSystemSpace,
+  ReadResult,
+  Stability,
+  WriteResult,
+} from "./file.ts";
+
+/** What every operation takes. All of it has defaults from `ConnectOptions`. */
+export interface OperationOptions {
+  readonly signal?: AbortSignal;
+  /** How long the operation may take, with all its retries. It ends by then, whatever the server does. */
+  readonly timeoutMs?: number;
+  /** Whom to act as (RFC 5531 §8.2), such as a tree's owner where root is squashed. */
+  readonly credentials?: Credentials;
+  /** How errors name what this is about: the path, which a handle does not tell. */
+  readonly path?: string;
+}
+
+export interface ReaddirOptions extends OperationOptions {
+  /** Ask for attributes and handles with the names (READDIRPLUS); default true. */
+  readonly attributes?: boolean;
+  /** Where to begin; default the first entry. */
+  readonly from?: DirectoryPosition;
+}
+
+/** What the server admits and can do; all bounds are its own, within ours. */
+export interface NfsFeatures {
+  readonly version: "3" | "4.1" | "4.2";
+  readonly readBytesMax: number;
+  readonly writeBytesMax: number;
+  /** Calls that are worth having in flight: v4 slots (RFC 8881 §2.10.6), or our own bound. */
+  readonly callsInFlightMax: number;
+  /** Whether CLONE and COPY exist in this version; a file system may still refuse them. */
+  readonly serverSideCopy: boolean;
+  /** Whether the export's file system has extended attributes (RFC 8276). */
+  readonly xattrs: boolean;
+}
+
+/** What one range copy did. */
+export interface CopyResult {
+  readonly copiedBytes: bigint;
+}
+
+/** Bytes of one file to put into another. */
+export interface CopyRange {
+  readonly sourceOffset: bigint;
+  readonly targetOffset: bigint;
+  /** 0 means up to the end of the source (RFC 7862 §15.2, §15.13). */
+  readonly lengthBytes: bigint;
+}
+
+/**
+ * One export of one server, over v3 (RFC 1813) or v4.1 and later (RFC 8881, 7862). Thousands of
+ * operations may be in flight; they go out in order but may be done in any.
+ *
+ * Every failure is an `NfsError`. Its `outcome` says what is known: "not-done", "unknown" after a
+ * lost answer, or "done" where a change was made but a later part of the same request failed. What is safe to send
+ * again is sent again until `timeoutMs`: over a cut connection, a restarted server, a grace period.
+ * Nothing follows a symbolic link.
+ */
+export interface NfsClient {
+  /** `server:/path`, as messages name it. */
+  readonly name: string;
+  readonly features: NfsFeatures;
+  /** The directory that the client was connected to. */
+  readonly root: FileNode;
+
+  /** Follows no symbolic link. @throws `storage-no-entry`, `storage-not-a-directory` */
+  lookup(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<FileNode>;
+
+  /** `lookup` of one name after the other, in as few round trips as the server admits. At least one name. */
+  resolve(directory: FileHandle, names: readonly FileName[], options?: OperationOptions): Promise<FileNode>;
+
+  getattr(file: FileHandle, options?: OperationOptions): Promise<FileAttributes>;
+
+  setattr(file: FileHandle, changes: AttributeChanges, options?: OperationOptions): Promise<void>;
+
+  /** The rights of these that the caller has (RFC 1813 §3.3.4, RFC 8881 §18.1): bits of `accessRights`. */
+  access(file: FileHandle, rights: number, options?: OperationOptions): Promise<number>;
+
+  /** @throws `storage-exists` whatever is there */
+  mkdir(
+    directory: FileHandle,
+    name: FileName,
+    attributes: AttributeChanges,
+    options?: OperationOptions,
+  ): Promise<FileNode>;
+
+  /**
+   * A new file with its first bytes, durable when it returns: at most `features.writeBytesMax` of
+   * them. In v4 all in one request. After a failure with outcome "done" the file is there without them.
+   * @throws `storage-exists` whatever is there
+   */
+  create(
+    directory: FileHandle,
+    name: FileName,
+    attributes: AttributeChanges,
+    content?: Uint8Array,
+    options?: OperationOptions,
+  ): Promise<FileNode>;
+
+  /** @throws `storage-unsupported` for what is no regular file */
+  read(
+    file: FileHandle,
+    offset: bigint,
+    lengthBytes: number,
+    options?: OperationOptions,
+  ): Promise<ReadResult>;
+
+  /** `data` must not change until this returns. */
+  write(
+    file: FileHandle,
+    offset: bigint,
+    data: Uint8Array,
+    stability: Stability,
+    options?: OperationOptions,
+  ): Promise<WriteResult>;
+
+  /** Makes everything written durable. Returns the verifier to compare with those of the writes. */
+  commit(file: FileHandle, options?: OperationOptions): Promise<Uint8Array>;
+
+  /** As rename(2): replaces a file, and a directory only if it is empty. */
+  rename(
+    fromDirectory: FileHandle,
+    fromName: FileName,
+    toDirectory: FileHandle,
+    toName: FileName,
+    options?: OperationOptions,
+  ): Promise<void>;
+
+  /** Anything but a directory. In v4 one is removed too, if empty: REMOVE does not tell (RFC 8881 §18.25). */
+  remove(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
+
+  /** @throws `storage-not-empty`, `storage-not-a-directory` */
+  rmdir(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
+
+  /**
+   * `remove` of many names of one directory, in as few round trips as the server admits. What is gone
+   * already is no failure. @returns the failures, by index of the name; empty when all are gone
+   */
+  removeMany(
+    directory: FileHandle,
+    names: readonly FileName[],
+    options?: OperationOptions,
+  ): Promise<ReadonlyMap<number, Error>>;
+
+  /** Another name for a file, made only if that name is free. @throws `storage-exists` */
+  link(file: FileHandle, directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
+
+  /** @throws `storage-exists` */
+  symlink(
+    directory: FileHandle,
+    name: FileName,
+    target: FileName,
+    attributes: AttributeChanges,
+    options?: OperationOptions,
+  ): Promise<FileNode>;
+
+  readlink(file: FileHandle, options?: OperationOptions): Promise<FileName>;
+
+  /** The directory page by page; the next one is asked for when the caller wants it. */
+  readdir(directory: FileHandle, options?: ReaddirOptions): AsyncIterable<DirectoryPage>;
+
+  /** What the file system at this directory has: under a quota, what the quota leaves. */
+  fsstat(directory: FileHandle, options?: OperationOptions): Promise<FileSystemSpace>;
+
+  /**
+   * Shares the source's blocks with the target (RFC 7862 §15.13): no bytes move, and all or nothing.
+   * @throws `storage-unsupported` where version, server or file system cannot
+   */
+  clone(source: FileHandle, target: FileHandle, range: CopyRange, options?: OperationOptions): Promise<void>;
+
+  /**
+   * Copies on the server (RFC 7862 §15.2), synchronously, in a loop until all is there, and durably.
+   * @throws `storage-unsupported` where version, server or file system cannot
+   */
+  copy(
+    source: FileHandle,
+    target: FileHandle,
+    range: CopyRange,
+    options?: OperationOptions,
+  ): Promise<CopyResult>;
+
+  /** Names of the extended attributes in "user." (RFC 8276 §8.4.3), without that prefix. */
+  listXattrs(file: FileHandle, options?: OperationOptions): Promise<readonly string[]>;
+
+  getXattr(file: FileHandle, name: string, options?: OperationOptions): Promise<Uint8Array>;
+
+  setXattr(file: FileHandle, name: string, value: Uint8Array, options?: OperationOptions): Promise<void>;
+
+  /** Ends the session and the connection. Calls in flight fail. */
+  close(): Promise<void>;
+}
+
+/** Bits of `NfsClient.access` (RFC 1813 §3.3.4). */
+export const accessRights = {
+  read: 0x01,
+  lookup: 0x02,
+  modify: 0x04,
+  extend: 0x08,
+  delete: 0x10,
+  execute: 0x20,
+} as const;

@@ -1,0 +1,38 @@
+/** Every bound of the client, in one place. The server's own are smaller where it says so. */
+export const nfsLimits = {
+  timeoutMsDefault: 30_000,
+  port: 2049,
+  /** One READ or WRITE; larger ones bring nothing on a LAN and hold up the calls behind them. */
+  transferBytesMax: 1024 * 1024,
+  /** What a request or reply has besides the data it carries. */
+  headerBytesMax: 4096,
+  handleBytesMax: 128,
+  nameBytesMax: 255,
+  linkTargetBytesMax: 4095,
+  /** What one READDIR may bring. */
+  pageBytesMax: 256 * 1024,
+  /** READDIR entries in one reply, by their least size. */
+  pageEntriesMax: 16_384,
+  /** Pages without a single entry in a row; a server that sends more is going in circles. */
+  emptyPagesMax: 64,
+  /** fattr4 of one file: opaque of ours, without ACLs. */
+  attributesBytesMax: 1024,
+  ownerBytesMax: 256,
+  /** Retries of DELAY (JUKEBOX) and GRACE. */
+  delayMsMin: 100,
+  delayMsMax: 15_000,
+  /** v4.1: what we ask for; the server grants what it likes (RFC 8881 §18.36). */
+  slotsMax: 64,
+  /** Not more: Ganesha grants 128, and then refuses above 100 (measured). */
+  operationsMax: 64,
+  cachedResponseBytesMax: 4096,
+  /** Calls waiting for a slot. */
+  waitingMax: 65_536,
+  /** Used until the server has named its lease. */
+  leaseMsDefault: 30_000,
+  xattrNameBytesMax: 255,
+  xattrValueBytesMax: 64 * 1024,
+  xattrNamesMax: 4096,
+  /** How often an operation finds its session lost before it gives up. */
+  recoveriesMax: 8,
+} as const;

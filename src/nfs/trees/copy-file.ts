@@ -1,0 +1,173 @@
+import { hasCode } from "../../core/errors.ts";
+import type { NfsClient, OperationOptions } from "../client.ts";
+import type { AttributeChanges, FileAttributes, FileHandle, FileName, FileNode } from "../file.ts";
+import { ContentCopier, type CopyWay, isSparse } from "./copy-content.ts";
+
+/** Nobody else reads a copy before it has its owner and mode. */
+const unfinishedMode = 0o600;
+
+export interface CopiedFile {
+  readonly handle: FileHandle;
+  /** "kept": an earlier run had copied it. */
+  readonly way: CopyWay | "kept";
+}
+
+/** Copies single files between two clients, or within one. */
+export class FileCopier {
+  readonly #source: NfsClient;
+  readonly #target: NfsClient;
+  readonly #content: ContentCopier;
+  readonly #resume: boolean;
+
+  /** @param resume whether what is in the target already may be from an earlier run */
+  constructor(source: NfsClient, target: NfsClient, resume: boolean) {
+    this.#source = source;
+    this.#target = target;
+    this.#content = new ContentCopier(source, target);
+    this.#resume = resume;
+  }
+
+  /** A regular file with content, extended attributes, owner, mode and times: those last, so they tell that it is whole. */
+  async copyFile(
+    source: FileNode,
+    directory: FileHandle,
+    name: FileName,
+    options: OperationOptions,
+  ): Promise<CopiedFile> {
+    const kept = await this.#existing(directory, name, options);
+    if (kept !== undefined && isCopyOf(kept.attributes, source.attributes)) {
+      return { handle: kept.handle, way: "kept" };
+    }
+    if (kept !== undefined) await this.#target.remove(directory, name, options);
+    const { handle, way } = await this.#copyContent(source, directory, name, options);
+    await this.copyXattrs(source.handle, handle, options);
+    await this.#target.setattr(handle, ownedAndDated(source.attributes), options);
+    return { handle, way };
+  }
+
+  async copySymlink(
+    source: FileNode,
+    directory: FileHandle,
+    name: FileName,
+    options: OperationOptions,
+  ): Promise<FileHandle> {
+    const target = await this.#source.readlink(source.handle, options);
+    const kept = await this.#existing(directory, name, options);
+    if (kept !== undefined) await this.#target.remove(directory, name, options);
+    const { mode: _, accessed: __, modified, ...owner } = ownedAndDated(source.attributes);
+    const { handle } = await this.#target.symlink(directory, name, target, owner, options);
+    if (modified !== undefined) await optional(this.#target.setattr(handle, { modified }, options));
+    return handle;
+  }
+
+  /** One more name for a file that was copied. */
+  async link(
+    file: FileHandle,
+    directory: FileHandle,
+    name: FileName,
+    options: OperationOptions,
+  ): Promise<void> {
+    const kept = await this.#existing(directory, name, options);
+    if (kept !== undefined) {
+      const { fileid } = await this.#target.getattr(file, options);
+      if (kept.attributes.fileid === fileid) return;
+      await this.#target.remove(directory, name, options);
+    }
+    await this.#target.link(file, directory, name, options);
+  }
+
+  /** What an earlier run left under this name. */
+  async #existing(
+    directory: FileHandle,
+    name: FileName,
+    options: OperationOptions,
+  ): Promise<FileNode | undefined> {
+    if (!this.#resume) return undefined;
+    try {
+      return await this.#target.lookup(directory, name, options);
+    } catch (error) {
+      if (hasCode(error, "storage-no-entry")) return undefined;
+      throw error;
+    }
+  }
+
+  async #copyContent(
+    source: FileNode,
+    directory: FileHandle,
+    name: FileName,
+    options: OperationOptions,
+  ): Promise<CopiedFile> {
+    const mode = { mode: unfinishedMode };
+    if (this.#isSmall(source)) {
+      const bytes = Number(source.attributes.sizeBytes);
+      const whole = await this.#content.buffers.use(bytes, async () => {
+        const content = await this.#readWhole(source, options);
+        return content && (await this.#target.create(directory, name, mode, content, options));
+      });
+      if (whole !== undefined) return { handle: whole.handle, way: "read-write" };
+    }
+    const { handle } = await this.#target.create(directory, name, mode, undefined, options);
+    return { handle, way: await this.#content.copy(source, handle, options) };
+  }
+
+  /** Whether all of it fits into the request that makes the copy: one round trip less, and no COMMIT. */
+  #isSmall(source: FileNode): boolean {
+    const { sizeBytes } = source.attributes;
+    if (sizeBytes === 0n) return true;
+    return this.#content.throughUs && sizeBytes <= BigInt(this.#content.blockBytes) && !isSparse(source);
+  }
+
+  /** @returns undefined when it has grown or the server cuts reads */
+  async #readWhole(source: FileNode, options: OperationOptions): Promise<Uint8Array | undefined> {
+    const bytes = Number(source.attributes.sizeBytes);
+    if (bytes === 0) return new Uint8Array(0);
+    const { data } = await this.#source.read(source.handle, 0n, bytes, options);
+    return data.length === bytes ? data : undefined;
+  }
+
+  /** Where both sides have them. */
+  async copyXattrs(source: FileHandle, target: FileHandle, options: OperationOptions): Promise<void> {
+    if (!this.#source.features.xattrs || !this.#target.features.xattrs) return;
+    for (const name of await this.#source.listXattrs(source, options)) {
+      const value = await this.#source.getXattr(source, name, options);
+      await this.#target.setXattr(target, name, value, options);
+    }
+  }
+}
+
+/** What a client tells of an owner whom a v4 server names by something that is no number (`FileAttributes.uid`). */
+const unknownId = 0xffff_fffe;
+
+/** What a copy gets last. An unknown owner is left out: the copy then belongs to whoever copies. */
+export function ownedAndDated(source: FileAttributes): AttributeChanges {
+  const { mode, uid, gid, accessed, modified } = source;
+  return {
+    ...{ mode, accessed, modified },
+    ...(uid === unknownId ? {} : { uid }),
+    ...(gid === unknownId ? {} : { gid }),
+  };
+}
+
+export function hasUnknownOwner({ uid, gid }: FileAttributes): boolean {
+  return uid === unknownId || gid === unknownId;
+}
+
+/** Times are set last, so a file that has the source's is whole. */
+function isCopyOf(copy: FileAttributes, source: FileAttributes): boolean {
+  return (
+    copy.type === "file" &&
+    copy.sizeBytes === source.sizeBytes &&
+    copy.mode === source.mode &&
+    copy.modified.seconds === source.modified.seconds &&
+    copy.modified.nanoseconds === source.modified.nanoseconds
+  );
+}
+
+/** For what not every server can set, such as the times of a symbolic link. */
+async function optional(operation: Promise<void>): Promise<void> {
+  try {
+    await operation;
+  } catch (error) {
+    if (!hasCode(error, "storage-unsupported", "storage-io")) throw error;
+  }
+}

@@ -1,0 +1,21 @@
+/** Every bound of work on trees, in one place: together they are what a tree may cost in memory. */
+export const treeLimits = {
+  /** Directories that are read or entered at once; fewer where the server admits fewer calls. */
+  stepsInFlightMax: 64,
+  /** Entries of pages that are being read or worked on. */
+  entriesInHandMax: 8192,
+  /** Directories seen and not yet entered. Beyond it they are forgotten and read again when their turn comes. */
+  directoriesWaitingMax: 65_536,
+  /** Names of one directory that are removed by one call to the client. */
+  removalsPerCall: 256,
+  /** Files with several names that are remembered until all their names were seen. */
+  hardLinksMax: 131_072,
+  /** Files that are copied at once. */
+  filesInFlightMax: 96,
+  /** What copying through this process may hold in all its buffers. */
+  copyBufferBytesMax: 16 * 1024 * 1024,
+  /** Blocks of one file that are copied through this process at once. */
+  blocksPerFileMax: 8,
+  /** The grain in which holes of a sparse file are found. */
+  holeBytes: 64 * 1024,
+} as const;

@@ -1,0 +1,54 @@
+import type { Credentials } from "../../rpc/auth-sys.ts";
+import type { FileAttributes, FileHandle, FileName, FileNode } from "../file.ts";
+
+/** Something in a directory, known in full. */
+export interface TreeEntry {
+  readonly name: FileName;
+  readonly handle: FileHandle;
+  readonly attributes: FileAttributes;
+}
+
+/** A directory that is being worked on. */
+export class TreeDirectory<T = unknown> {
+  readonly parent: TreeDirectory<T> | undefined;
+  readonly name: FileName;
+  readonly handle: FileHandle;
+  readonly attributes: FileAttributes;
+  /** Relative to where the work began; `""` there. For people, never to find anything by. */
+  readonly path: string;
+  /** What the work keeps with it, such as the copy's directory. */
+  readonly data: T;
+  /** Whom to act as in it; undefined: as the client does. */
+  credentials: Credentials | undefined;
+  /** Parts of it that are not done: pages, and directories below. */
+  unfinished = 1;
+  /** Whether something in it was left undone. */
+  failed = false;
+
+  constructor(node: FileNode, data: T, name: FileName = "", parent?: TreeDirectory<T>) {
+    this.parent = parent;
+    this.name = name;
+    this.handle = node.handle;
+    this.attributes = node.attributes;
+    this.path = parent === undefined ? "" : parent.pathOf(name);
+    this.data = data;
+    this.credentials = parent?.credentials;
+  }
+
+  /** O(1) whatever the depth: the engine joins such strings when they are read. */
+  pathOf(name: FileName): string {
+    return this.path === "" ? nameText(name) : `${this.path}/${nameText(name)}`;
+  }
+}
+
+/** A name for people: bytes that are no UTF-8 become U+FFFD. */
+export function nameText(name: FileName): string {
+  return typeof name === "string" ? name : Buffer.from(name).toString("utf8");
+}
+
+/** The lengths of files together; what a directory says of itself is no length. */
+export function sizeOf(entries: readonly TreeEntry[]): bigint {
+  let sum = 0n;
+  for (const { attributes } of entries) if (attributes.type !== "directory") sum += attributes.sizeBytes;
+  return sum;
+}

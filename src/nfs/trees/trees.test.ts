@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type BerthError, hasCode } from "../../core/errors.ts";
+import type { FileType } from "../file.ts";
+import { copyTree } from "./copy.ts";
+import { removeTree } from "./remove.ts";
+import { failure, MemoryClient } from "./testing/memory-client.ts";
+import { usageOfTree } from "./usage.ts";
+import { walkTree } from "./walk.ts";
+
+/** Some hundred paths, a third of them directories that may hold others. */
+const trees = fc.uniqueArray(
+  fc.record({
+    path: fc.array(fc.constantFrom("a", "b", "c", "d", "e"), { minLength: 1, maxLength: 6 }),
+    type: fc.constantFrom<FileType>("file", "directory", "symlink"),
+  }),
+  { selector: ({ path }) => path.join("/"), maxLength: 60 },
+);
+
+function grow(paths: readonly { path: string[]; type: FileType }[]): MemoryClient {
+  const memory = new MemoryClient();
+  memory.pageEntriesMax = 2;
+  for (const { path, type } of paths.toSorted((a, b) => a.path.length - b.path.length)) {
+    const isBelowFile = paths.some(
+      (other) => other.type !== "directory" && path.join("/").startsWith(`${other.path.join("/")}/`),
+    );
+    const content = Buffer.from(type === "directory" ? "" : path.join(""));
+    if (!isBelowFile) memory.put(["tree", ...path].join("/"), type, { content });
+  }
+  memory.put("tree/last", "file");
+  return memory;
+}
+
+async function pathsOf(memory: MemoryClient): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { path, entries } of walkTree(memory.asClient(), memory.root)) {
+    for (const { name } of entries) found.push(`${path === "" ? "" : `/${path}`}/${String(name)}`);
+  }
+  return found;
+}
+
+test("a walk tells every entry of any tree exactly once", async () => {
+  await fc.assert(
+    fc.asyncProperty(trees, async (paths) => {
+      const memory = grow(paths);
+      const expected = [...memory.dump().keys()].filter((path) => path !== "");
+      assert.deepEqual((await pathsOf(memory)).toSorted(), expected.toSorted());
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("removing leaves nothing of any tree, and nothing else is touched", async () => {
+  await fc.assert(
+    fc.asyncProperty(trees, async (paths) => {
+      const memory = grow(paths);
+      memory.put("beside", "file");
+      await removeTree(memory.asClient(), memory.root.handle, "tree");
+      assert.deepEqual([...memory.dump().keys()], ["", "/beside"]);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("a copy equals its source in any tree", async () => {
+  await fc.assert(
+    fc.asyncProperty(trees, async (paths) => {
+      const memory = grow(paths);
+      const client = memory.asClient();
+      const source = await client.lookup(memory.root.handle, "tree");
+      await copyTree(client, source, { client, directory: memory.root.handle, name: "copy" });
+      const copy = await client.lookup(memory.root.handle, "copy");
+      assert.deepEqual(sorted(memory.dump(copy)), sorted(memory.dump(source)));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("a copy that was cut anywhere is completed by another run", async () => {
+  await fc.assert(
+    fc.asyncProperty(trees, fc.integer({ min: 0, max: 200 }), async (paths, operations) => {
+      const memory = grow(paths);
+      const client = memory.asClient();
+      const source = await client.lookup(memory.root.handle, "tree");
+      const target = { client, directory: memory.root.handle, name: "copy" };
+      let left = operations;
+      memory.onOperation = () => {
+        if (left-- <= 0) throw failure("storage-unavailable", "");
+      };
+      await copyTree(client, source, target).catch(() => {});
+      memory.onOperation = () => {};
+      await copyTree(client, source, target, { resume: true });
+      const copy = await client.lookup(memory.root.handle, "copy");
+      assert.deepEqual(sorted(memory.dump(copy)), sorted(memory.dump(source)));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("hard links stay links in a copy, and count once in the usage", async () => {
+  const memory = new MemoryClient();
+  const client = memory.asClient();
+  const file = memory.put("tree/first", "file", { content: Buffer.from("12345") });
+  const other = memory.put("tree/below", "directory");
+  await client.link(file.handle, other.handle, "second");
+  const source = await client.lookup(memory.root.handle, "tree");
+  await copyTree(client, source, { client, directory: memory.root.handle, name: "copy" });
+  const copy = await client.lookup(memory.root.handle, "copy");
+  assert.deepEqual(sorted(memory.dump(copy)), sorted(memory.dump(source)));
+  const usage = await usageOfTree(client, copy);
+  assert.deepEqual([usage.sizeBytes, usage.entries, usage.directories], [5n, 4, 2]);
+});
+
+test("what the server will not clone it copies, and what it will not copy goes through us", async () => {
+  for (const [refused, way] of [
+    [[], "clone"],
+    [["clone"], "copy"],
+    [["clone", "copy"], "read-write"],
+  ] as const) {
+    const memory = new MemoryClient();
+    const client = memory.asClient();
+    const content = Buffer.from("x".repeat(200_000));
+    const source = memory.put("file", "file", { content });
+    memory.onOperation = (operation) => {
+      if (refused.some((each) => each === operation)) throw failure("storage-unsupported", operation);
+    };
+    const { ways } = await copyTree(client, source, { client, directory: memory.root.handle, name: "copy" });
+    assert.equal(ways[way], 1);
+    const copy = await client.lookup(memory.root.handle, "copy");
+    assert.deepEqual((await client.read(copy.handle, 0n, 300_000)).data, content);
+  }
+});
+
+test("entries without attributes are looked up", async () => {
+  const memory = grow([{ path: ["a", "b"], type: "file" }]);
+  memory.attributesLeftOut = (name) => name === "a" || name === "last";
+  assert.deepEqual((await pathsOf(memory)).toSorted(), ["/tree", "/tree/a", "/tree/a/b", "/tree/last"]);
+});
+
+test("another file system is told and not entered; removing stops at it", async () => {
+  const memory = new MemoryClient();
+  memory.put("tree/other", "directory", { fsid: 2n });
+  memory.put("tree/other/precious", "file", { fsid: 2n });
+  const client = memory.asClient();
+  assert.deepEqual((await pathsOf(memory)).toSorted(), ["/tree", "/tree/other"]);
+  assert.equal((await usageOfTree(client, memory.root)).boundaries, 1);
+  await assert.rejects(removeTree(client, memory.root.handle, "tree"), (error) =>
+    hasCode(error, "storage-busy"),
+  );
+  assert.ok(memory.dump().has("/tree/other/precious"));
+});
+
+test("a failure of one entry ends the work, or is told and the rest is done", async () => {
+  const memory = grow([
+    { path: ["a", "kept"], type: "file" },
+    { path: ["b", "gone"], type: "file" },
+  ]);
+  const client = memory.asClient();
+  memory.onOperation = (operation, _, name) => {
+    if (operation === "remove" && name === "kept") throw failure("storage-access", name);
+  };
+  await assert.rejects(removeTree(client, memory.root.handle, "tree"), (error) =>
+    hasCode(error, "storage-access"),
+  );
+  const failures: BerthError[] = [];
+  await removeTree(client, memory.root.handle, "tree", { onFailure: (each) => failures.push(each) });
+  assert.equal(failures.length, 1);
+  assert.deepEqual([...memory.dump().keys()], ["", "/tree", "/tree/a", "/tree/a/kept"]);
+});
+
+test("where access is refused the directory's owner is tried, then with the owner's permissions", async () => {
+  const memory = new MemoryClient();
+  memory.put("tree/locked", "directory", { uid: 1000, mode: 0o500 });
+  memory.put("tree/locked/file", "file");
+  const client = memory.asClient();
+  memory.onOperation = (operation, { credentials }, name) => {
+    if (operation !== "remove" || name !== "file") return;
+    const locked = memory.dump().get("/tree/locked");
+    if (credentials?.uid !== 1000 || locked?.startsWith("directory 7") !== true)
+      throw failure("storage-access", name);
+  };
+  await assert.rejects(removeTree(client, memory.root.handle, "tree"));
+  await removeTree(client, memory.root.handle, "tree", { actAsOwner: true });
+  assert.deepEqual([...memory.dump().keys()], [""]);
+});
+
+test("entries that appear while a directory is emptied go too", async () => {
+  const memory = grow([]);
+  const client = memory.asClient();
+  let appearing = 3;
+  memory.onOperation = (operation, _, name) => {
+    if (operation === "rmdir" && name === "tree" && appearing-- > 0)
+      memory.put(`tree/late${appearing}`, "file");
+  };
+  await removeTree(client, memory.root.handle, "tree");
+  assert.deepEqual([...memory.dump().keys()], [""]);
+});
+
+test("an abort ends the work with code cancelled and no further request", async () => {
+  const memory = grow([{ path: ["a", "b"], type: "file" }]);
+  const abort = new AbortController();
+  let operations = 0;
+  memory.onOperation = () => {
+    operations++;
+    if (operations === 4) abort.abort();
+  };
+  const removal = removeTree(memory.asClient(), memory.root.handle, "tree", { signal: abort.signal });
+  await assert.rejects(removal, (error) => hasCode(error, "cancelled"));
+  assert.equal(operations, 4);
+});
+
+test("leaving a walk ends its reading", async () => {
+  const memory = grow([{ path: ["a", "b", "c", "d", "e"], type: "file" }]);
+  let operations = 0;
+  for await (const page of walkTree(memory.asClient(), memory.root)) {
+    assert.equal(page.path, "");
+    memory.onOperation = () => operations++;
+    break;
+  }
+  assert.equal(operations, 0);
+});
+
+test("a copy into its own source does not meet itself", async () => {
+  const memory = grow([{ path: ["a", "b"], type: "file" }]);
+  const client = memory.asClient();
+  const source = await client.lookup(memory.root.handle, "tree");
+  await copyTree(client, source, { client, directory: source.handle, name: "copy" });
+  const copied = [...memory.dump().keys()].filter((path) => path.startsWith("/tree/copy"));
+  assert.deepEqual(copied.toSorted(), ["/tree/copy", "/tree/copy/a", "/tree/copy/a/b", "/tree/copy/last"]);
+});
+
+function sorted(map: ReadonlyMap<string, string>): [string, string][] {
+  return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1));
+}

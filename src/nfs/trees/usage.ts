@@ -1,0 +1,90 @@
+import type { NfsClient } from "../client.ts";
+import type { FileAttributes, FileNode } from "../file.ts";
+import { HardLinks } from "./hard-links.ts";
+import { Traversal } from "./traversal.ts";
+import { ProgressCounter, type TreeOptions } from "./tree-options.ts";
+
+/** What a tree takes, its first directory included. */
+export interface TreeUsage {
+  /** Names in the tree: each name of a file with several counts here. */
+  readonly entries: number;
+  readonly directories: number;
+  /** What is taken on the disk, as `du` counts: a file with several names counts once. */
+  readonly usedBytes: bigint;
+  /** The files' lengths, as `du --apparent-size --files0` counts; directories have none. */
+  readonly sizeBytes: bigint;
+  /**
+   * Names whose file could not be remembered: more than `hardLinksMax` files with several names were open at
+   * once. Such a name counts its share, size / links: exact where all names of the file lie in the tree.
+   */
+  readonly sharedNames: number;
+  /** Directories on other file systems, which were not entered. */
+  readonly boundaries: number;
+}
+
+/** Measures a tree. Follows no symbolic link, stays on one file system. @throws BerthError */
+export async function usageOfTree(
+  client: NfsClient,
+  root: FileNode,
+  options: TreeOptions = {},
+): Promise<TreeUsage> {
+  const usage = new Counter();
+  const progress = new ProgressCounter(options.onProgress);
+  usage.add(root.attributes);
+  const traversal = new Traversal<undefined>(
+    client,
+    {
+      async page(_, entries) {
+        const before = usage.sizeBytes;
+        for (const { attributes } of entries) usage.add(attributes);
+        progress.add(entries.length, usage.sizeBytes - before);
+      },
+      enter: async () => ({ data: undefined }),
+      boundary: () => {
+        usage.boundaries++;
+      },
+      leave: async () => "done",
+    },
+    options,
+  );
+  if (root.attributes.type === "directory") await traversal.run(root, undefined);
+  return usage.total();
+}
+
+class Counter {
+  entries = 0;
+  directories = 0;
+  usedBytes = 0n;
+  sizeBytes = 0n;
+  sharedNames = 0;
+  boundaries = 0;
+  readonly #links = new HardLinks<true>();
+
+  add(file: FileAttributes): void {
+    this.entries++;
+    if (file.type === "directory") this.#addDirectory(file);
+    else if (file.links <= 1) this.#addBytes(file, 1n);
+    else if (this.#links.seen(file) === undefined) this.#addFirstName(file);
+  }
+
+  total(): TreeUsage {
+    const { entries, directories, usedBytes, sizeBytes, sharedNames, boundaries } = this;
+    return { entries, directories, usedBytes, sizeBytes, sharedNames, boundaries };
+  }
+
+  #addDirectory(directory: FileAttributes): void {
+    this.directories++;
+    this.usedBytes += directory.usedBytes;
+  }
+
+  #addFirstName(file: FileAttributes): void {
+    const remembered = this.#links.remember(file, true);
+    if (!remembered) this.sharedNames++;
+    this.#addBytes(file, remembered ? 1n : BigInt(file.links));
+  }
+
+  #addBytes(file: FileAttributes, share: bigint): void {
+    this.usedBytes += file.usedBytes / share;
+    this.sizeBytes += file.sizeBytes / share;
+  }
+}

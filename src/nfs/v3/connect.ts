@@ -1,0 +1,88 @@
+import { monotonicMs } from "../../rpc/deadline-timer.ts";
+import type { Program } from "../../rpc/message.ts";
+import { portOf } from "../../rpc/rpcbind.ts";
+import type { Endpoint } from "../../rpc/socket.ts";
+import type { ConnectOptions } from "../connect-options.ts";
+import { callError } from "../diagnosis.ts";
+import type { FileHandle } from "../file.ts";
+import { nfsLimits } from "../limits.ts";
+import { NfsError } from "../nfs-error.ts";
+import { openConnection } from "../open-connection.ts";
+import { type Request, type RequestDefaults, requestOf } from "../request.ts";
+import { Nfs3Client } from "./client.ts";
+import { fsinfo } from "./fsinfo.ts";
+import { getattr } from "./getattr.ts";
+import { mount, mountProgram } from "./mount.ts";
+import { nfs3Program } from "./procedure.ts";
+import { ProcedureRunner } from "./runner.ts";
+
+/** A client for an exported path: rpcbind and MOUNT, which given ports avoid, then NFS. @throws NfsError */
+export async function connectNfs3(
+  server: Endpoint,
+  options: ConnectOptions,
+  defaults: RequestDefaults,
+): Promise<Nfs3Client> {
+  const { signal } = options;
+  const request = requestOf(defaults, signal === undefined ? {} : { signal });
+  const mountPort = options.mountPort ?? (await portFromRpcbind(server, mountProgram, request));
+  if (mountPort === undefined) throw noMountProgram(request);
+  const root = await mountRoot({ ...server, port: mountPort }, options.path, defaults, request);
+  const nfsPort =
+    options.port ?? (await portFromRpcbind(server, nfs3Program, request).catch(() => undefined));
+  const endpoint = { ...server, port: nfsPort ?? nfsLimits.port };
+  return await openClient(endpoint, root, defaults, request);
+}
+
+async function portFromRpcbind(
+  server: Endpoint,
+  program: Program,
+  request: Request,
+): Promise<number | undefined> {
+  const timeout = AbortSignal.timeout(Math.max(0, Math.ceil(request.deadlineMs - monotonicMs())));
+  const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
+  try {
+    return await portOf(server, program, request.deadlineMs, signal);
+  } catch (error) {
+    throw callError({ ...request.site, operation: "GETPORT" }, error, true);
+  }
+}
+
+function noMountProgram({ site }: Request): NfsError {
+  const message = `${site.server}: the server offers no MOUNT version 3, so no NFS 3: choose version 4, or give its port as mountPort`;
+  const fields = { ...site, operation: "GETPORT", diagnosis: "wrong-version", outcome: "not-done" } as const;
+  return new NfsError("storage-unsupported", message, fields);
+}
+
+async function mountRoot(
+  endpoint: Endpoint,
+  path: string,
+  defaults: RequestDefaults,
+  request: Request,
+): Promise<FileHandle> {
+  const connection = await openConnection(endpoint, defaults.server, "3", request.signal, defaults.timeoutMs);
+  const site = { ...request.site, connecting: true, localPort: connection.localPort };
+  try {
+    return await mount(connection, path, { ...request, site });
+  } finally {
+    connection.close();
+  }
+}
+
+async function openClient(
+  endpoint: Endpoint,
+  root: FileHandle,
+  defaults: RequestDefaults,
+  request: Request,
+): Promise<Nfs3Client> {
+  const connection = await openConnection(endpoint, defaults.server, "3", request.signal, defaults.timeoutMs);
+  const runner = new ProcedureRunner(connection);
+  const site = { ...request.site, connecting: true, localPort: connection.localPort };
+  try {
+    const attributes = await runner.run(getattr(root), { ...request, site });
+    const limits = await runner.run(fsinfo(root), { ...request, site });
+    return new Nfs3Client(connection, runner, defaults, { handle: root, attributes }, limits);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+import { XdrError } from "../../xdr/xdr-error.ts";
+import type { XdrReader } from "../../xdr/xdr-reader.ts";
+import type { DirectoryEntry, DirectoryPage, DirectoryPosition, FileHandle } from "../file.ts";
+import { nfsLimits } from "../limits.ts";
+import { nextPosition } from "../readdir-pages.ts";
+import { verifierBytes } from "../wire.ts";
+import { readPostOpAttributes } from "./attributes.ts";
+import { type Procedure, readFileHandle } from "./procedure.ts";
+
+/** READDIRPLUS (RFC 1813 §3.3.17), or READDIR (§3.3.16) where only names count, of one page. */
+export function readdir(
+  directory: FileHandle,
+  from: DirectoryPosition,
+  withAttributes: boolean,
+  pageBytesMax: number,
+): Procedure<DirectoryPage> {
+  return {
+    number: withAttributes ? 17 : 16,
+    name: withAttributes ? "READDIRPLUS" : "READDIR",
+    encode: (writer) => {
+      writer.opaque(directory).uint64(from.cookie).fixedOpaque(from.verifier);
+      if (withAttributes) writer.uint32(pageBytesMax); // of names and cookies alone
+      writer.uint32(pageBytesMax);
+    },
+    decode: (reader) => readPage(reader, from, withAttributes),
+  };
+}
+
+function readPage(reader: XdrReader, from: DirectoryPosition, withAttributes: boolean): DirectoryPage {
+  readPostOpAttributes(reader);
+  const verifier = Buffer.from(reader.fixedOpaque(verifierBytes));
+  const entries: DirectoryEntry[] = [];
+  let told = 0;
+  let { cookie } = from;
+  while (reader.boolean()) {
+    if (told++ >= nfsLimits.pageEntriesMax) throw new XdrError("too many entries in one page");
+    const fileid = reader.uint64();
+    const name = reader.textOrBytes(nfsLimits.nameBytesMax);
+    cookie = reader.uint64();
+    const entry = withAttributes ? readPlus(reader, name, fileid) : { name, fileid };
+    if (name !== "." && name !== "..") entries.push(entry);
+  }
+  const eof = reader.boolean();
+  return eof ? { entries } : { entries, next: nextPosition(from, cookie, verifier, told) };
+}
+
+function readPlus(reader: XdrReader, name: string | Uint8Array, fileid: bigint): DirectoryEntry {
+  const attributes = readPostOpAttributes(reader);
+  const handle = reader.optional(readFileHandle);
+  if (attributes === undefined) return handle === undefined ? { name, fileid } : { name, fileid, handle };
+  return handle === undefined ? { name, fileid, attributes } : { name, fileid, attributes, handle };
+}

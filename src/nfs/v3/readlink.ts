@@ -1,0 +1,17 @@
+import type { FileHandle, FileName } from "../file.ts";
+import { nfsLimits } from "../limits.ts";
+import { readPostOpAttributes } from "./attributes.ts";
+import type { Procedure } from "./procedure.ts";
+
+/** READLINK (RFC 1813 §3.3.5) */
+export function readlink(file: FileHandle): Procedure<FileName> {
+  return {
+    number: 5,
+    name: "READLINK",
+    encode: (writer) => void writer.opaque(file),
+    decode: (reader) => {
+      readPostOpAttributes(reader);
+      return reader.textOrBytes(nfsLimits.linkTargetBytesMax);
+    },
+  };
+}

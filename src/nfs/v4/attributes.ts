@@ -1,0 +1,177 @@
+import { XdrError } from "../../xdr/xdr-error.ts";
+import type { XdrReader } from "../../xdr/xdr-reader.ts";
+import { XdrWriter } from "../../xdr/xdr-writer.ts";
+import type { AttributeChanges, FileAttributes, FileHandle, FileTime, FileType } from "../file.ts";
+import { nfsLimits } from "../limits.ts";
+import { type Bitmap, bitmapOf, has, readBitmap, writeBitmap } from "./bitmap.ts";
+import { readFileHandle } from "./filehandle.ts";
+
+/** Attribute numbers (RFC 8881 §5.8). */
+const attribute = {
+  type: 1,
+  change: 3,
+  size: 4,
+  fsid: 8,
+  rdattrError: 11,
+  filehandle: 19,
+  fileid: 20,
+  mode: 33,
+  numlinks: 35,
+  owner: 36,
+  ownerGroup: 37,
+  spaceUsed: 45,
+  timeAccess: 47,
+  timeAccessSet: 48,
+  timeMetadata: 52,
+  timeModify: 53,
+  timeModifySet: 54,
+} as const;
+
+const described = [
+  attribute.type,
+  attribute.change,
+  attribute.size,
+  attribute.fsid,
+  attribute.fileid,
+  attribute.mode,
+  attribute.numlinks,
+  attribute.owner,
+  attribute.ownerGroup,
+  attribute.spaceUsed,
+  attribute.timeAccess,
+  attribute.timeMetadata,
+  attribute.timeModify,
+];
+
+/** What `readFileAttributes` reads. */
+export const fileAttributes: Bitmap = bitmapOf(...described);
+/** The same for an entry of a directory, with its handle, or the reason why it has none. */
+export const entryAttributes: Bitmap = bitmapOf(...described, attribute.rdattrError, attribute.filehandle);
+/** For an entry of which only the name counts. */
+export const nameAttributes: Bitmap = bitmapOf(attribute.rdattrError, attribute.fileid);
+const known = entryAttributes;
+
+/** What an entry of a directory tells; nothing but the fileid where the server had an error. */
+export interface EntryAttributes {
+  readonly fileid: bigint;
+  readonly attributes?: FileAttributes;
+  readonly handle?: FileHandle;
+}
+
+/** `fattr4` (RFC 8881 §3.3.7) of one file. @throws XdrError also without a type */
+export function readFileAttributes(reader: XdrReader): FileAttributes {
+  const { attributes } = readEntryAttributes(reader);
+  if (attributes === undefined) throw new XdrError("attributes without a type");
+  return attributes;
+}
+
+/** `fattr4` (RFC 8881 §3.3.7): values stand in the order of their numbers. */
+export function readEntryAttributes(reader: XdrReader): EntryAttributes {
+  const bitmap = readBitmap(reader);
+  if ((bitmap[0] & ~known[0]) | (bitmap[1] & ~known[1]) | (bitmap[2] & ~known[2])) {
+    throw new XdrError("attributes that were not asked for");
+  }
+  const lengthBytes = reader.uint32();
+  const start = reader.offset;
+  const entry = readValues(reader, bitmap);
+  if (reader.offset - start !== lengthBytes) throw new XdrError("attributes of another length than stated");
+  return entry;
+}
+
+function readValues(reader: XdrReader, bitmap: Bitmap): EntryAttributes {
+  const typed = has(bitmap, attribute.type);
+  const type = typed ? fileTypeOf(reader.uint32()) : "other";
+  const change = has(bitmap, attribute.change) ? reader.uint64() : 0n;
+  const sizeBytes = has(bitmap, attribute.size) ? reader.uint64() : 0n;
+  const fsid = has(bitmap, attribute.fsid) ? readFsid(reader) : 0n;
+  if (has(bitmap, attribute.rdattrError)) reader.uint32();
+  const handle = has(bitmap, attribute.filehandle) ? readFileHandle(reader) : undefined;
+  const fileid = has(bitmap, attribute.fileid) ? reader.uint64() : 0n;
+  if (!typed) return handle === undefined ? { fileid } : { fileid, handle };
+  const attributes: FileAttributes = {
+    type,
+    change,
+    sizeBytes,
+    fsid,
+    fileid,
+    mode: has(bitmap, attribute.mode) ? reader.uint32() & 0o7777 : 0,
+    links: has(bitmap, attribute.numlinks) ? reader.uint32() : 1,
+    uid: has(bitmap, attribute.owner) ? readOwner(reader) : nobody,
+    gid: has(bitmap, attribute.ownerGroup) ? readOwner(reader) : nobody,
+    usedBytes: has(bitmap, attribute.spaceUsed) ? reader.uint64() : sizeBytes,
+    accessed: has(bitmap, attribute.timeAccess) ? readTime(reader) : epoch,
+    changed: has(bitmap, attribute.timeMetadata) ? readTime(reader) : epoch,
+    modified: has(bitmap, attribute.timeModify) ? readTime(reader) : epoch,
+  };
+  return handle === undefined ? { fileid, attributes } : { fileid, attributes, handle };
+}
+
+const epoch: FileTime = { seconds: 0, nanoseconds: 0 };
+
+/** `nfs_ftype4` (RFC 8881 §3.2), from 1. */
+const fileTypes: readonly FileType[] = [
+  "other",
+  "file",
+  "directory",
+  "block-device",
+  "character-device",
+  "symlink",
+  "socket",
+  "fifo",
+];
+
+function fileTypeOf(code: number): FileType {
+  return fileTypes[code] ?? "other";
+}
+
+/** `fsid4` (RFC 8881 §3.3.5): both halves in one number. */
+function readFsid(reader: XdrReader): bigint {
+  const major = reader.uint64();
+  return (major << 64n) | reader.uint64();
+}
+
+/** `nfstime4` (RFC 8881 §3.3.1) */
+function readTime(reader: XdrReader): FileTime {
+  return { seconds: Number(reader.int64()), nanoseconds: reader.uint32() };
+}
+
+const nobody = 0xffff_fffe;
+const zero = 0x30;
+
+/** An owner is text; with AUTH_SYS a decimal number (RFC 8881 §5.9). */
+function readOwner(reader: XdrReader): number {
+  let id = 0;
+  const owner = reader.opaque(nfsLimits.ownerBytesMax);
+  for (const character of owner) {
+    const digit = character - zero;
+    if (digit < 0 || digit > 9) return nobody;
+    id = id * 10 + digit;
+  }
+  return owner.length > 0 && id <= 0xffff_ffff ? id : nobody;
+}
+
+/** `fattr4` of what shall be set; see `AttributeChanges`. */
+export function writeAttributeChanges(writer: XdrWriter, changes: AttributeChanges): void {
+  const { sizeBytes, mode, uid, gid, accessed, modified } = changes;
+  const numbers: number[] = [];
+  const values = new XdrWriter(64);
+  const add = <T>(number: number, value: T | undefined, write: (value: T) => void) => {
+    if (value === undefined) return;
+    numbers.push(number);
+    write(value);
+  };
+  add(attribute.size, sizeBytes, (size) => values.uint64(size));
+  add(attribute.mode, mode, (bits) => values.uint32(bits));
+  add(attribute.owner, uid, (id) => values.text(String(id)));
+  add(attribute.ownerGroup, gid, (id) => values.text(String(id)));
+  add(attribute.timeAccessSet, accessed, (time) => writeTimeToSet(values, time));
+  add(attribute.timeModifySet, modified, (time) => writeTimeToSet(values, time));
+  writeBitmap(writer, bitmapOf(...numbers));
+  writer.opaque(values.bytes());
+}
+
+/** `settime4` (RFC 8881 §3.3.9) */
+function writeTimeToSet(writer: XdrWriter, time: FileTime | "now"): void {
+  if (time === "now") writer.uint32(0);
+  else writer.uint32(1).int64(BigInt(time.seconds)).uint32(time.nanoseconds);
+}

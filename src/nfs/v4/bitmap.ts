@@ -1,0 +1,32 @@
+import type { XdrReader } from "../../xdr/xdr-reader.ts";
+import type { XdrWriter } from "../../xdr/xdr-writer.ts";
+
+/** `bitmap4` (RFC 8881 §3.2): attribute n is bit n % 32 of word n / 32. We know three words. */
+export type Bitmap = readonly [number, number, number];
+
+const wordsMax = 8;
+
+export function bitmapOf(...attributes: number[]): Bitmap {
+  const words: [number, number, number] = [0, 0, 0];
+  for (const attribute of attributes) {
+    const word = Math.trunc(attribute / 32);
+    if (word === 0 || word === 1 || word === 2) words[word] = (words[word] | (1 << (attribute % 32))) >>> 0;
+  }
+  return words;
+}
+
+export function has(bitmap: Bitmap, attribute: number): boolean {
+  const word = attribute < 32 ? bitmap[0] : attribute < 64 ? bitmap[1] : bitmap[2];
+  return (word & (1 << (attribute & 31))) !== 0;
+}
+
+/** Trailing zero words are left out, as servers of lower minor versions expect. */
+export function writeBitmap(writer: XdrWriter, [first, second, third]: Bitmap): void {
+  if (third !== 0) writer.uint32(3).uint32(first).uint32(second).uint32(third);
+  else writer.uint32(2).uint32(first).uint32(second);
+}
+
+export function readBitmap(reader: XdrReader): Bitmap {
+  const [first = 0, second = 0, third = 0] = reader.array(wordsMax, (each) => each.uint32());
+  return [first, second, third];
+}

@@ -1,0 +1,33 @@
+import type { FileHandle, FileNode } from "../file.ts";
+import type { Request } from "../request.ts";
+import { putfh } from "./filehandle.ts";
+import { getattr } from "./getattr.ts";
+import type { Operation } from "./operation.ts";
+import type { CompoundRunner } from "./runner.ts";
+import { write } from "./write.ts";
+
+/** PUTFH of the directory, OPEN, CLOSE, GETFH. */
+type Made = readonly [Operation<void>, Operation<void>, Operation<void>, Operation<FileHandle>];
+
+/**
+ * A new file with its first bytes in one compound. It is closed before it is written: so a WRITE that
+ * fails leaves nothing open at the server.
+ */
+export async function writeNew(
+  runner: CompoundRunner,
+  made: Made,
+  content: Uint8Array,
+  request: Request,
+): Promise<FileNode> {
+  const operations = [...made, write(0n, content, "file-sync"), getattr] as const;
+  const [, , , handle, written, attributes] = await runner.run(operations, request);
+  if (written.writtenBytes === content.length) return { handle, attributes };
+  let doneBytes = written.writtenBytes;
+  while (doneBytes < content.length) {
+    const rest = write(BigInt(doneBytes), content.subarray(doneBytes), "file-sync");
+    const [, more] = await runner.run([putfh(handle), rest] as const, request);
+    doneBytes += more.writtenBytes;
+  }
+  const [, now] = await runner.run([putfh(handle), getattr] as const, request);
+  return { handle, attributes: now };
+}

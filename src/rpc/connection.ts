@@ -1,0 +1,269 @@
+import { randomInt } from "node:crypto";
+import type { Socket } from "node:net";
+import { XdrReader } from "../xdr/xdr-reader.ts";
+import { backoffMs } from "./backoff.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
+import { rpcLimits } from "./limits.ts";
+import { readReplyHeader, writeCallHeader } from "./message.ts";
+import { Outbox } from "./outbox.ts";
+import { type CallRequest, PendingCall, type RpcReply } from "./pending-call.ts";
+import { RecordAssembler } from "./record.ts";
+import { RpcError } from "./rpc-error.ts";
+import { type Endpoint, endpointName, type LastSocket, openSocket } from "./socket.ts";
+
+type State =
+  /** Nothing to do, no socket. */
+  | { readonly kind: "idle" }
+  | { readonly kind: "connecting"; readonly abort: AbortController }
+  | { readonly kind: "open"; readonly socket: Socket; readonly outbox: Outbox }
+  /** The last attempt failed; the next comes later. */
+  | { readonly kind: "waiting"; readonly timer: NodeJS.Timeout }
+  | { readonly kind: "closed" };
+
+/**
+ * A connection to an RPC program over TCP (RFC 5531 §11) that outlives its sockets. Many calls are in
+ * flight at once, matched to replies by xid. When a socket is lost, the calls without answer go out
+ * again on the next one, byte for byte and where possible from the same local port: that is how a v3
+ * server's duplicate request cache and a v4.1 session's slots (RFC 8881 §2.10.6.1) know them again.
+ * A call is never repeated on one and the same socket (RFC 8881 §2.9.2).
+ */
+export class RpcConnection {
+  readonly endpoint: Endpoint;
+  /** `host:port`, as messages name it. */
+  readonly name: string;
+  #state: State = { kind: "idle" };
+  #last: LastSocket | undefined;
+  #xid = randomInt(2 ** 32);
+  /** Failed attempts since the server last answered a call. */
+  #attempts = 0;
+  #lostBecause: unknown;
+  #queue: PendingCall[] = [];
+  readonly #inFlight = new Map<number, PendingCall>();
+  readonly #deadlines = new DeadlineTimer((nowMs) => this.#expire(nowMs));
+
+  private constructor(endpoint: Endpoint) {
+    this.endpoint = endpoint;
+    this.name = endpointName(endpoint);
+  }
+
+  /** @throws RpcError when the first attempt fails on every address; later ones are made again */
+  static async open(endpoint: Endpoint, signal: AbortSignal): Promise<RpcConnection> {
+    const connection = new RpcConnection(endpoint);
+    connection.#opened(await openSocket(endpoint, signal));
+    return connection;
+  }
+
+  /** From which local port the calls come; undefined before the first socket. */
+  get localPort(): number | undefined {
+    return this.#last?.localPort;
+  }
+
+  /** @throws RpcError by the request's deadline at the latest */
+  call(request: CallRequest): Promise<RpcReply> {
+    return new Promise((resolve, reject) => {
+      const call = new PendingCall(request, resolve, reject, this.#cancel);
+      if (!this.#admit(call)) return;
+      this.#deadlines.watch(request.deadlineMs);
+      this.#queue.push(call);
+      this.#pump();
+    });
+  }
+
+  /** Ends the socket and every call. */
+  close(): void {
+    const state = this.#state;
+    this.#state = { kind: "closed" };
+    this.#deadlines.clear();
+    if (state.kind === "connecting") state.abort.abort();
+    if (state.kind === "waiting") clearTimeout(state.timer);
+    if (state.kind === "open") state.socket.destroySoon();
+    const calls = [...this.#inFlight.values(), ...this.#queue.splice(0)];
+    this.#inFlight.clear();
+    for (const call of calls) call.fail({ kind: "closed" }, `the connection to ${this.name} was closed`);
+  }
+
+  #admit(call: PendingCall): boolean {
+    if (this.#queue.length >= rpcLimits.callsQueuedMax) this.#skipSettled();
+    if (this.#state.kind === "closed") {
+      call.fail({ kind: "closed" }, `the connection to ${this.name} was closed`);
+    } else if (this.#queue.length >= rpcLimits.callsQueuedMax) {
+      const message = `${rpcLimits.callsQueuedMax} calls wait for ${this.name} already: start fewer at once`;
+      call.fail({ kind: "overload" }, message);
+    } else if (call.request.signal?.aborted === true) {
+      this.#cancel(call);
+    }
+    return !call.settled;
+  }
+
+  /** Puts on the wire what may go. */
+  readonly #pump = (): void => {
+    if (this.#state.kind === "idle") this.#connect();
+    if (this.#state.kind !== "open") return;
+    const { outbox } = this.#state;
+    while (this.#inFlight.size < rpcLimits.callsInFlightMax && outbox.ready) {
+      const call = this.#queue.shift();
+      if (call === undefined) return;
+      if (!call.settled) this.#send(call, outbox);
+    }
+  };
+
+  #send(call: PendingCall, outbox: Outbox): void {
+    const { program, procedure, credentials } = call.request;
+    const xid = this.#nextXid();
+    try {
+      call.record = outbox.append((writer) => {
+        writeCallHeader(writer, xid, program, procedure, credentials);
+        call.request.encode(writer);
+      });
+    } catch (error) {
+      call.failWith(error);
+      return;
+    }
+    call.sends = 1;
+    call.xid = xid;
+    this.#inFlight.set(xid, call);
+  }
+
+  #nextXid(): number {
+    do this.#xid = (this.#xid + 1) >>> 0;
+    while (this.#inFlight.has(this.#xid));
+    return this.#xid;
+  }
+
+  #connect(): void {
+    const abort = new AbortController();
+    this.#state = { kind: "connecting", abort };
+    openSocket(this.endpoint, abort.signal, this.#last).then(
+      (socket) => (abort.signal.aborted ? socket.destroy() : this.#opened(socket)),
+      (error: unknown) => {
+        if (!abort.signal.aborted) this.#lost(error);
+      },
+    );
+  }
+
+  #opened(socket: Socket): void {
+    const { remoteAddress, localPort } = socket;
+    if (remoteAddress !== undefined && localPort !== undefined) {
+      this.#last = { address: remoteAddress, localPort };
+    }
+    const outbox = new Outbox(socket, this.#pump);
+    this.#state = { kind: "open", socket, outbox };
+    this.#listen(socket);
+    for (const [xid, call] of this.#inFlight) this.#sendAgain(xid, call, outbox);
+    this.#pump();
+  }
+
+  #sendAgain(xid: number, call: PendingCall, outbox: Outbox): void {
+    if (call.record === undefined || call.sends >= rpcLimits.sendsMax) {
+      this.#inFlight.delete(xid);
+      const message = `the connection to ${this.name} broke ${call.sends} times during ${call.request.name}`;
+      call.fail({ kind: "disconnected" }, message, this.#lostBecause);
+      return;
+    }
+    call.sends++;
+    outbox.appendRecord(call.record);
+  }
+
+  #listen(socket: Socket): void {
+    const records = new RecordAssembler();
+    const onRecord = (record: Buffer) => this.#receive(record);
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        records.push(chunk, onRecord);
+      } catch (error) {
+        this.#drop(socket, error);
+      }
+    });
+    socket.on("error", (error) => this.#drop(socket, error));
+    socket.on("close", () => this.#drop(socket, undefined));
+    socket.setTimeout(rpcLimits.stallMsMax, () => this.#stalled(socket));
+  }
+
+  /** @throws XdrError when the stream carries something else than replies */
+  #receive(record: Buffer): void {
+    const reader = new XdrReader(record);
+    const xid = reader.uint32();
+    const call = this.#inFlight.get(xid);
+    if (call === undefined) return; // the caller has gone
+    const rejection = readReplyHeader(reader);
+    this.#inFlight.delete(xid);
+    this.#attempts = 0;
+    if (rejection === undefined) call.reply(reader);
+    else call.rejected(rejection, this.name);
+    if (this.#queue.length > 0) this.#pump();
+  }
+
+  #stalled(socket: Socket): void {
+    if (this.#inFlight.size === 0) return;
+    this.#drop(socket, new Error(`no byte came for ${rpcLimits.stallMsMax} ms`));
+  }
+
+  #drop(socket: Socket, cause: unknown): void {
+    if (this.#state.kind !== "open" || this.#state.socket !== socket) return;
+    reset(socket);
+    this.#lost(cause);
+  }
+
+  /** No socket any more: try again if anybody waits. */
+  #lost(cause: unknown): void {
+    this.#lostBecause = cause;
+    this.#skipSettled();
+    if (this.#inFlight.size === 0 && this.#queue.length === 0) {
+      this.#state = { kind: "idle" };
+      return;
+    }
+    const timer = setTimeout(() => this.#connect(), this.#nextDelayMs());
+    this.#state = { kind: "waiting", timer };
+  }
+
+  #nextDelayMs(): number {
+    const { reconnectDelayMsMin, reconnectDelayMsMax } = rpcLimits;
+    const attempt = this.#attempts++;
+    return attempt === 0 ? 0 : backoffMs(attempt - 1, reconnectDelayMsMin, reconnectDelayMsMax);
+  }
+
+  readonly #cancel = (call: PendingCall): void => {
+    const message = `${call.request.name} on ${this.name} was cancelled`;
+    call.abandon({ kind: "cancelled" }, message, call.request.signal?.reason);
+    this.#forget(call);
+    this.#pump();
+  };
+
+  /** Ends the calls whose deadline has passed. @returns the next deadline */
+  #expire(nowMs: number): number {
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const call of [...this.#inFlight.values(), ...this.#queue]) {
+      if (call.settled) continue;
+      if (call.request.deadlineMs > nowMs) nextMs = Math.min(nextMs, call.request.deadlineMs);
+      else this.#timeOut(call);
+    }
+    this.#pump();
+    return nextMs;
+  }
+
+  #timeOut(call: PendingCall): void {
+    const why = this.#state.kind === "open" ? "the server is silent" : "there is no connection";
+    const cause = this.#state.kind === "open" ? undefined : this.#lostBecause;
+    const detail = cause instanceof RpcError ? `: ${cause.message}` : "";
+    const message = `${call.request.name} on ${this.name} had no answer in time, ${why}${detail}`;
+    call.abandon({ kind: "timeout" }, message, cause);
+    this.#forget(call);
+  }
+
+  /** The caller has gone. A place at the server that stays taken keeps the call; the queue skips it later. */
+  #forget(call: PendingCall): void {
+    if (call.xid !== undefined && call.request.onLateEnd === undefined) this.#inFlight.delete(call.xid);
+  }
+
+  #skipSettled(): void {
+    this.#queue = this.#queue.filter((call) => !call.settled);
+  }
+}
+
+/** With RST, which leaves no TIME_WAIT behind: the local port can be used again at once. */
+function reset(socket: Socket): void {
+  socket.removeAllListeners();
+  socket.on("error", () => {});
+  if ("encrypted" in socket) socket.destroy();
+  else socket.resetAndDestroy();
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { XdrError } from "../xdr/xdr-error.ts";
+import { RecordAssembler, recordMark } from "./record.ts";
+
+function marked(bytes: Uint8Array, last: boolean): Buffer {
+  const mark = Buffer.alloc(4);
+  mark.writeUInt32BE(last ? recordMark(bytes.length) : bytes.length);
+  return Buffer.concat([mark, bytes]);
+}
+
+function* split(bytes: Buffer, sizes: readonly number[]): Generator<Buffer> {
+  let offset = 0;
+  for (const size of sizes) {
+    if (offset >= bytes.length) return;
+    yield bytes.subarray(offset, offset + size);
+    offset += size;
+  }
+  yield bytes.subarray(offset);
+}
+
+test("records come out as they went in, however fragments and segments were cut", () => {
+  const records = fc.array(fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 4 }));
+  fc.assert(
+    fc.property(records, fc.array(fc.integer({ min: 1, max: 30 })), (fragmented, sizes) => {
+      const stream = fragmented.flatMap((fragments) =>
+        fragments.map((fragment, index) => marked(fragment, index === fragments.length - 1)),
+      );
+      const received: Buffer[] = [];
+      const assembler = new RecordAssembler();
+      for (const segment of split(Buffer.concat(stream), sizes)) {
+        assembler.push(segment, (record) => received.push(record));
+      }
+      assert.deepEqual(
+        received,
+        fragmented.map((fragments) => Buffer.concat(fragments)),
+      );
+    }),
+  );
+});
+
+test("a record beyond the bound is refused by its mark alone", () => {
+  const assembler = new RecordAssembler(100);
+  assert.throws(() => assembler.push(marked(Buffer.alloc(101), true).subarray(0, 4), () => {}), XdrError);
+});
+
+test("fragments that add up beyond the bound are refused", () => {
+  const assembler = new RecordAssembler(100);
+  assembler.push(marked(Buffer.alloc(60), false), () => assert.fail("no record yet"));
+  assert.throws(() => assembler.push(marked(Buffer.alloc(60), true), () => {}), XdrError);
+});
+
+test("fragments without end and content are refused", () => {
+  const assembler = new RecordAssembler();
+  const endless = Buffer.alloc(4 * 5000);
+  assert.throws(() => assembler.push(endless, () => assert.fail("no record")), XdrError);
+});

@@ -1,0 +1,244 @@
+import { BerthError } from "../core/errors.ts";
+import {
+  type AttributeChanges,
+  type ConnectOptions,
+  connectNfs,
+  type DirectoryEntry,
+  type FileAttributes,
+  type FileHandle,
+  type FileNode,
+  type NfsClient,
+  type OperationOptions,
+} from "../nfs/index.ts";
+import { removeTree } from "../nfs/trees/remove.ts";
+import { LazyClient } from "./lazy-client.ts";
+import { NfsHandles } from "./nfs-handles.ts";
+import type { Attributes, FileStat, Share, ShareEntry, Space, TreeOptions, TreeProgress } from "./share.ts";
+import { componentsOf, join, type SharePath, shareRoot } from "./share-path.ts";
+
+export interface NfsShareOptions {
+  /** The name that the configuration gives it. */
+  readonly name: string;
+  readonly connect: ConnectOptions;
+  /** Directories that most operations pass and nobody renames: their handles are remembered. */
+  readonly kept?: readonly SharePath[];
+}
+
+/** Only whoever keeps the share reads its records. */
+const newFileMode = 0o600;
+
+/**
+ * An NFS export as a share, over our own client: no mount, no privilege. It connects at the first
+ * operation.
+ */
+export class NfsShare implements Share {
+  readonly name: string;
+  readonly #client: LazyClient;
+  readonly #kept: readonly SharePath[];
+  readonly #handles = new WeakMap<NfsClient, NfsHandles>();
+
+  constructor({ name, connect, kept = [] }: NfsShareOptions) {
+    this.name = `share ${name} (${connect.host}:${connect.path})`;
+    this.#kept = kept;
+    this.#client = new LazyClient((signal) => connectNfs({ ...connect, signal }));
+  }
+
+  async stat(path: SharePath, signal?: AbortSignal): Promise<FileStat> {
+    return fileStat((await this.#lookup(path, signal)).attributes);
+  }
+
+  async *list(path: SharePath, signal?: AbortSignal): AsyncIterable<ShareEntry> {
+    const client = await this.#client.get(signal);
+    const options = optionsOf(path, signal);
+    const { handle } = await this.#lookup(path, signal);
+    for await (const { entries } of client.readdir(handle, options)) {
+      for (const entry of entries) {
+        const { name } = entry;
+        if (typeof name === "string") yield { name, type: await typeOf(client, handle, entry, options) };
+      }
+    }
+  }
+
+  async readFile(path: SharePath, bytesMax: number, signal?: AbortSignal): Promise<Uint8Array> {
+    const client = await this.#client.get(signal);
+    const { handle, attributes } = await this.#lookup(path, signal);
+    if (attributes.type !== "file") throw this.#error("storage-unsupported", path, "is no regular file");
+    const pieces: Uint8Array[] = [];
+    for (let done = 0; ; ) {
+      const { data, eof } = await client.read(
+        handle,
+        BigInt(done),
+        bytesMax + 1 - done,
+        optionsOf(path, signal),
+      );
+      done += data.length;
+      if (done > bytesMax) throw this.#error("storage-too-large", path, `is larger than ${bytesMax} bytes`);
+      pieces.push(data);
+      if (eof || data.length === 0) return Buffer.concat(pieces);
+    }
+  }
+
+  async createFile(path: SharePath, content: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#at(path, signal, async (client, parent, name, options) => {
+      const first = content.subarray(0, client.features.writeBytesMax);
+      const { handle } = await client.create(parent, name, { mode: newFileMode }, first, options);
+      for (let done = first.length; done < content.length; ) {
+        const rest = content.subarray(done);
+        done += (await client.write(handle, BigInt(done), rest, "file-sync", options)).writtenBytes;
+      }
+    });
+  }
+
+  async link(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void> {
+    const { handle } = await this.#lookup(existing, signal);
+    await this.#at(created, signal, async (client, parent, name, options) => {
+      await client.link(handle, parent, name, options);
+    });
+  }
+
+  async makeDirectory(path: SharePath, mode: number, signal?: AbortSignal): Promise<FileStat> {
+    return await this.#at(path, signal, async (client, parent, name, options) => {
+      const { handle, attributes } = await client.mkdir(parent, name, { mode }, options);
+      if (attributes.mode === mode) return fileStat(attributes);
+      await client.setattr(handle, { mode }, options); // servers may leave out set-uid, set-gid and sticky
+      return fileStat(await client.getattr(handle, options));
+    });
+  }
+
+  async setAttributes(path: SharePath, attributes: Attributes, signal?: AbortSignal): Promise<void> {
+    const client = await this.#client.get(signal);
+    const { handle } = await this.#lookup(path, signal);
+    for (const changes of inOrder(attributes)) await client.setattr(handle, changes, optionsOf(path, signal));
+  }
+
+  async rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void> {
+    await this.#at(from, signal, async (_, fromParent, fromName) => {
+      await this.#at(to, signal, async (client, toParent, toName, options) => {
+        await client.rename(fromParent, fromName, toParent, toName, options);
+      });
+    });
+  }
+
+  async removeFile(path: SharePath, signal?: AbortSignal): Promise<void> {
+    await this.#at(path, signal, async (client, parent, name, options) => {
+      // v4's REMOVE takes empty directories too (RFC 8881 §18.25)
+      const { attributes } = await client.lookup(parent, name, options);
+      if (attributes.type === "directory") throw this.#error("storage-unsupported", path, "is a directory");
+      await client.remove(parent, name, options);
+    });
+  }
+
+  async removeDirectory(path: SharePath, signal?: AbortSignal): Promise<void> {
+    await this.#at(path, signal, async (client, parent, name, options) => {
+      await client.rmdir(parent, name, options);
+    });
+  }
+
+  async removeTree(path: SharePath, options: TreeOptions = {}): Promise<TreeProgress> {
+    return await this.#at(path, options.signal, async (client, parent, name) => {
+      return await removeTree(client, parent, name, { ...options, actAsOwner: true });
+    });
+  }
+
+  async space(path: SharePath, signal?: AbortSignal): Promise<Space> {
+    return await this.#with(path, signal, async (client, directory, options) => {
+      const space = await client.fsstat(directory, options);
+      const { totalBytes, availableBytes, totalInodes, availableInodes } = space;
+      return { totalBytes, availableBytes, totalInodes, availableInodes };
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  async #lookup(path: SharePath, signal: AbortSignal | undefined): Promise<FileNode> {
+    if (path === shareRoot) return await this.#root(signal);
+    return await this.#at(path, signal, (client, parent, name, options) =>
+      client.lookup(parent, name, options),
+    );
+  }
+
+  async #root(signal: AbortSignal | undefined): Promise<FileNode> {
+    return await this.#with(shareRoot, signal, async (client, handle, options) => {
+      return { handle, attributes: await client.getattr(handle, options) };
+    });
+  }
+
+  /** Runs an operation on a name in its directory. */
+  async #at<R>(
+    path: SharePath,
+    signal: AbortSignal | undefined,
+    operation: (client: NfsClient, parent: FileHandle, name: string, options: OperationOptions) => Promise<R>,
+  ): Promise<R> {
+    const components = componentsOf(path);
+    const name = components.pop();
+    if (name === undefined) throw this.#error("invalid-argument", path, "is the share's root");
+    const parent = join(shareRoot, ...components);
+    return await this.#with(parent, signal, (client, directory) => {
+      return operation(client, directory, name, optionsOf(path, signal));
+    });
+  }
+
+  async #with<R>(
+    path: SharePath,
+    signal: AbortSignal | undefined,
+    operation: (client: NfsClient, directory: FileHandle, options: OperationOptions) => Promise<R>,
+  ): Promise<R> {
+    const client = await this.#client.get(signal);
+    const options = optionsOf(path, signal);
+    return await this.#handlesOf(client).with(path, options, (handle) => operation(client, handle, options));
+  }
+
+  #handlesOf(client: NfsClient): NfsHandles {
+    const known = this.#handles.get(client);
+    if (known !== undefined) return known;
+    const handles = new NfsHandles(client, this.#kept);
+    this.#handles.set(client, handles);
+    return handles;
+  }
+
+  #error(
+    code: "storage-unsupported" | "storage-too-large" | "invalid-argument",
+    path: SharePath,
+    cause: string,
+  ): BerthError {
+    return new BerthError(code, `${this.name}: ${JSON.stringify(path)} ${cause}`);
+  }
+}
+
+function optionsOf(path: SharePath, signal: AbortSignal | undefined): OperationOptions {
+  return signal === undefined ? { path } : { path, signal };
+}
+
+/** The mode after the owner: changing that takes away set-uid and set-gid. */
+function inOrder({ mode, uid, gid }: Attributes): AttributeChanges[] {
+  const owner = { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
+  const changes: AttributeChanges[] = uid === undefined && gid === undefined ? [] : [owner];
+  if (mode !== undefined) changes.push({ mode });
+  return changes;
+}
+
+async function typeOf(
+  client: NfsClient,
+  directory: FileHandle,
+  { name, attributes }: DirectoryEntry,
+  options: OperationOptions,
+): Promise<FileStat["type"]> {
+  const known = attributes ?? (await client.lookup(directory, name, options)).attributes;
+  return fileStat(known).type;
+}
+
+function fileStat(attributes: FileAttributes): FileStat {
+  const { type, fsid, fileid, mode, uid, gid, sizeBytes, modified } = attributes;
+  return {
+    type: type === "directory" || type === "file" || type === "symlink" ? type : "other",
+    fsid,
+    fileid,
+    mode,
+    uid,
+    gid,
+    sizeBytes,
+    modifiedMs: modified.seconds * 1000 + Math.trunc(modified.nanoseconds / 1e6),
+  };
+}

@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { after, before, describe, test } from "node:test";
+import { hasCode } from "../../src/core/errors.ts";
+import { connectNfs, type FileName, type NfsClient, type NfsVersion } from "../../src/nfs/index.ts";
+import { type Ganesha, startGanesha } from "./ganesha.ts";
+
+async function connect(server: Ganesha, version: NfsVersion, name = "data"): Promise<NfsClient> {
+  const { address: host, nfsPort: port, mountPort } = server;
+  return await connectNfs({ host, port, mountPort, path: `/srv/${name}`, versions: [version] });
+}
+
+async function namesOf(client: NfsClient, directory = client.root.handle): Promise<FileName[]> {
+  const names: FileName[] = [];
+  for await (const page of client.readdir(directory)) names.push(...page.entries.map(({ name }) => name));
+  return names.sort();
+}
+
+for (const version of ["3", "4.1"] as const) {
+  describe(`NFS ${version} on Ganesha`, () => {
+    let server: Ganesha;
+    let client: NfsClient;
+    before(async () => {
+      server = await startGanesha();
+      client = await connect(server, version);
+    });
+    after(async () => {
+      await client?.close();
+      await server?.[Symbol.asyncDispose]();
+    });
+
+    test("the root is the export's directory", async () => {
+      assert.equal(client.root.attributes.type, "directory");
+      assert.equal(client.features.version, version);
+      const { ino } = await stat(server.directory("data"), { bigint: true });
+      assert.equal(client.root.attributes.fileid, ino);
+    });
+
+    test("a made directory has its mode and owner at once", async () => {
+      const made = await client.mkdir(client.root.handle, "made", { mode: 0o750, uid: 1000, gid: 2000 });
+      assert.equal(made.attributes.type, "directory");
+      const local = await stat(`${server.directory("data")}/made`);
+      assert.deepEqual([local.mode & 0o7777, local.uid, local.gid], [0o750, 1000, 2000]);
+      await assert.rejects(client.mkdir(client.root.handle, "made", {}), (error) =>
+        hasCode(error, "storage-exists"),
+      );
+    });
+
+    test("a new file is whole, and made only once", async () => {
+      const content = Buffer.alloc(300_000, "berth");
+      const file = await client.create(client.root.handle, "whole", { mode: 0o600 }, content);
+      assert.equal(file.attributes.sizeBytes, 300_000n);
+      assert.deepEqual(await readFile(`${server.directory("data")}/whole`), content);
+      await assert.rejects(client.create(client.root.handle, "whole", {}), (error) =>
+        hasCode(error, "storage-exists"),
+      );
+    });
+
+    test("what is written at an offset is read there", async () => {
+      const { handle } = await client.create(client.root.handle, "sparse", { mode: 0o600 });
+      const written = await client.write(handle, 1_000_000n, Buffer.from("tail"), "unstable");
+      assert.equal(written.writtenBytes, 4);
+      assert.deepEqual(await client.commit(handle), written.verifier);
+      const { data, eof } = await client.read(handle, 999_998n, 100);
+      assert.deepEqual([data, eof], [Buffer.from("\0\0tail"), true]);
+    });
+
+    test("attributes are set and told", async () => {
+      const { handle } = await client.create(client.root.handle, "described", { mode: 0o600 });
+      const modified = { seconds: 1_000_000, nanoseconds: 5 };
+      await client.setattr(handle, { mode: 0o711, uid: 7, gid: 8, sizeBytes: 77n, modified });
+      const attributes = await client.getattr(handle);
+      assert.deepEqual(
+        [attributes.mode, attributes.uid, attributes.gid, attributes.sizeBytes, attributes.links],
+        [0o711, 7, 8, 77n, 1],
+      );
+      await client.setattr(handle, { modified, accessed: "now" });
+      assert.deepEqual((await client.getattr(handle)).modified, modified);
+      await client.setattr(handle, { mode: 0o4711 });
+      assert.equal((await client.getattr(handle)).mode, 0o4711);
+    });
+
+    test("links, symbolic links and renames do what they say", async () => {
+      const directory = (await client.mkdir(client.root.handle, "links", {})).handle;
+      const file = (await client.create(directory, "file", {}, Buffer.from("x"))).handle;
+      await client.link(file, directory, "second");
+      assert.equal((await client.getattr(file)).links, 2);
+      await assert.rejects(client.link(file, directory, "second"), (error) =>
+        hasCode(error, "storage-exists"),
+      );
+      const target = await client.symlink(directory, "pointer", "../no where/ü", {});
+      assert.equal(target.attributes.type, "symlink");
+      assert.equal(await client.readlink(target.handle), "../no where/ü");
+      await client.rename(directory, "second", client.root.handle, "moved");
+      await client.remove(client.root.handle, "moved");
+      assert.deepEqual(await namesOf(client, directory), ["file", "pointer"]);
+    });
+
+    test("nothing goes through a symbolic link", async () => {
+      await mkdir(`${server.directory("data")}/behind`);
+      await symlink("behind", `${server.directory("data")}/pointer`);
+      await assert.rejects(client.resolve(client.root.handle, ["pointer", "x"]), (error) =>
+        hasCode(error, "storage-not-a-directory"),
+      );
+    });
+
+    test("a path of 100 components is resolved", async () => {
+      const names = Array.from({ length: 100 }, (_, depth) => `d${depth}`);
+      await mkdir(`${server.directory("data")}/${names.join("/")}`, { recursive: true });
+      const found = await client.resolve(client.root.handle, names);
+      const { ino } = await stat(`${server.directory("data")}/${names.join("/")}`, { bigint: true });
+      assert.equal(found.attributes.fileid, ino);
+    });
+
+    test("a large directory is listed once over, then removed", async () => {
+      const directory = (await client.mkdir(client.root.handle, "large", {})).handle;
+      const names = Array.from({ length: 3000 }, (_, index) => `entry-${String(index).padStart(4, "0")}`);
+      await Promise.all(names.map((name) => client.create(directory, name, { mode: 0o600 })));
+      assert.deepEqual(await namesOf(client, directory), names);
+      const failures = await client.removeMany(directory, ["missing", ...names]);
+      assert.deepEqual([...failures.values()], []);
+      await client.rmdir(client.root.handle, "large");
+      assert.ok(!(await readdir(server.directory("data"))).includes("large"));
+    });
+
+    test("removal of many tells which names could not be removed", async () => {
+      const directory = (await client.mkdir(client.root.handle, "partly", {})).handle;
+      await mkdir(`${server.directory("data")}/partly/full/child`, { recursive: true });
+      for (const name of ["a", "z"]) await client.create(directory, name, {});
+      const failures = await client.removeMany(directory, ["a", "full", "z"]);
+      assert.deepEqual([...failures.keys()], [1]);
+      assert.deepEqual(await namesOf(client, directory), ["full"]);
+    });
+
+    test("a name that is no UTF-8 comes back as bytes, and can be removed by them", async () => {
+      const name = Buffer.from([0x6e, 0xff]);
+      const directory = (await client.mkdir(client.root.handle, "bytes", {})).handle;
+      await writeFile(Buffer.concat([Buffer.from(`${server.directory("data")}/bytes/`), name]), "");
+      assert.deepEqual(await namesOf(client, directory), [name]);
+      await client.remove(directory, name);
+      assert.deepEqual(await namesOf(client, directory), []);
+    });
+
+    test("space and inodes are those of the file system", async () => {
+      const space = await client.fsstat(client.root.handle);
+      assert.equal(space.totalBytes, 1024n ** 3n);
+      assert.ok(space.availableBytes > 0n && space.availableBytes <= space.totalBytes);
+      assert.ok(space.totalInodes > 0n);
+    });
+
+    test("what is not there says so, with path, operation and status", async () => {
+      await assert.rejects(client.lookup(client.root.handle, "nowhere", { path: "some/nowhere" }), {
+        code: "storage-no-entry",
+        operation: "LOOKUP",
+        status: "NOENT",
+        path: "some/nowhere",
+        outcome: "not-done",
+      });
+    });
+
+    test("clone is refused as unsupported where the version has none", async () => {
+      const { handle } = await client.create(client.root.handle, "source", {});
+      const range = { sourceOffset: 0n, targetOffset: 0n, lengthBytes: 0n };
+      await assert.rejects(client.clone(handle, handle, range), { code: "storage-unsupported" });
+    });
+  });
+}
+
+test("a server is found by its IPv6 address", async () => {
+  await using server = await startGanesha({ address: "::1" });
+  const { nfsPort: port, mountPort } = server;
+  for (const version of ["3", "4.1"] as const) {
+    const client = await connectNfs({ host: "::1", port, mountPort, path: "/srv/data", versions: [version] });
+    assert.equal(client.name, "[::1]:/srv/data");
+    await client.close();
+  }
+});

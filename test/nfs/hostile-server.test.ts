@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { connectNfs, type NfsClient, NfsError } from "../../src/nfs/index.ts";
+import {
+  type Answer,
+  accepted,
+  directoryAttributes,
+  HostileServer,
+  opaque,
+  procedure,
+  record,
+  word,
+} from "./hostile-server.ts";
+
+const timeoutMs = 1000;
+const growthBytesMax = 64 * 1024 * 1024;
+const server = new HostileServer();
+let client: NfsClient;
+
+before(async () => {
+  await server.listen();
+  const { port } = server;
+  const versions = ["3"] as const;
+  client = await connectNfs({
+    host: "127.0.0.1",
+    port,
+    mountPort: port,
+    path: "/srv/data",
+    versions,
+    timeoutMs,
+  });
+});
+after(async () => {
+  await client?.close();
+  await server[Symbol.asyncDispose]();
+});
+
+/** One page of READDIRPLUS (RFC 1813 §3.3.17) that is not the last. */
+function page(...entries: readonly Buffer[]): Answer {
+  return accepted(word(0, 0, 0, 0), ...entries, word(0, 0));
+}
+
+function entry(name: string | Buffer, cookie: number): Buffer {
+  return Buffer.concat([word(1, 0, 7), opaque(name), word(0, cookie, 0, 0)]);
+}
+
+const lyingName = Buffer.concat([word(1, 0, 7, 0xffffffff), Buffer.from("name"), word(0, 1, 0, 0)]);
+
+async function failsTyped(work: Promise<unknown>): Promise<void> {
+  const begun = { bytes: process.memoryUsage().rss, ms: performance.now() };
+  await assert.rejects(work, (reason) => reason instanceof NfsError);
+  assert.ok(performance.now() - begun.ms < timeoutMs + 1000);
+  assert.ok(process.memoryUsage().rss - begun.bytes < growthBytesMax);
+}
+
+const directories: Readonly<Record<string, Answer>> = {
+  "a name that is ..": page(entry("..", 1), entry("../../etc", 2)),
+  "a name with a slash": page(entry("a/b", 1)),
+  "an empty name": page(entry("", 1)),
+  "a name with NUL": page(entry("a\0b", 1)),
+  "a name that claims 4 GiB": page(lyingName),
+  "the same cookie for ever": page(entry("again", 1)),
+  "pages without entries for ever": page(),
+};
+
+for (const [what, answer] of Object.entries(directories)) {
+  test(`a directory with ${what} is a typed error`, async () => {
+    server.answer(procedure.readdirplus, answer);
+    await failsTyped(Array.fromAsync(client.readdir(client.root.handle)));
+  });
+}
+
+const replies: Readonly<Record<string, Answer>> = {
+  "a handle of 4 KiB": accepted(word(0), opaque(Buffer.alloc(4096)), word(1), directoryAttributes, word(0)),
+  "a handle that claims 2 GiB": accepted(word(0, 0x7fffffff)),
+  "an empty reply": () => record(),
+  "nothing behind the status": accepted(word(0)),
+  "a status that is none": accepted(word(12345)),
+  "a record mark of 2 GiB": () => word(0xffffffff),
+  "empty fragments without end": () => Buffer.alloc(1024 * 1024),
+  "the xid of another call": (xid) => accepted(word(0))(xid + 1),
+  "bytes that are no RPC": () => Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n"),
+};
+
+for (const [what, answer] of Object.entries(replies)) {
+  test(`a LOOKUP answered with ${what} is a typed error, and the next call is served`, async () => {
+    server.answer(procedure.lookup, answer);
+    await failsTyped(client.lookup(client.root.handle, "name"));
+    // A client that met nonsense may wait before it connects again.
+    const next = await client.getattr(client.root.handle, { timeoutMs: 20_000 });
+    assert.equal(next.type, "directory");
+  });
+}
+
+test("a READ of more than was asked for is a typed error", async () => {
+  const much = accepted(word(0, 0, 65536, 1), opaque(Buffer.alloc(65536)));
+  server.answer(procedure.read, much);
+  await failsTyped(client.read(client.root.handle, 0n, 10));
+});

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Guest } from "../../src/lab/guest/guest.ts";
+import { GuestNetwork } from "../../src/lab/guest/network.ts";
+import { StorageGuest } from "../../src/lab/guest/storage.ts";
+import type { KernelExport } from "../../src/lab/guest/storage-scripts.ts";
+import {
+  connectNfs,
+  type Diagnosis,
+  type NfsClient,
+  NfsError,
+  type NfsVersion,
+} from "../../src/nfs/index.ts";
+
+const everything = new AsyncDisposableStack();
+const user = { uid: 1000, gid: 1000, gids: [] };
+const block = Buffer.alloc(1024 * 1024, "b");
+let storage: StorageGuest;
+let node: Guest;
+
+before(async () => {
+  const network = everything.use(await GuestNetwork.open());
+  const [first, second] = await Promise.all([
+    StorageGuest.boot(network),
+    Guest.boot(network, { name: "node-1" }),
+  ]);
+  storage = everything.use(first);
+  node = everything.use(second);
+  for (const name of ["xfs", "ext4", "btrfs"]) {
+    await storage.makeLimitedDirectory(name, "limited", 4 * block.length);
+    await storage.check(`chown 1000 /srv/${name}/limited`);
+  }
+});
+
+after(() => everything.disposeAsync());
+
+async function connect(path: string, version: NfsVersion): Promise<NfsClient & AsyncDisposable> {
+  const client = await connectNfs({ host: storage.address, path, versions: [version], mountPort: 20048 });
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.close() });
+}
+
+function diagnosedAs(diagnosis: Diagnosis) {
+  return (reason: unknown) => {
+    assert.ok(reason instanceof NfsError, String(reason));
+    assert.equal(reason.diagnosis, diagnosis, reason.message);
+    return true;
+  };
+}
+
+async function fill(client: NfsClient, name: string): Promise<void> {
+  const limited = (await client.lookup(client.root.handle, "limited")).handle;
+  const { handle } = await client.create(limited, name, {}, undefined, { credentials: user });
+  for (let written = 0; written < 8; written++) {
+    await client.write(handle, BigInt(written * block.length), block, "file-sync", { credentials: user });
+  }
+}
+
+for (const version of ["3", "4.1", "4.2"] as const) {
+  describe(`NFS ${version} on the kernel's server`, () => {
+    const limits = { xfs: "no-space", ext4: "quota", btrfs: "quota" } as const;
+    for (const [name, diagnosis] of Object.entries(limits)) {
+      test(`a full directory on ${name} is diagnosed as ${diagnosis}`, async () => {
+        await using client = await connect(`/srv/${name}`, version);
+        await assert.rejects(fill(client, `full-${version}`), diagnosedAs(diagnosis));
+        await storage.check(`rm /srv/${name}/limited/full-${version}`);
+      });
+    }
+
+    test("what is written here is read by the kernel's client, and the other way round", async () => {
+      await using client = await connect("/srv/xfs", version);
+      const mount = `mkdir -p /mnt/x; mount -t nfs -o vers=${version},nolock ${storage.address}:/srv/xfs /mnt/x`;
+      await client.create(client.root.handle, `ours-${version}`, { mode: 0o644 }, Buffer.from("ours"));
+      const read = `cat /mnt/x/ours-${version}; echo theirs > /mnt/x/theirs-${version}; umount /mnt/x`;
+      assert.equal(await node.check(`${mount}\n${read}`), "ours");
+      const { handle } = await client.lookup(client.root.handle, `theirs-${version}`);
+      assert.equal(Buffer.from((await client.read(handle, 0n, 100)).data).toString(), "theirs\n");
+    });
+  });
+}
+
+test("the server clones on XFS and copies on ext4", async () => {
+  const way = async (name: string, how: "clone" | "copy") => {
+    await using client = await connect(`/srv/${name}`, "4.2");
+    const source = await client.create(client.root.handle, `${how}-source`, {}, Buffer.from("content"));
+    const target = await client.create(client.root.handle, `${how}-target`, {});
+    const range = { sourceOffset: 0n, targetOffset: 0n, lengthBytes: 0n };
+    await client[how](source.handle, target.handle, range);
+    return Buffer.from((await client.read(target.handle, 0n, 100)).data).toString();
+  };
+  assert.equal(await way("xfs", "clone"), "content");
+  assert.equal(await way("ext4", "copy"), "content");
+});
+
+const refusals: readonly { readonly what: string; readonly option: string; readonly diagnosis: Diagnosis }[] =
+  [
+    { what: "squashes root", option: "root_squash", diagnosis: "root-squash" },
+    { what: "is read-only", option: "ro", diagnosis: "read-only" },
+  ];
+
+for (const { what, option, diagnosis } of refusals) {
+  test(`an export that ${what} is diagnosed as ${diagnosis}`, async () => {
+    const changed: KernelExport = { path: "/srv/xfs", options: [option] };
+    await storage.setExports([changed]);
+    await using client = await connect("/srv/xfs", "4.2");
+    await assert.rejects(client.mkdir(client.root.handle, "refused", {}), diagnosedAs(diagnosis));
+  });
+}
