@@ -23,7 +23,7 @@ export const nfsLimits = {
   delayMsMax: 15_000,
   /** v4.1: what we ask for; the server grants what it likes (RFC 8881 §18.36). */
   slotsMax: 64,
-  /** Not more: Ganesha grants 128, and then refuses above 100 (measured). */
+  /** Not more: Ganesha 4.3 grants 128 when asked for them, and then refuses long compounds; with 64 it takes them. */
   operationsMax: 64,
   cachedResponseBytesMax: 4096,
   /** Calls waiting for a slot. */
