@@ -28,7 +28,7 @@ import { promisify } from "node:util";
  * symbolic link in the meantime can lead a call elsewhere. Names are bytes or UTF-8, one component each.
  *
  * What only looks is called synchronously: it takes microseconds on a local disk, and a turn through Node's
- * thread pool costs ten times as much. What changes something is asynchronous: it may wait for the file
+ * thread pool costs several times as much. What changes something is asynchronous: it may wait for the file
  * system's journal, or free a large file, and while one waits others share its commit.
  */
 export type Name = string | Buffer;

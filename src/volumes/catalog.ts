@@ -36,6 +36,17 @@ export async function ensureLayout(share: Share): Promise<void> {
   }
 }
 
+/** Whether there is anything at a path, whatever it is. */
+export async function isThere(share: Share, path: SharePath): Promise<boolean> {
+  try {
+    await share.stat(path);
+    return true;
+  } catch (reason) {
+    if (hasCode(reason, "storage-no-entry")) return false;
+    throw reason;
+  }
+}
+
 /** What is gone or in use stays as it is. */
 export async function removeIfEmpty(share: Share, path: SharePath): Promise<void> {
   try {

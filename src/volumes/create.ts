@@ -5,7 +5,7 @@ import type { Nonce } from "../core/nonce.ts";
 import { printVolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { FileStat, Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { ensureLayout, isInPlace, readRecord, removeIfEmpty, volumeOf } from "./catalog.ts";
+import { ensureLayout, isInPlace, isThere, readRecord, removeIfEmpty, volumeOf } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import { directoryPath, identityFile, recordPath, stagedTreePath } from "./layout.ts";
@@ -63,15 +63,11 @@ export async function createVolume(
 
 /** What existed before Berth is never taken over. */
 async function refuseWhatIsThere({ share }: ShareContext, name: VolumeName): Promise<void> {
-  try {
-    await share.stat(directoryPath(name));
-  } catch (reason) {
-    if (hasCode(reason, "storage-no-entry")) return;
-    throw reason;
-  }
+  const path = directoryPath(name);
+  if (!(await isThere(share, path))) return;
   throw new BerthError(
     "already-exists",
-    `${share.name}: ${directoryPath(name)} exists and is no volume of Berth: move it away, or ask for another name`,
+    `${share.name}: ${path} exists and is no volume of Berth: move it away, or ask for another name`,
   );
 }
 
@@ -215,16 +211,6 @@ async function moveIntoPlace(context: ShareContext, name: VolumeName, record: Vo
     if (!(await isThere(share, staged))) throw misplaced(share, name, reason);
     if (hasCode(reason, "storage-no-entry")) throw reason;
     await retire(share, name, record); // the volume never was in place, so nothing is lost with its claim
-    throw reason;
-  }
-}
-
-async function isThere(share: Share, path: SharePath): Promise<boolean> {
-  try {
-    await share.stat(path);
-    return true;
-  } catch (reason) {
-    if (hasCode(reason, "storage-no-entry")) return false;
     throw reason;
   }
 }

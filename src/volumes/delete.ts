@@ -2,7 +2,7 @@ import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
 import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import { join } from "../share/share-path.ts";
-import { checkRecord, readRecord, removeIfEmpty } from "./catalog.ts";
+import { checkRecord, isThere, readRecord, removeIfEmpty } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import { deletedFile, directoryPath, recordPath } from "./layout.ts";
@@ -36,12 +36,7 @@ export async function deleteVolume(context: ShareContext, call: Call, id: Volume
 /** A directory without a record may be anybody's. */
 async function refuseUnrecorded({ share }: ShareContext, name: VolumeName): Promise<void> {
   const path = directoryPath(name);
-  try {
-    await share.stat(path);
-  } catch (reason) {
-    if (hasCode(reason, "storage-no-entry")) return;
-    throw reason;
-  }
+  if (!(await isThere(share, path))) return;
   throw new BerthError(
     "failed-precondition",
     `${share.name}: directory ${path} has no record in ${recordPath(name)}, so Berth does not delete it: ` +

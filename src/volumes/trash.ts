@@ -4,7 +4,7 @@ import { type Nonce, parseNonce } from "../core/nonce.ts";
 import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { idOf, isInPlace, readRecord, readRecordAt, volumeOf } from "./catalog.ts";
+import { idOf, isInPlace, isThere, readRecord, readRecordAt, volumeOf } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import {
   deletedFile,
@@ -137,16 +137,6 @@ async function moveBack(share: Share, from: SharePath, to: SharePath): Promise<v
   if (!(await isThere(share, from))) return;
   if (await isThere(share, to)) throw taken(share, to);
   await share.rename(from, to);
-}
-
-async function isThere(share: Share, path: SharePath): Promise<boolean> {
-  try {
-    await share.stat(path);
-    return true;
-  } catch (reason) {
-    if (hasCode(reason, "storage-no-entry")) return false;
-    throw reason;
-  }
 }
 
 function taken(share: Share, path: SharePath): BerthError {
