@@ -15,6 +15,13 @@ directories:
     trashRetention: 7d
   - name: slow
     path: /srv/slow
+exports:
+  - name: nas
+    server: fd00::5
+    share: /k8s
+    nfsVersion: "4.2"
+    sourcePort: reserved
+    trashRetention: 1d
 reaper:
   interval: 30s
   entriesPerSecondMax: 500
@@ -38,6 +45,18 @@ test("a full configuration is read", () => {
       { name: "fast", path: "/srv/fast", trashRetentionMs: 7 * 24 * 3_600_000 },
       { name: "slow", path: "/srv/slow", trashRetentionMs: 0 },
     ],
+    exports: [
+      {
+        name: "nas",
+        server: "fd00::5",
+        share: "/k8s",
+        nfsVersion: "4.2",
+        sourcePort: "reserved",
+        uid: 0,
+        gid: 0,
+        trashRetentionMs: 86_400_000,
+      },
+    ],
     reaper: { intervalMs: 30_000, entriesPerSecondMax: 500 },
   });
 });
@@ -56,7 +75,7 @@ for (const { title, text, message } of [
   {
     title: "a typo in a top-level key is met with the key that was meant",
     text: "\ndirectory:\n  - name: a\n    path: /a\n",
-    message: "berth.yaml:2: directory: is no known key: known are cluster, directories, reaper",
+    message: "berth.yaml:2: directory: is no known key: known are cluster, directories, exports, reaper",
   },
   {
     title: "letter case of a key matters, and the message says which was meant",
@@ -145,7 +164,7 @@ for (const { title, text, message } of [
   {
     title: "a list as the whole file is refused",
     text: "- cluster\n",
-    message: "berth.yaml:1: 0: is no known key: known are cluster, directories, reaper",
+    message: "berth.yaml:1: 0: is no known key: known are cluster, directories, exports, reaper",
   },
 ]) {
   test(title, () => assert.equal(messageOf(text), message));

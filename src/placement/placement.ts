@@ -1,6 +1,6 @@
 import type { VolumeId, VolumeType } from "../core/volume-id.ts";
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
-import type { DirectoryAttributes } from "../volumes/volume.ts";
+import type { DirectoryAttributes, Volume } from "../volumes/volume.ts";
 
 /** What the parameters of a StorageClass decide about one new volume. */
 export interface Placed {
@@ -26,6 +26,12 @@ export interface Placement {
    * @throws BerthError `failed-precondition` when its share is not in the configuration
    */
   find(id: VolumeId): ShareVolumes;
+
+  /**
+   * What a node needs to mount a volume, besides its id (CSI `volume_context`): the same for as long as the
+   * volume lives, and no secret.
+   */
+  contextOf(volume: Volume): Readonly<Record<string, string>>;
 
   /** The shares of the configuration, in its order: what is listed, measured and reaped. */
   readonly all: readonly ShareVolumes[];

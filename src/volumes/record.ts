@@ -28,7 +28,7 @@ const identitySchema = v.object({
   directory: v.object({
     path: v.string(),
     /** What the directory is, whatever its name; the fsid is for people: a reboot may change it. */
-    fsid: decimal,
+    fsid: v.pipe(v.string(), v.regex(/^[0-9]{1,39}$/)), // 128 bits in NFS 4 (RFC 8881 §5.8.1.9)
     fileid: decimal,
     mode: octal,
     uid: v.exactOptional(id),
