@@ -17,7 +17,7 @@ export async function getVolume(context: ShareContext, id: VolumeId): Promise<Vo
   const record = await readRecord(share, id.name);
   if (record === undefined || record.deleted !== undefined) throw notFound(context, id);
   checkRecord(record, id, owner, share.name);
-  return volumeOf(id, record, await isInPlace(share, record, id.name));
+  return volumeOf(id, record, await isInPlace(share, record));
 }
 
 /**
@@ -42,8 +42,7 @@ export async function expandVolume(
         `volume ${id.name} has ${record.sizeBytes} bytes, more than the limit of ${limitBytes}: volumes only grow`,
       );
     }
-    if (record.sizeBytes >= requiredBytes)
-      return volumeOf(id, record, await isInPlace(share, record, id.name));
+    if (record.sizeBytes >= requiredBytes) return volumeOf(id, record, await isInPlace(share, record));
     call.effects.begin();
     const [generation, nonce] = [record.generation + 1, newNonce()];
     const size = newSize({
