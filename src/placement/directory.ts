@@ -4,6 +4,7 @@ import type { ShareVolumes } from "../volumes/share-volumes.ts";
 import {
   attributesOf,
   invalidParameter,
+  onDeleteOf,
   type Parameters,
   refuseUnknown,
   retentionOf,
@@ -18,7 +19,7 @@ export interface ConfiguredDirectory {
   readonly trashRetentionMs: number;
 }
 
-const knownKeys = ["type", "share", "mode", "uid", "gid", "trashRetention"] as const;
+const knownKeys = ["type", "share", "onDelete", "mode", "uid", "gid", "trashRetention"] as const;
 
 /** StorageClass `type: directory`: volumes on a local directory that the configuration names. */
 export class DirectoryPlacement implements Placement {
@@ -47,6 +48,7 @@ export class DirectoryPlacement implements Placement {
       volumes: directory.volumes,
       id,
       directory: attributesOf(parameters),
+      onDelete: onDeleteOf(parameters),
       trashRetentionMs: retentionOf(parameters, directory.trashRetentionMs),
     };
   }

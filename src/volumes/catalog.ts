@@ -80,12 +80,12 @@ export async function isThere(share: Share, path: SharePath): Promise<boolean> {
   }
 }
 
-/** What is gone or in use stays as it is. */
+/** What is gone, in use or no directory stays as it is. */
 export async function removeIfEmpty(share: Share, path: SharePath): Promise<void> {
   try {
     await share.removeDirectory(path);
   } catch (reason) {
-    if (!hasCode(reason, "storage-no-entry", "storage-not-empty")) throw reason;
+    if (!hasCode(reason, ...absent, "storage-not-empty")) throw reason;
   }
 }
 

@@ -1,8 +1,9 @@
 import { BerthError, hasCode } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
 import type { FileStat, Share } from "../share/share.ts";
 import type { SharePath } from "../share/share-path.ts";
 import { absent, fileidAt, ignoreAbsent, removeIfEmpty, typeAt } from "./catalog.ts";
-import { claimFile, readIfThere } from "./claim.ts";
+import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import { claimPathOf, parentMarkerPath, parentsOf, stagedParentPath } from "./layout.ts";
 import { decodeParent, encodeRecord, newParent, nonceOf, type Parent } from "./record.ts";
@@ -107,11 +108,12 @@ async function removed(share: Share, parent: SharePath): Promise<boolean> {
 
 async function markerOf(share: Share, parent: SharePath): Promise<Parent | undefined> {
   const path = parentMarkerPath(parent);
-  const content = await readIfThere(share, path).catch((reason: unknown) => {
-    if (hasCode(reason, ...absent)) return undefined;
-    throw reason;
-  });
-  return content === undefined ? undefined : decodeParent(content, path);
+  try {
+    return decodeParent(await share.readFile(path, limits.recordBytesMax), path);
+  } catch (reason) {
+    ignoreAbsent(reason); // or the parent is a volume by now
+    return undefined;
+  }
 }
 
 function notADirectory(share: Share, parent: SharePath, type: FileStat["type"]): BerthError {
