@@ -9,6 +9,7 @@ import { giveAttributes } from "./owner-change.ts";
 import { makeParents } from "./parents.ts";
 import { claimPath, releasePath } from "./path-claim.ts";
 import { isOwnedBy, nonceOf, type VolumeRecord } from "./record.ts";
+import { renameTree } from "./rename-tree.ts";
 import { fateOf, retire } from "./retire.ts";
 import { settled } from "./settled.ts";
 
@@ -91,7 +92,7 @@ async function renameWithParents(context: ShareContext, staged: SharePath, path:
   const { share } = context;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await share.rename(staged, path);
+      return await renameTree(share, staged, path);
     } catch (reason) {
       // The last volume of a parent may be deleted at any time, and its parent with it.
       const isParentMissing =

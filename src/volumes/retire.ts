@@ -17,6 +17,7 @@ import {
 import { removeParents } from "./parents.ts";
 import { claimAt, releasePath } from "./path-claim.ts";
 import { nonceOf, type VolumeRecord } from "./record.ts";
+import { renameTree } from "./rename-tree.ts";
 import type { OnDelete } from "./volume.ts";
 
 const attemptsMax = 5;
@@ -131,32 +132,12 @@ async function move(
 /** @returns false when there is nothing at `from`, no entry to move it to, or something there already */
 async function renamed(share: Share, from: SharePath, to: SharePath): Promise<boolean> {
   try {
-    await share.rename(from, to);
+    await renameTree(share, from, to);
     return true;
   } catch (reason) {
     if (hasCode(reason, "storage-no-entry", "storage-not-empty", "storage-exists")) return false;
-    if (!hasCode(reason, "storage-access")) throw reason;
-    return await renamedAsOwner(share, from, to, reason);
+    throw reason;
   }
-}
-
-/**
- * To get another parent a directory must be writable to whoever renames it: its owner may be somebody else,
- * or a pod may have made it read-only. What it lies in is Berth's own, and open to nobody else.
- */
-async function renamedAsOwner(
-  share: Share,
-  from: SharePath,
-  to: SharePath,
-  refusal: BerthError,
-): Promise<boolean> {
-  const { mode } = await share.stat(from);
-  const writable = mode | 0o222;
-  if (mode === writable) throw refusal;
-  await share.setAttributes(from, { mode: writable });
-  await share.rename(from, to);
-  await share.setAttributes(to, { mode });
-  return true;
 }
 
 async function makeHolder(share: Share, holder: SharePath): Promise<void> {

@@ -18,6 +18,7 @@ import {
 import { makeParents } from "./parents.ts";
 import { claimPath } from "./path-claim.ts";
 import { type Deleted, nonceOf, type VolumeRecord } from "./record.ts";
+import { renameTree } from "./rename-tree.ts";
 import type { Volume } from "./volume.ts";
 
 /** The reaper may begin with a volume at the moment when it is due: nearer than this nothing is restored. */
@@ -153,7 +154,7 @@ async function entries(share: Share): Promise<Nonce[]> {
 async function moveBack(share: Share, from: SharePath, to: SharePath): Promise<void> {
   if (!(await isThere(share, from))) return;
   if (await isThere(share, to)) throw taken(share, to);
-  await share.rename(from, to);
+  await renameTree(share, from, to);
 }
 
 function taken(share: Share, path: SharePath): BerthError {
