@@ -30,6 +30,8 @@ export const nfsLimits = {
   waitingMax: 65_536,
   /** Used until the server has named its lease. */
   leaseMsDefault: 30_000,
+  /** Longer ones are renewed as if they were so long: Node.js knows no timer beyond 24 days. */
+  leaseMsMax: 3_600_000,
   xattrNameBytesMax: 255,
   xattrValueBytesMax: 64 * 1024,
   xattrNamesMax: 4096,
