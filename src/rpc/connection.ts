@@ -55,10 +55,11 @@ export class RpcConnection {
     return connection;
   }
 
-  /** From which local port the calls come; undefined before the first socket. */
-  get localPort(): number | undefined {
-    return this.#last?.localPort;
+  /** From where the calls come, as far as this machine knows; nothing before the first socket. */
+  get local(): { readonly localAddress?: string; readonly localPort?: number } {
+    return this.#local;
   }
+  #local: { readonly localAddress?: string; readonly localPort?: number } = {};
 
   /** @throws RpcError by the request's deadline at the latest */
   call(request: CallRequest): Promise<RpcReply> {
@@ -145,9 +146,10 @@ export class RpcConnection {
   }
 
   #opened(socket: Socket): void {
-    const { remoteAddress, localPort } = socket;
-    if (remoteAddress !== undefined && localPort !== undefined) {
+    const { remoteAddress, localAddress, localPort } = socket;
+    if (remoteAddress !== undefined && localAddress !== undefined && localPort !== undefined) {
       this.#last = { address: remoteAddress, localPort };
+      this.#local = { localAddress, localPort };
     }
     const outbox = new Outbox(socket, this.#pump);
     this.#state = { kind: "open", socket, outbox };

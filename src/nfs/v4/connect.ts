@@ -40,7 +40,7 @@ function connecting(
   signal: AbortSignal | undefined,
 ): Request {
   const request = requestOf(defaults, signal === undefined ? {} : { signal });
-  return { ...request, site: { ...request.site, connecting: true, localPort: connection.localPort } };
+  return { ...request, site: { ...request.site, connecting: true, ...connection.local } };
 }
 
 async function learnFeatures(
