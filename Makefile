@@ -21,7 +21,7 @@ demo: $(installed) ## run the experiment on this machine and check its invariant
 # Two files at a time, whatever the machine: each of a server's or a guest's tests takes a core and memory.
 test-options := --test-concurrency=2 --test-timeout=300000
 fast-tests := 'src/**/*.test.ts' 'test/*.test.ts'
-nfs-tests := 'test/nfs/*.test.ts'
+nfs-tests := 'test/*/*.test.ts'
 
 .PHONY: test
 test: $(installed) ## run the tests (as root: they mount, serve NFS, boot guests; installs Debian packages)
@@ -61,7 +61,9 @@ bench: dist/berth.js ## measure start, memory and calls a second; prints a table
 
 .PHONY: conformance
 conformance: dist/berth.js ## run csi-sanity against the driver (as root; needs Go)
+	@tools/install-debian.sh
 	@node tools/conformance.ts $(ARGS)
+	@node tools/conformance-exports.ts $(ARGS)
 
 .PHONY: clean
 clean: ## remove what the targets made, and what they installed
