@@ -48,10 +48,12 @@ export async function retire(share: Share, name: VolumeName, record: VolumeRecor
     },
   };
   // A creation that still runs may rename it from the one to the other between two looks, but never back.
+  let isMade = false;
   for (const from of [directoryPath(name), stagedTreePath(name, nonce), directoryPath(name)]) {
-    if (await move(share, from, join(entry, treeName), entry, tree)) break;
+    isMade = await move(share, from, join(entry, treeName), { path: entry, isMade }, tree);
+    if (isMade) break;
   }
-  await move(share, recordPath(name), join(entry, recordName), entry, ownRecord);
+  await move(share, recordPath(name), join(entry, recordName), { path: entry, isMade }, ownRecord);
 }
 
 /** How a thing is told from another of the same name. */
@@ -60,6 +62,13 @@ interface Thing {
   isOurs(path: SharePath): Promise<boolean>;
   /** Looked at after the rename, where it was moved to: was it another's? */
   isStranger(path: SharePath): Promise<boolean>;
+}
+
+/** A deleted volume's entry of the trash. */
+interface Entry {
+  readonly path: SharePath;
+  /** Known to have been made, though the reaper may have taken it away again. */
+  readonly isMade: boolean;
 }
 
 async function identityAt(share: Share, path: SharePath): Promise<Identity | undefined> {
@@ -82,12 +91,12 @@ async function move(
   share: Share,
   from: SharePath,
   to: SharePath,
-  entry: SharePath,
+  entry: Entry,
   thing: Thing,
 ): Promise<boolean> {
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     if (!(await thing.isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
-    await makeEntry(share, entry);
+    if (attempt > 1 || !entry.isMade) await makeEntry(share, entry.path);
     if (!(await renamed(share, from, to))) continue;
     if (!(await thing.isStranger(to))) return true;
     await share.rename(to, from);
