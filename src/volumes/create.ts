@@ -38,7 +38,8 @@ export async function createVolume(
     call.signal.throwIfAborted();
     const found = await readRecord(share, name).catch((reason: unknown) => {
       call.effects.begin(); // what an earlier attempt left is not known: no answer may be final
-      throw reason;
+      if (!hasCode(reason, "failed-precondition")) throw reason;
+      throw new BerthError("unavailable", `${share.name}: ${reason.message}`, { cause: reason });
     });
     if (found === undefined) {
       await refuseWhatIsThere(context, name);
