@@ -190,7 +190,8 @@ export class NodeVolumes {
   /** After a failed mount, which may have happened in part. Nothing was mounted there before. */
   async #undo(view: View, tree: VolumeTree, call: Call, volumeId: string): Promise<void> {
     try {
-      await unmountAll(this.#unmounter(volumeId, undefined), volumeId, view.path, tree);
+      const table = await this.#parts.readTable();
+      await unmountAll(this.#unmounter(volumeId, undefined), volumeId, view.path, tree, table);
     } catch (error) {
       const reason = BerthError.from(error);
       call.log.warn(`cannot undo a failed mount: ${reason.message}`, { volumeId, path: view.path });
@@ -205,7 +206,8 @@ export class NodeVolumes {
     const view = await survey(this.#parts, request, call.signal);
     checkBelowKubelet(view, what);
     if (view.table.at(view.path) !== undefined) call.effects.begin();
-    await unmountAll(this.#unmounter(request.volumeId, call.signal), request.volumeId, view.path, view.tree);
+    const unmounter = this.#unmounter(request.volumeId, call.signal);
+    await unmountAll(unmounter, request.volumeId, view.path, view.tree, view.table);
     return view.path;
   }
 

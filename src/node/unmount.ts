@@ -1,7 +1,7 @@
 import { BerthError } from "../core/errors.ts";
 import { type Reply, stepError } from "./helper-script.ts";
 import { type VolumeTree, wasMountOf } from "./mount-source.ts";
-import type { Mount, MountTableReader } from "./mount-table.ts";
+import type { Mount, MountTable, MountTableReader } from "./mount-table.ts";
 
 export interface Unmounter {
   readonly readTable: MountTableReader;
@@ -15,6 +15,7 @@ export interface Unmounter {
  * there, before and after each step: umount's exit code says too little (32 may mean anything).
  * @param path resolved
  * @param tree undefined for a volume that is not ours, of which nothing can be unmounted
+ * @param before the table as it is before the first step
  * @throws BerthError `failed-precondition` for a mount of something else
  */
 export async function unmountAll(
@@ -22,12 +23,14 @@ export async function unmountAll(
   volumeId: string,
   path: string,
   tree: VolumeTree | undefined,
+  before: MountTable,
 ): Promise<void> {
+  let table = before;
   for (let taken = 0; taken <= unmounter.stackedMax; taken++) {
-    const mount = (await unmounter.readTable()).at(path);
+    const mount = table.at(path);
     if (mount === undefined) return;
     if (tree === undefined || !wasMountOf(mount, tree)) throw notOurs(mount, volumeId);
-    await unmountOne(unmounter, mount, volumeId);
+    table = await unmountOne(unmounter, mount, volumeId);
   }
   throw new BerthError(
     "unavailable",
@@ -35,15 +38,27 @@ export async function unmountAll(
   );
 }
 
-/** Plain first; lazily where somebody still uses it. Never by force: that is for a server, and this is a bind. */
-async function unmountOne({ step, readTable }: Unmounter, mount: Mount, volumeId: string): Promise<void> {
-  const isLeft = async () => (await readTable()).mounts.some(({ id }) => id === mount.id);
+/**
+ * Plain first; lazily where somebody still uses it. Never by force: that is for a server, and this is a bind.
+ * @returns the table without the mount
+ */
+async function unmountOne(
+  { step, readTable }: Unmounter,
+  mount: Mount,
+  volumeId: string,
+): Promise<MountTable> {
   const plain = await step("unmount", mount.mountPoint);
-  if (!(await isLeft())) return;
+  const afterPlain = await readTable();
+  if (!isIn(afterPlain, mount)) return afterPlain;
   const lazy = await step("detach", mount.mountPoint);
-  if (!(await isLeft())) return;
+  const afterLazy = await readTable();
+  if (!isIn(afterLazy, mount)) return afterLazy;
   const [verb, reply] = lazy.exitCode === 0 ? (["unmount", plain] as const) : (["detach", lazy] as const);
   throw stepError(verb, reply, `volume ${volumeId} at ${mount.mountPoint}`);
+}
+
+function isIn(table: MountTable, mount: Mount): boolean {
+  return table.mounts.some(({ id }) => id === mount.id);
 }
 
 function notOurs(mount: Mount, volumeId: string): BerthError {
