@@ -123,6 +123,13 @@ export class NodeGuest implements AsyncDisposable {
     return MountTable.parse(await this.guest.check("cat /proc/self/mountinfo")).below(kubelet);
   }
 
+  /** After a test: whatever it left mounted. */
+  async clear(): Promise<void> {
+    await this.guest.check(`
+      grep -F ' ${kubelet}/' /proc/self/mountinfo | cut -d' ' -f5 | sort -r | while read -r m; do umount -l "$m"; done
+      rm -rf --one-file-system ${kubelet}/pods ${kubelet}/plugins; mkdir -p ${kubelet}/pods ${kubelet}/plugins`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#connection.close();
     await this.guest[Symbol.asyncDispose]();
