@@ -34,6 +34,8 @@ export interface DirectoryConfig {
 export interface ExportConfig extends ExportLocation, ExportAccess {
   readonly name: string;
   readonly trashRetentionMs: number;
+  /** For the mounts of all its volumes, under those of the class and the PersistentVolume. */
+  readonly mountOptions?: string;
 }
 
 /** How an export is spoken to, by the controller and by each node. What is left out is found out. */
@@ -122,6 +124,7 @@ const nfsExport = v.strictObject({
       serverName: v.exactOptional(checked(serverProblem)),
     }),
   ),
+  mountOptions: v.exactOptional(v.string()),
   trashRetention: v.optional(duration(0, "0"), "0"),
 });
 
