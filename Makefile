@@ -15,8 +15,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(installed) ## run the experiment on this machine and check its invariants (as root)
-	@node src/cli/main.ts lab demo $(ARGS)
+demo: dist/berth.js ## run the experiment on this machine and check its invariants (as root)
+	@tools/install-debian.sh --for-demo
+	@node dist/berth.js lab demo $(ARGS)
 
 # Two files at a time, whatever the machine: each of a server's or a guest's tests takes a core and memory.
 test-options := --test-concurrency=2 --test-timeout=300000
