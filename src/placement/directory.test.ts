@@ -98,6 +98,11 @@ describe("a class of type directory", () => {
       refused({ trashRetention }, /parameter trashRetention/));
   }
 
+  for (const overcommit of ["", "0", "two", "-1", "1.2345"]) {
+    test(`refuses overcommit ${JSON.stringify(overcommit)} by name`, () =>
+      refused({ overcommit }, /parameter overcommit/));
+  }
+
   test("refuses a volume whose id would be too long, before anything is made", () => {
     const long = new DirectoryPlacement([configured("s".repeat(60))]);
     refused({}, /longer than 128 bytes/, long, "n".repeat(64));

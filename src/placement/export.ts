@@ -10,6 +10,7 @@ import type { ShareVolumes } from "../volumes/share-volumes.ts";
 import type { Volume } from "../volumes/volume.ts";
 import {
   attributesOf,
+  checkOvercommit,
   invalidParameter,
   type Parameters,
   refuseUnknown,
@@ -44,6 +45,7 @@ const knownKeys = [
   "gid",
   "trashRetention",
   "mountOptions",
+  "overcommit",
 ] as const;
 
 /** Exports that no configuration names, kept open at once. */
@@ -72,6 +74,7 @@ export class ExportPlacement implements Placement {
 
   place(parameters: Parameters, requestedName: string): Placed {
     refuseUnknown(parameters, this.type, knownKeys);
+    checkOvercommit(parameters);
     const chosen = this.#chosen(parameters);
     const name = volumeNameOf(requestedName);
     const id: VolumeId = { type: "export", protocol: "nfs", name, source: chosen.source };

@@ -24,8 +24,18 @@ import {
 } from "./fs-at.ts";
 import { OpenDirectories, type OpenDirectory } from "./open-directories.ts";
 import { removeTreeAt } from "./remove-tree.ts";
-import type { Attributes, FileStat, Share, ShareEntry, Space, TreeOptions, TreeProgress } from "./share.ts";
+import type {
+  Attributes,
+  FileStat,
+  Share,
+  ShareEntry,
+  Space,
+  TreeOptions,
+  TreeProgress,
+  TreeUsage,
+} from "./share.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
+import { usageAt } from "./usage-tree.ts";
 
 const statFileSystem = promisify(statfs);
 
@@ -181,6 +191,12 @@ export class DirectoryShare implements Share {
       if (hasCode(reason, "storage-no-entry")) return { entries: 0 };
       throw reason;
     }
+  }
+
+  async usage(path: SharePath, options: TreeOptions = {}): Promise<TreeUsage> {
+    return await this.#run("measure", path, () =>
+      this.#at(path, (parent, name) => usageAt(parent.fd, name, options, this.#clock)),
+    );
   }
 
   async space(path: SharePath): Promise<Space> {

@@ -5,6 +5,7 @@ import type { Nonce } from "../core/nonce.ts";
 import { printVolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { FileStat, Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
+import { admit } from "./admission.ts";
 import { ensureLayout, isInPlace, isThere, readRecord, removeIfEmpty, volumeOf } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
@@ -198,9 +199,10 @@ function sizeFor({ requiredBytes, limitBytes }: CapacityRange): bigint {
   return limitBytes > 0n && limitBytes < defaultSizeBytes ? limitBytes : defaultSizeBytes;
 }
 
-/** Step 3. It may have been done before; and somebody else may have put something at the path. */
+/** Step 3, if the share may promise as much. It may have been done before; and somebody else may have put something at the path. */
 async function moveIntoPlace(context: ShareContext, name: VolumeName, record: VolumeRecord): Promise<void> {
   const { share } = context;
+  await admit(context, name, record);
   const staged = stagedTreePath(name, nonceOf(record.identity));
   try {
     await refuseWhatIsThere(context, name); // the rename would replace an empty directory

@@ -15,6 +15,7 @@ import {
   trashPath,
   treeName,
 } from "./layout.ts";
+import { Ledger } from "./ledger/ledger.ts";
 import { isOwnedBy, type VolumeRecord } from "./record.ts";
 
 export interface ReaperOptions {
@@ -86,6 +87,7 @@ export class Reaper {
       outcomes.push(await this.#purge(entry, signal));
     }
     const swept = await this.#sweepStaging(signal);
+    await Ledger.of(this.#context).releaseGone(this.#options.stagingGraceMs);
     const dueMs = outcomes.flatMap((outcome) => (outcome.kind === "waiting" ? (outcome.dueMs ?? []) : []));
     const report: ReapReport = {
       purged: outcomes.filter(({ kind }) => kind === "purged").length,
