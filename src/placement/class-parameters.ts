@@ -1,6 +1,7 @@
 import { parseDurationMs } from "../core/duration.ts";
 import { BerthError } from "../core/errors.ts";
 import type { Attributes } from "../share/share.ts";
+import { overcommitProblem } from "../volumes/overcommit.ts";
 import { type DirectoryAttributes, type OnDelete, onDeleteChoices } from "../volumes/volume.ts";
 
 /** A StorageClass's parameters, without those under `csi.storage.k8s.io/`. */
@@ -37,6 +38,15 @@ export function retentionOf(parameters: Parameters, otherwiseMs: number): number
     return parseDurationMs(text);
   } catch (reason) {
     throw invalidParameter("trashRetention", BerthError.from(reason).message, "0 keeps nothing");
+  }
+}
+
+/** `overcommit` is read again where it is used; a wrong one is refused before. @throws BerthError `invalid-argument` */
+export function checkOvercommit(parameters: Parameters): void {
+  const text = parameters["overcommit"];
+  const problem = text === undefined ? undefined : overcommitProblem(text);
+  if (problem !== undefined) {
+    throw new BerthError("invalid-argument", `StorageClass parameter overcommit ${problem}`);
   }
 }
 

@@ -13,6 +13,7 @@ import type { Volume } from "../volumes/volume.ts";
 import {
   adoptionOf,
   attributesOf,
+  checkOvercommit,
   invalidParameter,
   onDeleteOf,
   type Parameters,
@@ -53,6 +54,7 @@ const knownKeys = [
   "gid",
   "trashRetention",
   "mountOptions",
+  "overcommit",
 ] as const;
 
 /** Exports that no configuration names, kept open at once. */
@@ -81,6 +83,7 @@ export class ExportPlacement implements Placement {
 
   place(parameters: Parameters, requestedName: string, claim?: ClaimName): Placed {
     refuseUnknown(parameters, this.type, knownKeys);
+    checkOvercommit(parameters);
     checkMountOptions(parameters["mountOptions"]);
     const chosen = this.#chosen(parameters);
     const name = volumeNameOf(requestedName);
@@ -166,6 +169,8 @@ export class ExportPlacement implements Placement {
 
   #at(location: ExportLocation): OpenedExport {
     const source = printLocation(location);
+    const configured = [...this.#configured.values()].find((each) => printLocation(each.location) === source);
+    if (configured !== undefined) return { ...configured, source }; // named since, or a class names it by its place
     const known = this.#unmanaged.get(source);
     if (known !== undefined) return known;
     if (this.#unmanaged.size >= unmanagedMax) {

@@ -12,9 +12,19 @@ import {
   type OperationOptions,
 } from "../nfs/index.ts";
 import { removeTree } from "../nfs/trees/remove.ts";
+import { usageOfTree } from "../nfs/trees/usage.ts";
 import { LazyClient } from "./lazy-client.ts";
 import { NfsHandles } from "./nfs-handles.ts";
-import type { Attributes, FileStat, Share, ShareEntry, Space, TreeOptions, TreeProgress } from "./share.ts";
+import type {
+  Attributes,
+  FileStat,
+  Share,
+  ShareEntry,
+  Space,
+  TreeOptions,
+  TreeProgress,
+  TreeUsage,
+} from "./share.ts";
 import { componentsOf, join, type SharePath, shareRoot } from "./share-path.ts";
 
 export interface NfsShareOptions {
@@ -156,6 +166,18 @@ export class NfsShare implements Share {
     return await this.#at(path, options.signal, async (client, parent, name) => {
       return await removeTree(client, parent, name, { ...options, actAsOwner: true });
     });
+  }
+
+  async usage(path: SharePath, options: TreeOptions = {}): Promise<TreeUsage> {
+    const client = await this.#client.get(options.signal);
+    const root = await this.#lookup(path, options.signal);
+    let isWhole = true;
+    const onFailure = (): void => {
+      isWhole = false; // of one entry: the others still count
+    };
+    const found = await usageOfTree(client, root, { ...options, actAsOwner: true, onFailure });
+    const { usedBytes, inodes, sharedNames, boundaries } = found;
+    return { usedBytes, inodes, approximate: !isWhole || sharedNames > 0 || boundaries > 0 };
   }
 
   async space(path: SharePath, signal?: AbortSignal): Promise<Space> {

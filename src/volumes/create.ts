@@ -54,7 +54,8 @@ export async function createVolume(
       statIfThere(share, pathOf(request)),
     ]).catch((reason: unknown) => {
       call.effects.begin(); // what an earlier attempt left is not known: no answer may be final
-      throw reason;
+      if (!hasCode(reason, "failed-precondition")) throw reason;
+      throw new BerthError("unavailable", `${share.name}: ${reason.message}`, { cause: reason });
     });
     if (found === undefined) {
       if (existing !== undefined) {
@@ -94,7 +95,7 @@ async function refuseExisting(
   const refuse = (code: "already-exists" | "failed-precondition", cause: string, remedy: string) =>
     new BerthError(code, `${share.name}: ${path} exists and ${cause}: ${remedy}`);
   if (request.adopt === undefined) {
-    const remedy = "move it away, ask for another name, or let the class adopt it (adoptExisting)";
+    const remedy = "move it away, or ask for another name; a class with adoptExisting takes it over";
     throw refuse("already-exists", "is no volume of Berth", remedy);
   }
   if (existing.type !== "directory") {

@@ -3,6 +3,7 @@ import { sideBySide } from "../core/side-by-side.ts";
 import type { VolumeName } from "../core/volume-id.ts";
 import type { Attributes, FileStat, Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
+import { admit } from "./admission.ts";
 import { absent, isInPlace, isThere, readRecord } from "./catalog.ts";
 import { forget } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
@@ -18,7 +19,7 @@ import { settled } from "./settled.ts";
 const attemptsMax = 8;
 
 /**
- * Brings a volume that has its record to its path: the last steps of a creation. Each may have been done
+ * Brings a volume that has its record to its path, if the share may promise as much: the last steps of a creation. Each may have been done
  * before; and somebody else may have put something there.
  */
 export async function moveIntoPlace(
@@ -32,10 +33,13 @@ export async function moveIntoPlace(
   const source = temporary ?? join(recordPath(name), identityFile);
   const forgetIt = temporary === undefined ? async () => {} : () => forget(share, temporary);
   const giveUp = () => retire(context, name, record, fateOf(record)); // nothing is lost with it: it never was in place
+  await admit(context, name, record).catch(async (reason: unknown) => {
+    await forgetIt();
+    throw reason;
+  });
   try {
     await claimOrRefuse(context, name, record, source);
   } catch (reason) {
-    await forgetIt();
     await forgetIt();
     if (hasCode(reason, "already-exists")) await giveUp();
     throw await settled(reason, giveUp);
