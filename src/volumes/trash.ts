@@ -67,11 +67,13 @@ export async function restoreVolume(context: ShareContext, call: Call, name: Vol
       `${share.name}: the retention of volume ${name} ended at ${found.deleted.purgeAfter}, so its tree may be gone in part`,
     );
   }
+  // Looked at before the record moves: halfway the volume would be in no list.
+  const inPlace = await isInPlace(share, found.record, name);
+  if (!inPlace && (await isThere(share, directoryPath(name)))) throw taken(share, directoryPath(name));
   call.effects.begin();
   const entry = trashEntryPath(found.nonce);
   await moveBack(share, join(entry, recordName), recordPath(name));
-  if (!(await isInPlace(share, found.record, name)))
-    await moveBack(share, join(entry, treeName), directoryPath(name));
+  if (!inPlace) await moveBack(share, join(entry, treeName), directoryPath(name));
   if (!(await isInPlace(share, found.record, name))) {
     throw new BerthError(
       "failed-precondition",
