@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -120,6 +120,20 @@ test("SIGKILL in the middle leaves no mount and no process", async () => {
   await once(demo, "close");
   await Promise.all(others.map(untilGone));
   assert.equal(hostMounts(), before);
+});
+
+test("a driver's process that dies ends the demo with its name and last words, and exit code 1", async () => {
+  const demo = startDemo("berth-lab-bereft");
+  await untilMounted(demo);
+  const node2 = processesWith("berth-lab-bereft").find((pid) =>
+    readlinkSync(`/proc/${pid}/fd/1`).endsWith("/node-2.log"),
+  );
+  assert.ok(node2, "node-2 runs");
+  process.kill(Number(node2), "SIGKILL");
+  const [code] = await once(demo, "close");
+  assert.equal(code, 1);
+  assert.match(demo.output(), /node-2 has ended \(SIGKILL\); the end of its log:/);
+  assert.match(demo.output(), /\nberth: .*node-2.*\n$/);
 });
 
 test("a demo without its manifests says which is missing, and exits 2", async () => {

@@ -106,12 +106,18 @@ async function inside(flags: DemoFlags): Promise<number> {
 async function demoExitCode(demo: () => Promise<boolean>): Promise<number> {
   try {
     return (await demo()) ? 0 : 1;
-  } catch (reason) {
+  } catch (caught) {
+    const reason = whyAborted(caught);
     const text =
       reason instanceof BerthError ? reason.message : String(reason instanceof Error ? reason.stack : reason);
     process.stderr.write(`berth: ${text}\n`);
     return reason instanceof BerthError && reason.code === "invalid-argument" ? 2 : 1;
   }
+}
+
+/** Node's timers wrap the reason of the signal that ends them. */
+function whyAborted(reason: unknown): unknown {
+  return reason instanceof Error && reason.name === "AbortError" ? (reason.cause ?? reason) : reason;
 }
 
 /** `node [flags] main.ts`, or `node berth.js`. */
