@@ -51,7 +51,7 @@ export async function startNode(t: TestContext, options: FixtureOptions = {}): P
     nodeId: "node-1",
     volumes: node.volumes,
     stats: node.stats,
-    shares: new Map([["default", node.share]]),
+    shares: { directories: new Map([["default", node.share]]), exports: new Map() },
     sizeOf: (volumeId, source, signal) => volumeSize(node.helpers, volumeId, source, signal),
   });
   const { client, log } = await startEdge(t, { identity: ready, node: service });

@@ -66,7 +66,8 @@ if (inMountNamespace()) {
     }
     await assert.rejects(node.stage(), {
       code: "unavailable",
-      message: /^2 killed steps wait in this node's kernel, as many as may: bring their storage back/,
+      message:
+        /^2 killed steps for local file systems wait in this node's kernel, as many as may: bring the storage back/,
     });
     assert.deepEqual(await node.mountsBelow(node.kubelet), []);
     hung.letGo();

@@ -2,7 +2,9 @@ import { nodeService } from "../csi/node.ts";
 import { Helpers } from "../node/helpers.ts";
 import { NodeVolumes } from "../node/node-volumes.ts";
 import { volumeSize } from "../node/volume-size.ts";
+import type { KnownExport, KnownShares } from "../node/volume-source.ts";
 import { VolumeStats } from "../node/volume-stats.ts";
+import type { Config, ExportConfig } from "./config.ts";
 import type { NodeOptions } from "./options.ts";
 import type { Half, HalfContext } from "./serve.ts";
 
@@ -18,7 +20,7 @@ export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfCo
           nodeId,
           volumes: new NodeVolumes(parts),
           stats: new VolumeStats(parts),
-          shares: new Map(config.directories.map(({ name, path }) => [name, path])),
+          shares: sharesOf(config),
           sizeOf: (volumeId, source, signal) => volumeSize(helpers, volumeId, source, signal),
         }),
       },
@@ -26,5 +28,21 @@ export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfCo
         helpers.close();
       },
     };
+  };
+}
+
+function sharesOf({ directories, exports }: Config): KnownShares {
+  return {
+    directories: new Map(directories.map(({ name, path }) => [name, path])),
+    exports: new Map(exports.map((each) => [each.name, knownExport(each)])),
+  };
+}
+
+function knownExport({ server, share, tls, mountOptions, ...access }: ExportConfig): KnownExport {
+  return {
+    server,
+    share,
+    access: { ...access, tls: tls !== undefined },
+    ...(mountOptions === undefined ? {} : { mountOptions }),
   };
 }

@@ -48,20 +48,22 @@ function addShareOptions(command: Command): Command {
 }
 
 async function list(options: TrashOptions): Promise<void> {
-  const directories = await openShares(options);
+  const shares = await sharesOf(options);
   const trashed: TrashedVolume[] = [];
-  for (const volumes of directories.placement.all) trashed.push(...(await volumes.trash(newCall())));
+  for (const volumes of shares.placements.shares) trashed.push(...(await volumes.trash(newCall())));
   for (const volume of trashed)
     process.stdout.write(`${options.json ? jsonLine(volume) : textLine(volume)}\n`);
   if (trashed.length === 0 && options.json !== true) process.stdout.write("The trash is empty.\n");
-  await directories.close();
+  await shares.close();
 }
 
 async function restore(text: string, options: TrashOptions): Promise<void> {
   const id = idOf(text);
-  const directories = await openShares(options);
-  const { directory, sizeBytes } = await directories.placement.find(id).restore(newCall(), id.name);
-  await directories.close();
+  const shares = await sharesOf(options);
+  const { directory, sizeBytes } = await shares.placements
+    .get(printVolumeId(id))
+    .volumes.restore(newCall(), id.name);
+  await shares.close();
   process.stdout.write(`${printVolumeId(id)} is back in ${directory}, with ${sizeBytes} bytes promised.\n`);
 }
 
@@ -74,11 +76,11 @@ function idOf(text: string): VolumeId {
   );
 }
 
-async function openShares({ config, driverName }: TrashOptions) {
+async function sharesOf({ config, driverName }: TrashOptions) {
   const { readConfig } = await import("./config.ts");
-  const { openDirectories } = await import("./directories.ts");
+  const { openShares } = await import("./shares.ts");
   const read = readConfig(config);
-  return openDirectories(read, { cluster: read.cluster, driver: driverName }, silentLog);
+  return openShares(read, { cluster: read.cluster, driver: driverName }, silentLog);
 }
 
 function newCall(): Call {

@@ -31,7 +31,7 @@ export function controller(placements: Placements): Implementation<typeof Contro
 
     async createVolume(message, call) {
       const { volumes, request } = placeRequest(placements, message);
-      return { volume: volumeMessage(await volumes.create(call, request)) };
+      return { volume: volumeMessage(placements, await volumes.create(call, request)) };
     },
 
     async deleteVolume({ volumeId }, call) {
@@ -53,7 +53,7 @@ export function controller(placements: Placements): Implementation<typeof Contro
 
     async listVolumes(request, call) {
       const { volumes, nextToken } = await listPage(placements.shares, request, call);
-      return { entries: volumes.map((volume) => ({ volume: volumeMessage(volume) })), nextToken };
+      return { entries: volumes.map((volume) => ({ volume: volumeMessage(placements, volume) })), nextToken };
     },
 
     async getCapacity(request, call) {
@@ -72,12 +72,16 @@ export function controller(placements: Placements): Implementation<typeof Contro
 
     async controllerGetVolume({ volumeId }, call) {
       const { volumes, id } = placements.get(volumeId);
-      return { volume: volumeMessage(await volumes.get(call, id)), status: {} };
+      return { volume: volumeMessage(placements, await volumes.get(call, id)), status: {} };
     },
   };
 }
 
-/** No context: the id alone is enough to find the volume. */
-function volumeMessage({ id, sizeBytes }: Volume): MessageInitShape<typeof VolumeSchema> {
-  return { volumeId: printVolumeId(id), capacityBytes: sizeBytes };
+function volumeMessage(placements: Placements, volume: Volume): MessageInitShape<typeof VolumeSchema> {
+  const { id, sizeBytes } = volume;
+  return {
+    volumeId: printVolumeId(id),
+    capacityBytes: sizeBytes,
+    volumeContext: placements.contextOf(volume),
+  };
 }

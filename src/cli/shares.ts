@@ -1,0 +1,145 @@
+import { readFileSync } from "node:fs";
+import { systemClock } from "../core/clock.ts";
+import { BerthError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import { randomNonce } from "../core/nonce.ts";
+import { Placements } from "../csi/placements.ts";
+import type { ConnectOptions } from "../nfs/index.ts";
+import { DirectoryPlacement } from "../placement/directory.ts";
+import { ExportPlacement, type OpenedExport } from "../placement/export.ts";
+import { DirectoryShare } from "../share/directory-share.ts";
+import { type ExportLocation, printLocation } from "../share/export-location.ts";
+import { NfsShare } from "../share/nfs-share.ts";
+import type { Share } from "../share/share.ts";
+import type { ShareContext } from "../volumes/context.ts";
+import { layoutPaths } from "../volumes/layout.ts";
+import { type OvercommitRule, unlimited } from "../volumes/overcommit.ts";
+import { Reaper, reaperDefaults } from "../volumes/reaper.ts";
+import type { Owner } from "../volumes/record.ts";
+import { ShareVolumes } from "../volumes/share-volumes.ts";
+import type { Config, DirectoryConfig, ExportAccess, ExportConfig, ReaperConfig } from "./config.ts";
+
+/** The configuration's directories and exports, as shares in use. */
+export interface OpenShares {
+  readonly placements: Placements;
+  /** Empties the trash of the configured ones until the signal fires. */
+  reap(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens nothing yet: a share that is missing fails the calls that need it, and no others. */
+export function openShares(config: Config, owner: Owner, log: Log): OpenShares {
+  const contextOf = (share: Share, overcommit: OvercommitRule = unlimited): ShareContext => {
+    return { share, owner, clock: systemClock, newNonce: randomNonce, overcommit };
+  };
+  const directories = config.directories.map((directory) => {
+    const context = contextOf(directoryShare(directory), directory.overcommit);
+    return { context, opened: { ...directory, volumes: new ShareVolumes(context) } };
+  });
+  const exports = config.exports.map((each) => {
+    const context = contextOf(exportShare(each.name, each, each, log), each.overcommit);
+    return { context, opened: configuredExport(each, context) };
+  });
+  const exportPlacement = new ExportPlacement({
+    exports: exports.map(({ opened }) => opened),
+    open: (location) => unmanagedExport(location, contextOf, log),
+  });
+  const directoryPlacement = new DirectoryPlacement(directories.map(({ opened }) => opened));
+  const contexts = [...directories, ...exports].map(({ context }) => context);
+  return {
+    placements: new Placements([directoryPlacement, exportPlacement]),
+    async reap(signal) {
+      await Promise.all(contexts.map((context) => reaperOf(context, config.reaper, log).run(signal)));
+    },
+    async close() {
+      const unmanaged = exportPlacement.unmanaged.map(({ volumes }) => volumes.share);
+      const shares = [...contexts.map(({ share }) => share), ...unmanaged];
+      await Promise.all(shares.map((share) => share.close()));
+    },
+  };
+}
+
+function directoryShare({ name, path }: DirectoryConfig): Share {
+  return new DirectoryShare({ name, path, kept: layoutPaths, clock: systemClock });
+}
+
+function configuredExport(
+  { name, server, share, trashRetentionMs }: ExportConfig,
+  context: ShareContext,
+): OpenedExport {
+  return { source: name, location: { server, share }, volumes: new ShareVolumes(context), trashRetentionMs };
+}
+
+/** Of an export that no configuration names nothing is known but where it is: the rest is found out. */
+function unmanagedExport(
+  location: ExportLocation,
+  contextOf: (share: Share) => ShareContext,
+  log: Log,
+): OpenedExport {
+  const source = printLocation(location);
+  log.warn(
+    `the export ${source} is not in the configuration: its volumes are served, but not listed, and its trash is not emptied; add it under exports`,
+    { export: source },
+  );
+  const share = exportShare(source, location, { uid: 0, gid: 0 }, log);
+  return { source, location, volumes: new ShareVolumes(contextOf(share)), trashRetentionMs: 0 };
+}
+
+/** An export over the NFS client. It connects when it is first used. */
+export function exportShare(
+  name: string,
+  location: ExportLocation,
+  access: ExportAccess,
+  log: Log,
+): NfsShare {
+  return new NfsShare({ name, connect: connectOptions(location, access, log), kept: layoutPaths });
+}
+
+function connectOptions(
+  { server, share }: ExportLocation,
+  { nfsVersion, port, mountPort, sourcePort, uid, gid, tls }: ExportAccess,
+  log: Log,
+): ConnectOptions {
+  return {
+    host: server,
+    path: share,
+    credentials: { uid, gid, gids: [] },
+    log,
+    ...(nfsVersion === undefined ? {} : { versions: [nfsVersion] }),
+    ...(port === undefined ? {} : { port }),
+    ...(mountPort === undefined ? {} : { mountPort }),
+    ...(sourcePort === undefined ? {} : { sourcePort }),
+    ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
+  };
+}
+
+function tlsOptions({
+  caFile,
+  serverName,
+}: NonNullable<ExportAccess["tls"]>): NonNullable<ConnectOptions["tls"]> {
+  return {
+    ...(caFile === undefined ? {} : { ca: readCertificates(caFile) }),
+    ...(serverName === undefined ? {} : { serverName }),
+  };
+}
+
+function readCertificates(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BerthError(
+      "invalid-argument",
+      `cannot read the certificates of tls.caFile (${reason}): give a readable PEM file`,
+      { cause },
+    );
+  }
+}
+
+function reaperOf(
+  context: ShareContext,
+  { intervalMs, entriesPerSecondMax }: ReaperConfig,
+  log: Log,
+): Reaper {
+  return new Reaper(context, { ...reaperDefaults, intervalMs, entriesPerSecondMax }, log);
+}
