@@ -121,8 +121,8 @@ const refusals: readonly Refusal[] = [
   {
     what: "a Kerberos mount on a node without a keytab",
     volume: () => byHand({ mountOptions: "sec=krb5" }),
-    code: "PERMISSION_DENIED",
-    message: /security flavours \(sec\)/,
+    code: "FAILED_PRECONDITION",
+    message: /rpc\.gssd.*keytab/,
   },
 ];
 
