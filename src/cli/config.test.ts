@@ -13,6 +13,7 @@ directories:
   - name: fast
     path: /srv/fast
     trashRetention: 7d
+    overcommit: "1.5"
   - name: slow
     path: /srv/slow
 exports:
@@ -42,8 +43,13 @@ test("a full configuration is read", () => {
   assert.deepEqual(parseConfig(full, "berth.yaml"), {
     cluster: "east-1",
     directories: [
-      { name: "fast", path: "/srv/fast", trashRetentionMs: 7 * 24 * 3_600_000 },
-      { name: "slow", path: "/srv/slow", trashRetentionMs: 0 },
+      {
+        name: "fast",
+        path: "/srv/fast",
+        trashRetentionMs: 7 * 24 * 3_600_000,
+        overcommit: { kind: "ratio", thousandths: 1500n },
+      },
+      { name: "slow", path: "/srv/slow", trashRetentionMs: 0, overcommit: { kind: "unlimited" } },
     ],
     exports: [
       {
@@ -55,6 +61,7 @@ test("a full configuration is read", () => {
         uid: 0,
         gid: 0,
         trashRetentionMs: 86_400_000,
+        overcommit: { kind: "unlimited" },
       },
     ],
     reaper: { intervalMs: 30_000, entriesPerSecondMax: 500 },
@@ -91,6 +98,13 @@ for (const { title, text, message } of [
     title: "a number where a text belongs is refused",
     text: "cluster: 5\n",
     message: 'berth.yaml:1: cluster: is 5: write a text (in quotes if it looks like a number: "5")',
+  },
+  {
+    title: "an overcommit that is no ratio is refused with what to write",
+    text: 'directories:\n  - name: a\n    path: /a\n    overcommit: "0"\n',
+    message:
+      'berth.yaml:4: directories[0].overcommit: is "0": "0" is no ratio: write how often the capacity may be promised, ' +
+      'from "0.001" to "9999.999" ("1.0": never more than there is), or "unlimited"',
   },
   {
     title: "a mapping where a list belongs is refused",

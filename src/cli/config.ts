@@ -11,6 +11,7 @@ import {
   serverProblem,
   sharePathProblem,
 } from "../share/export-location.ts";
+import { type OvercommitRule, overcommitProblem, parseOvercommit } from "../volumes/overcommit.ts";
 import { parseYaml, type YamlSource } from "./yaml-source.ts";
 
 /** The configuration file, checked; what it left out has its default. */
@@ -28,6 +29,8 @@ export interface DirectoryConfig {
   /** Absolute, without `.`, `..` or a slash at the end. */
   readonly path: string;
   readonly trashRetentionMs: number;
+  /** How often its capacity may be promised, for classes that do not say. */
+  readonly overcommit: OvercommitRule;
 }
 
 /** An NFS export that holds volumes; a StorageClass names it. */
@@ -36,6 +39,8 @@ export interface ExportConfig extends ExportLocation, ExportAccess {
   readonly trashRetentionMs: number;
   /** For the mounts of all its volumes, under those of the class and the PersistentVolume. */
   readonly mountOptions?: string;
+  /** How often its capacity may be promised, for classes that do not say. */
+  readonly overcommit: OvercommitRule;
 }
 
 /** How an export is spoken to, by the controller and by each node. What is left out is found out. */
@@ -92,6 +97,7 @@ const directory = v.strictObject({
   name,
   path: absolutePath,
   trashRetention: v.optional(duration(0, "0"), "0"),
+  overcommit: v.optional(v.pipe(checked(overcommitProblem), v.transform(parseOvercommit)), "unlimited"),
 });
 
 const numericId = v.pipe(
@@ -126,6 +132,7 @@ const nfsExport = v.strictObject({
   ),
   mountOptions: v.exactOptional(v.string()),
   trashRetention: v.optional(duration(0, "0"), "0"),
+  overcommit: v.optional(v.pipe(checked(overcommitProblem), v.transform(parseOvercommit)), "unlimited"),
 });
 
 /** A text in which `problemOf` finds no problem. */
@@ -172,9 +179,8 @@ export function parseConfig(text: string, file: string): Config {
   refuseOverlaps(source, "exports", exports, ({ server, share }) => `${server}:${share}`);
   return {
     cluster,
-    directories: directories.map(({ name, path, trashRetention }) => ({
-      name,
-      path,
+    directories: directories.map(({ trashRetention, ...rest }) => ({
+      ...rest,
       trashRetentionMs: trashRetention,
     })),
     exports: exports.map(({ trashRetention, ...rest }) => ({ ...rest, trashRetentionMs: trashRetention })),

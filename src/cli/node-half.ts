@@ -12,6 +12,7 @@ import type { Half, HalfContext } from "./serve.ts";
 export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfContext) => Half {
   return ({ config }) => {
     const helpers = new Helpers({ killGroup: (leaderPid) => void process.kill(-leaderPid, "SIGKILL") });
+    process.once("exit", () => helpers.close()); // a second signal does not wait: nothing may mount after it
     const parts = { helpers, kubeletDir };
     return {
       implementations: {

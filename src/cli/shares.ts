@@ -13,6 +13,7 @@ import { NfsShare } from "../share/nfs-share.ts";
 import type { Share } from "../share/share.ts";
 import type { ShareContext } from "../volumes/context.ts";
 import { layoutPaths } from "../volumes/layout.ts";
+import { type OvercommitRule, unlimited } from "../volumes/overcommit.ts";
 import { Reaper, reaperDefaults } from "../volumes/reaper.ts";
 import type { Owner } from "../volumes/record.ts";
 import { ShareVolumes } from "../volumes/share-volumes.ts";
@@ -28,13 +29,15 @@ export interface OpenShares {
 
 /** Opens nothing yet: a share that is missing fails the calls that need it, and no others. */
 export function openShares(config: Config, owner: Owner, log: Log): OpenShares {
-  const contextOf = (share: Share) => ({ share, owner, clock: systemClock, newNonce: randomNonce });
+  const contextOf = (share: Share, overcommit: OvercommitRule = unlimited): ShareContext => {
+    return { share, owner, clock: systemClock, newNonce: randomNonce, overcommit };
+  };
   const directories = config.directories.map((directory) => {
-    const context = contextOf(directoryShare(directory));
+    const context = contextOf(directoryShare(directory), directory.overcommit);
     return { context, opened: { ...directory, volumes: new ShareVolumes(context) } };
   });
   const exports = config.exports.map((each) => {
-    const context = contextOf(exportShare(each.name, each, each, log));
+    const context = contextOf(exportShare(each.name, each, each, log), each.overcommit);
     return { context, opened: configuredExport(each, context) };
   });
   const exportPlacement = new ExportPlacement({

@@ -3,7 +3,9 @@ import { printVolumeId, type VolumeId, volumeNameOf } from "../core/volume-id.ts
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
 import {
   attributesOf,
+  checkOvercommit,
   invalidParameter,
+  onDeleteOf,
   type Parameters,
   refuseUnknown,
   retentionOf,
@@ -18,7 +20,16 @@ export interface ConfiguredDirectory {
   readonly trashRetentionMs: number;
 }
 
-const knownKeys = ["type", "share", "mode", "uid", "gid", "trashRetention"] as const;
+const knownKeys = [
+  "type",
+  "share",
+  "onDelete",
+  "mode",
+  "uid",
+  "gid",
+  "trashRetention",
+  "overcommit",
+] as const;
 
 /** StorageClass `type: directory`: volumes on a local directory that the configuration names. */
 export class DirectoryPlacement implements Placement {
@@ -35,6 +46,7 @@ export class DirectoryPlacement implements Placement {
 
   place(parameters: Parameters, requestedName: string): Placed {
     refuseUnknown(parameters, this.type, knownKeys);
+    checkOvercommit(parameters);
     const directory = this.#chosen(parameters["share"]);
     const id: VolumeId = {
       type: "directory",
@@ -47,6 +59,7 @@ export class DirectoryPlacement implements Placement {
       volumes: directory.volumes,
       id,
       directory: attributesOf(parameters),
+      onDelete: onDeleteOf(parameters),
       trashRetentionMs: retentionOf(parameters, directory.trashRetentionMs),
     };
   }

@@ -4,6 +4,7 @@ import { KeyedLock } from "../core/keyed-lock.ts";
 import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import type { Share, Space } from "../share/share.ts";
 import { shareRoot } from "../share/share-path.ts";
+import { type Room, roomFor } from "./admission.ts";
 import { idOf, isInPlace, listNames, readRecord, volumeOf } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import { createVolume } from "./create.ts";
@@ -89,13 +90,19 @@ export class ShareVolumes {
     return await this.share.space(shareRoot, call.signal);
   }
 
+  /** What a class leaves to be promised; undefined where it sets no limit. */
+  async room(call: Call, parameters: Readonly<Record<string, string>>): Promise<Room | undefined> {
+    call.signal.throwIfAborted();
+    return await roomFor(this.#context, parameters);
+  }
+
   async #read(call: Call, name: VolumeName): Promise<Volume | undefined> {
     const { share, owner } = this.#context;
     try {
       const record = await readRecord(share, name);
       if (record === undefined || record.deleted !== undefined) return undefined;
       const id = idOf(record, name, owner);
-      return id === undefined ? undefined : volumeOf(id, record, await isInPlace(share, record, name));
+      return id === undefined ? undefined : volumeOf(id, record, await isInPlace(share, record));
     } catch (reason) {
       if (!hasCode(reason, "failed-precondition")) throw reason;
       call.log.warn(reason.message, { share: share.name });
