@@ -5,13 +5,13 @@ import { openShares } from "./shares.ts";
 /** What `berth controller` serves, and its work in the background. */
 export function startController({ config, driverName, log }: HalfContext): Half {
   const shares = openShares(config, { cluster: config.cluster, driver: driverName }, log);
-  const reaping = new AbortController();
-  const reaped = shares.reap(reaping.signal);
+  const background = new AbortController();
+  const ended = Promise.all([shares.reap(background.signal), shares.measureUsage(background.signal)]);
   return {
     implementations: { controller: controller(shares.placements) },
     async close() {
-      reaping.abort();
-      await reaped;
+      background.abort();
+      await ended;
       await shares.close();
     },
   };

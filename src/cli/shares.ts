@@ -17,6 +17,7 @@ import { type OvercommitRule, unlimited } from "../volumes/overcommit.ts";
 import { Reaper, reaperDefaults } from "../volumes/reaper.ts";
 import type { Owner } from "../volumes/record.ts";
 import { ShareVolumes } from "../volumes/share-volumes.ts";
+import { UsageScanner } from "../volumes/usage/usage-scanner.ts";
 import type { Config, DirectoryConfig, ExportAccess, ExportConfig, ReaperConfig } from "./config.ts";
 
 /** The configuration's directories and exports, as shares in use. */
@@ -24,6 +25,8 @@ export interface OpenShares {
   readonly placements: Placements;
   /** Empties the trash of the configured ones until the signal fires. */
   reap(signal: AbortSignal): Promise<void>;
+  /** Measures what the volumes of the configured exports take, until the signal fires. */
+  measureUsage(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -50,6 +53,12 @@ export function openShares(config: Config, owner: Owner, log: Log): OpenShares {
     placements: new Placements([directoryPlacement, exportPlacement]),
     async reap(signal) {
       await Promise.all(contexts.map((context) => reaperOf(context, config.reaper, log).run(signal)));
+    },
+    async measureUsage(signal) {
+      if (!config.usage.enabled) return;
+      await Promise.all(
+        exports.map(({ context }) => new UsageScanner(context, config.usage, log).run(signal)),
+      );
     },
     async close() {
       const unmanaged = exportPlacement.unmanaged.map(({ volumes }) => volumes.share);
