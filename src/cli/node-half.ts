@@ -3,14 +3,16 @@ import { Helpers } from "../node/helpers.ts";
 import { NodeVolumes } from "../node/node-volumes.ts";
 import { volumeSize } from "../node/volume-size.ts";
 import { VolumeStats } from "../node/volume-stats.ts";
+import { ExportVolumes } from "./export-volumes.ts";
 import type { NodeOptions } from "./options.ts";
 import type { Half, HalfContext } from "./serve.ts";
 
 /** What `berth node` serves. */
 export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfContext) => Half {
-  return ({ config }) => {
+  return ({ config, log }) => {
     const helpers = new Helpers({ killGroup: (leaderPid) => void process.kill(-leaderPid, "SIGKILL") });
     const parts = { helpers, kubeletDir };
+    const exportVolumes = new ExportVolumes(config.exports, log);
     return {
       implementations: {
         node: nodeService({
@@ -18,11 +20,13 @@ export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfCo
           volumes: new NodeVolumes(parts),
           stats: new VolumeStats(parts),
           shares: new Map(config.directories.map(({ name, path }) => [name, path])),
+          exportStats: (volumeId, path, call) => exportVolumes.stats(volumeId, path, call),
           sizeOf: (volumeId, source, signal) => volumeSize(helpers, volumeId, source, signal),
         }),
       },
       async close() {
         helpers.close();
+        await exportVolumes.close();
       },
     };
   };

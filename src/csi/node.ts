@@ -1,3 +1,4 @@
+import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { parseVolumeId, type VolumeId } from "../core/volume-id.ts";
@@ -8,6 +9,7 @@ import {
   VolumeUsage_Unit as Unit,
   type VolumeCapability,
 } from "../gen/csi/v1/csi_pb.ts";
+import type { ExportStatsResult } from "../node/export-stats.ts";
 import type { MountSource } from "../node/mount-source.ts";
 import type { NodeVolumes } from "../node/node-volumes.ts";
 import type { VolumeStats, VolumeUsage } from "../node/volume-stats.ts";
@@ -21,13 +23,24 @@ export interface NodeServiceParts {
   readonly shares: ReadonlyMap<string, string>;
   /** A volume's size, from its record. */
   readonly sizeOf: (volumeId: string, source: MountSource, signal: AbortSignal) => Promise<bigint>;
+  /** How full a volume on an export is; undefined for any other volume. */
+  readonly exportStats?: (
+    volumeId: string,
+    volumePath: string,
+    call: Call,
+  ) => Promise<ExportStatsResult | undefined>;
 }
 
-const capabilities = [Rpc.STAGE_UNSTAGE_VOLUME, Rpc.GET_VOLUME_STATS, Rpc.SINGLE_NODE_MULTI_WRITER];
+const capabilities = [
+  Rpc.STAGE_UNSTAGE_VOLUME,
+  Rpc.GET_VOLUME_STATS,
+  Rpc.VOLUME_CONDITION,
+  Rpc.SINGLE_NODE_MULTI_WRITER,
+];
 
 /** The Node service of CSI v1.12: no attaching, no expansion on the node. */
 export function nodeService(parts: NodeServiceParts): Implementation<typeof Node> {
-  const { nodeId, volumes, stats, shares, sizeOf } = parts;
+  const { nodeId, volumes, stats, shares, sizeOf, exportStats } = parts;
   if (nodeId === "" || Buffer.byteLength(nodeId) > limits.csiNodeIdBytesMax) {
     throw new BerthError(
       "invalid-argument",
@@ -66,10 +79,15 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       return {};
     },
     async nodeGetVolumeStats({ volumeId, volumePath }, call) {
+      const ofExport = await exportStats?.(volumeId, volumePath, call);
+      if (ofExport !== undefined) {
+        const { usage, condition } = ofExport;
+        return { usage: usage === undefined ? [] : usageMessages(usage), volumeCondition: condition };
+      }
       const { source } = volumeOf(volumeId, shares);
       const sizeBytes = () => sizeOf(volumeId, source, call.signal);
       const usage = await stats.measure({ volumeId, source, path: volumePath, sizeBytes }, call);
-      return { usage: usageMessages(usage) };
+      return { usage: usageMessages(usage), volumeCondition: { abnormal: false, message: "measured here" } };
     },
     async nodeGetInfo() {
       return { nodeId };
