@@ -1,5 +1,6 @@
 import { nodeService } from "../csi/node.ts";
 import { Helpers } from "../node/helpers.ts";
+import { mountLooker } from "../node/mount-looker.ts";
 import { NodeVolumes } from "../node/node-volumes.ts";
 import { volumeSize } from "../node/volume-size.ts";
 import { VolumeStats } from "../node/volume-stats.ts";
@@ -12,7 +13,7 @@ export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfCo
   return ({ config, log }) => {
     const helpers = new Helpers({ killGroup: (leaderPid) => void process.kill(-leaderPid, "SIGKILL") });
     const parts = { helpers, kubeletDir };
-    const exportVolumes = new ExportVolumes(config.exports, log);
+    const exportVolumes = new ExportVolumes(config.exports, log, mountLooker(helpers, kubeletDir));
     return {
       implementations: {
         node: nodeService({
@@ -20,7 +21,7 @@ export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfCo
           volumes: new NodeVolumes(parts),
           stats: new VolumeStats(parts),
           shares: new Map(config.directories.map(({ name, path }) => [name, path])),
-          exportStats: (volumeId, path, call) => exportVolumes.stats(volumeId, path, call),
+          exportVolumes,
           sizeOf: (volumeId, source, signal) => volumeSize(helpers, volumeId, source, signal),
         }),
       },

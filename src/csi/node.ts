@@ -23,12 +23,14 @@ export interface NodeServiceParts {
   readonly shares: ReadonlyMap<string, string>;
   /** A volume's size, from its record. */
   readonly sizeOf: (volumeId: string, source: MountSource, signal: AbortSignal) => Promise<bigint>;
-  /** How full a volume on an export is; undefined for any other volume. */
-  readonly exportStats?: (
-    volumeId: string,
-    volumePath: string,
-    call: Call,
-  ) => Promise<ExportStatsResult | undefined>;
+  readonly exportVolumes?: ExportVolumeStats;
+}
+
+/** How full volumes on exports are. */
+export interface ExportVolumeStats {
+  /** @returns undefined for any other volume */
+  stats(volumeId: string, volumePath: string, call: Call): Promise<ExportStatsResult | undefined>;
+  forget(volumeId: string): void;
 }
 
 const capabilities = [
@@ -40,7 +42,7 @@ const capabilities = [
 
 /** The Node service of CSI v1.12: no attaching, no expansion on the node. */
 export function nodeService(parts: NodeServiceParts): Implementation<typeof Node> {
-  const { nodeId, volumes, stats, shares, sizeOf, exportStats } = parts;
+  const { nodeId, volumes, stats, shares, sizeOf, exportVolumes } = parts;
   if (nodeId === "" || Buffer.byteLength(nodeId) > limits.csiNodeIdBytesMax) {
     throw new BerthError(
       "invalid-argument",
@@ -58,6 +60,7 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
         call,
       );
       stats.forget(volumeId);
+      exportVolumes?.forget(volumeId);
       return {};
     },
     async nodePublishVolume(request, call) {
@@ -79,7 +82,7 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       return {};
     },
     async nodeGetVolumeStats({ volumeId, volumePath }, call) {
-      const ofExport = await exportStats?.(volumeId, volumePath, call);
+      const ofExport = await exportVolumes?.stats(volumeId, volumePath, call);
       if (ofExport !== undefined) {
         const { usage, condition } = ofExport;
         return { usage: usage === undefined ? [] : usageMessages(usage), volumeCondition: condition };

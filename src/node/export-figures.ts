@@ -1,6 +1,6 @@
 import { hasCode } from "../core/errors.ts";
 import type { Space } from "../share/share.ts";
-import { shareRoot } from "../share/share-path.ts";
+import { type SharePath, shareRoot } from "../share/share-path.ts";
 import { type ExportRecord, readExportRecord } from "./export-record.ts";
 import type { ExportStatsRequest } from "./export-stats.ts";
 import type { VolumeUsage } from "./volume-stats.ts";
@@ -39,7 +39,7 @@ export async function exportFigures(
       return wrong(`${share.name}: ${directory} was replaced: it is not the directory that Berth made`);
     }
     if (hasOwnLimit(ofShare, ofVolume)) return byQuota(ofVolume, record);
-    if (record === undefined) return ofWholeShare(ofShare);
+    if (record === undefined) return ofWholeShare(ofShare, directory);
     return byMeasurement(record, ofShare, nowMs);
   } catch (reason) {
     if (hasCode(reason, "storage-no-entry", "storage-not-a-directory"))
@@ -70,14 +70,16 @@ function byQuota(space: Space, record: ExportRecord | undefined): ExportFigures 
   return { usage, abnormal: false, message };
 }
 
-function ofWholeShare(space: Space): ExportFigures {
+function ofWholeShare(space: Space, directory: SharePath): ExportFigures {
   const { totalBytes, availableBytes } = space;
+  const quota =
+    directory === shareRoot
+      ? "unless the server has a quota on the directory, these are the figures of the whole share"
+      : "these are the figures of the whole share: the server has no quota on the directory";
   return {
     usage: { ...usedOf(space), totalBytes, availableBytes },
     abnormal: false,
-    message:
-      "these are the figures of the whole share, asked now: the server has no quota on the directory, " +
-      "and Berth has no record of this volume, so it measures nothing",
+    message: `${quota}; Berth has no record of this volume, so it measures nothing`,
   };
 }
 

@@ -1,6 +1,6 @@
 /** What is promised and used on a real NFS export, as controller and node tell it. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseConfig } from "../../src/cli/config.ts";
@@ -45,7 +45,7 @@ function background(t: test.TestContext, server: Ganesha, version: Version): Sha
 function onNode(t: test.TestContext, server: Ganesha, version: Version): ExportVolumes {
   const { exports } = parseConfig(configurationOf(server, version), "test.yaml");
   const stats = new ExportStats(systemClock, { ...exportStatsLimits, answerMsMax: 1000 });
-  const volumes = new ExportVolumes(exports, silentLog, stats, async () => table);
+  const volumes = new ExportVolumes(exports, silentLog, async (_, path) => table.at(path), stats);
   t.after(() => volumes.close());
   return volumes;
 }
@@ -132,6 +132,21 @@ test("a path at which nothing is mounted is not found, and another driver's id i
   for (const path of ["some/path", "/", "/var/lib/kubelet/pods/p"])
     await assert.rejects(node.stats("export/nfs/pvc-1/nas", path, newCall()), { code: "not-found" });
   assert.equal(await node.stats("directory/bind/pvc-1/default", target, newCall()), undefined);
+});
+
+test("of a static volume the mount tells where it is, and the answer that the figures are the whole share's", async (t) => {
+  const { server } = await startExportController(t);
+  mkdirSync(join(server.directory("data"), "by-hand"));
+  const line = `2 1 0:50 / ${target} rw - nfs4 127.0.0.1:/srv/data/by-hand rw,port=${server.nfsPort}`;
+  const mounted = MountTable.parse(`1 1 8:1 / / rw - ext4 /dev/sda rw\n${line}\n`);
+  for (const exports of [[], parseConfig(configurationOf(server, "4.1"), "test.yaml").exports]) {
+    const volumes = new ExportVolumes(exports, silentLog, async (_, path) => mounted.at(path));
+    t.after(() => volumes.close());
+    const found = await volumes.stats("my-own-handle", target, newCall());
+    assert.match(found?.condition.message ?? "", /the figures of the whole share.*has no record/);
+    assert.equal(found?.usage?.totalBytes, 1024n * mib);
+    assert.equal(await volumes.stats("my-own-handle", "/", newCall()), undefined);
+  }
 });
 
 test("the record of usage is a whole file that a person can read", async (t) => {
