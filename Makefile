@@ -15,17 +15,28 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(installed) ## run the experiment on this machine and check its invariants (as root)
-	@node src/cli/main.ts lab demo $(ARGS)
+demo: dist/berth.js ## run the experiment on this machine and check its invariants (as root)
+	@tools/install-debian.sh --for-demo
+	@node dist/berth.js lab demo $(ARGS)
+
+# Two files at a time, whatever the machine: each of a server's or a guest's tests takes a core and memory.
+test-options := --test-concurrency=2 --test-timeout=300000
+fast-tests := 'src/**/*.test.ts' 'test/*.test.ts'
+nfs-tests := 'test/*/*.test.ts'
 
 .PHONY: test
-test: $(installed) ## run the tests (as root: they mount)
-	@node --test --test-timeout=300000 $(ARGS) 'src/**/*.test.ts' 'test/*.test.ts'
+test: $(installed) ## run the tests (as root: they mount, serve NFS, boot guests; installs Debian packages)
+	@tools/install-debian.sh
+	@node --test $(test-options) $(ARGS) $(fast-tests) $(nfs-tests)
+
+.PHONY: test-fast
+test-fast: $(installed) ## the tests that need no NFS server and no guest (as root: they mount)
+	@node --test $(test-options) $(ARGS) $(fast-tests)
 
 .PHONY: test-nfs
-test-nfs: $(installed) ## run the NFS client against real servers (as root; installs Debian packages)
+test-nfs: $(installed) ## the tests on real NFS servers and in guests (as root; installs Debian packages)
 	@tools/install-debian.sh
-	@node --test --test-concurrency=1 --test-timeout=300000 $(ARGS) 'test/nfs/*.test.ts'
+	@node --test $(test-options) $(ARGS) $(nfs-tests)
 
 .PHONY: lint
 lint: $(installed) ## check format, lint rules, types, unused code and the .proto files
@@ -51,7 +62,9 @@ bench: dist/berth.js ## measure start, memory and calls a second; prints a table
 
 .PHONY: conformance
 conformance: dist/berth.js ## run csi-sanity against the driver (as root; needs Go)
+	@tools/install-debian.sh
 	@node tools/conformance.ts $(ARGS)
+	@node tools/conformance-exports.ts $(ARGS)
 
 .PHONY: clean
 clean: ## remove what the targets made, and what they installed
@@ -60,6 +73,11 @@ clean: ## remove what the targets made, and what they installed
 dist/berth.js: $(installed) $(sources)
 	@node tools/build.ts
 
+# npm 9 (Debian 12's own) takes .bin/node away together with the package for the other architecture.
 $(installed): package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: apt-get install npm" >&2; exit 1; }
 	PATH="$${PATH#$(CURDIR)/node_modules/.bin:}" npm ci --no-progress --loglevel=error # with the machine's own Node.js
+	@cd node_modules/.bin && if [ ! -x node ] && [ -x ../node-linux-*/bin/node ]; then ln -s ../node-linux-*/bin/node .; fi
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 24 ? 1 : 0)' || \
+	  { echo "Berth needs Node.js 24, which npm has for Linux on x64 and arm64: install it, and put it in PATH" >&2; exit 1; }
 	@touch $@

@@ -5,8 +5,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { bundledProgram } from "./support/bundled.ts";
 
-const main = join(import.meta.dirname, "../src/cli/main.ts");
+const { bundle } = await bundledProgram();
 const scratch = mkdtempSync(join(tmpdir(), "berth-lab-"));
 const hostMounts = () => readFileSync("/proc/self/mountinfo", "utf8");
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -26,7 +27,7 @@ type Demo = ChildProcess & { readonly output: () => string };
 
 /** @param mark in the command line of all that it starts, and of nothing else */
 function startDemo(mark: string, ...args: string[]): Demo {
-  const program = [`--title=${mark}`, main, "lab", "demo"];
+  const program = [`--title=${mark}`, bundle, "lab", "demo", "--tier", "directory"];
   const child = spawn(process.execPath, [...program, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -3,6 +3,8 @@
 #
 #   sudo tools/install-debian.sh           install what is missing
 #   tools/install-debian.sh --check        exit 0 if nothing is missing, else name it and exit 1
+#   tools/install-debian.sh --for-demo     install what the demo's guests need; where that cannot be, say so and
+#                                          exit 0: the demo has other tiers
 #
 # No service is started or enabled: the tests run their own, in namespaces of their own.
 set -eu
@@ -14,11 +16,16 @@ guests="user-mode-linux nfs-common nfs-kernel-server xfsprogs btrfs-progs e2fspr
 # Judges: an NFS client that is not ours, and TLS around a connection as Amazon EFS has it.
 judges="libnfs-utils stunnel4 openssl"
 packages="$ganesha $guests $judges"
+case ${1:-} in --for-demo*) packages="$guests rpcbind" ;; esac
 
 missing() {
+  # shellcheck disable=SC2086  # a list of words
+  installed=$(dpkg-query --show --showformat=' ${Package}:${db:Status-Status} ' $packages 2>/dev/null || true)
   for package in $packages; do
-    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || printf '%s ' "$package"
+    case $installed in
+      *" $package:installed "*) ;;
+      *) printf '%s ' "$package" ;;
+    esac
   done
 }
 
@@ -34,10 +41,24 @@ if [ "${1:-}" = --check ]; then
   echo "missing: $lacking" >&2
   exit 1
 fi
+if [ "${1:-}" = --for-demo ] && [ -n "$lacking" ]; then
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "For the demo on real kernels, first: sudo apt-get install --no-install-recommends $lacking" >&2
+    exit 0
+  fi
+  echo "Installing what the demo's guests need: $lacking" >&2
+  sh "$0" --for-demo-now >&2 || echo "That failed; the demo takes what there is." >&2
+  exit 0
+fi
 if [ -n "$lacking" ]; then
   if [ "$(id -u)" -ne 0 ]; then
     echo "missing: $lacking" >&2
     echo "run: sudo $0" >&2
+    exit 1
+  fi
+  if ! command -v apt-get >/dev/null; then
+    echo "missing, and this is no Debian: $lacking" >&2
+    echo "run the tests in one: docker run --rm --privileged -v \"\$PWD:/berth\" -w /berth node:24-bookworm make test" >&2
     exit 1
   fi
   # A policy that forbids all starts for as long as the installation takes (policy-rc.d(8)).

@@ -39,6 +39,8 @@ export interface DirectoryConfig {
 export interface ExportConfig extends ExportLocation, ExportAccess {
   readonly name: string;
   readonly trashRetentionMs: number;
+  /** For the mounts of all its volumes, under those of the class and the PersistentVolume. */
+  readonly mountOptions?: string;
   /** How often its capacity may be promised, for classes that do not say. */
   readonly overcommit: OvercommitRule;
 }
@@ -135,6 +137,7 @@ const nfsExport = v.strictObject({
       serverName: v.exactOptional(checked(serverProblem)),
     }),
   ),
+  mountOptions: v.exactOptional(v.string()),
   trashRetention: v.optional(duration(0, "0"), "0"),
   overcommit: v.optional(v.pipe(checked(overcommitProblem), v.transform(parseOvercommit)), "unlimited"),
 });

@@ -5,13 +5,13 @@ import { ping } from "./nfs/ping.ts";
 import { exitCodesHelp, runCommand } from "./nfs/run.ts";
 import { get, put } from "./nfs/transfer.ts";
 
-const targetHelp = "nfs://server[:port]/path?version=3&sourcePort=reserved&uid=0&gid=0, or server:/path";
+const targetHelp = "server:/path, or nfs://server[:port]/path?version=3&sourcePort=reserved&uid=0";
 
 /** `berth nfs`: the NFS client as a tool, without a mount and without privileges. */
 export function nfsCommand(): Command {
-  const nfs = new Command("nfs").description(
-    "Looks at, measures, copies and removes what lies on an NFS export, without a mount.",
-  );
+  const nfs = new Command("nfs")
+    .summary("look at, measure, copy and remove what lies on an NFS export")
+    .description("Looks at, measures, copies and removes what lies on an NFS export, without a mount.");
   inspect(nfs, "ping", "connects, and says why if the server refuses").action(
     (target: string, options: PrintOptions) =>
       runCommand(options.json === true, (signal) => ping(target, options, signal)),

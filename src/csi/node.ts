@@ -1,7 +1,6 @@
 import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import { parseVolumeId, type VolumeId } from "../core/volume-id.ts";
 import {
   VolumeCapability_AccessMode_Mode as Mode,
   type Node,
@@ -10,8 +9,14 @@ import {
   type VolumeCapability,
 } from "../gen/csi/v1/csi_pb.ts";
 import type { ExportStatsResult } from "../node/export-stats.ts";
-import type { MountSource } from "../node/mount-source.ts";
+import type { BindSource } from "../node/mount-source.ts";
 import type { NodeVolumes } from "../node/node-volumes.ts";
+import {
+  type KnownShares,
+  mountSourceOf,
+  unmountSourceOf,
+  type VolumeContext,
+} from "../node/volume-source.ts";
 import type { VolumeStats, VolumeUsage } from "../node/volume-stats.ts";
 import type { Implementation } from "./service.ts";
 
@@ -19,10 +24,9 @@ export interface NodeServiceParts {
   readonly nodeId: string;
   readonly volumes: NodeVolumes;
   readonly stats: VolumeStats;
-  /** Where this node has each share, by the share's name. */
-  readonly shares: ReadonlyMap<string, string>;
+  readonly shares: KnownShares;
   /** A volume's size, from its record. */
-  readonly sizeOf: (volumeId: string, source: MountSource, signal: AbortSignal) => Promise<bigint>;
+  readonly sizeOf: (volumeId: string, source: BindSource, signal: AbortSignal) => Promise<bigint>;
   readonly exportVolumes?: ExportVolumeStats;
 }
 
@@ -56,7 +60,7 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
     },
     async nodeUnstageVolume({ volumeId, stagingTargetPath }, call) {
       await volumes.unstage(
-        { volumeId, source: knownSource(volumeId, shares), path: stagingTargetPath },
+        { volumeId, source: unmountSourceOf(volumeId, shares), path: stagingTargetPath },
         call,
       );
       stats.forget(volumeId);
@@ -78,7 +82,10 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       return {};
     },
     async nodeUnpublishVolume({ volumeId, targetPath }, call) {
-      await volumes.unpublish({ volumeId, source: knownSource(volumeId, shares), path: targetPath }, call);
+      await volumes.unpublish(
+        { volumeId, source: unmountSourceOf(volumeId, shares), path: targetPath },
+        call,
+      );
       return {};
     },
     async nodeGetVolumeStats({ volumeId, volumePath }, call) {
@@ -87,7 +94,7 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
         const { usage, condition } = ofExport;
         return { usage: usage === undefined ? [] : usageMessages(usage), volumeCondition: condition };
       }
-      const { source } = volumeOf(volumeId, shares);
+      const source = directoryOf(volumeId, shares);
       const sizeBytes = () => sizeOf(volumeId, source, call.signal);
       const usage = await stats.measure({ volumeId, source, path: volumePath, sizeBytes }, call);
       return { usage: usageMessages(usage), volumeCondition: { abnormal: false, message: "measured here" } };
@@ -111,10 +118,11 @@ const manyTargets: ReadonlySet<Mode> = new Set([
 interface MountRequest {
   readonly volumeId: string;
   readonly volumeCapability?: VolumeCapability | undefined;
+  readonly volumeContext: VolumeContext;
 }
 
-function mountOf({ volumeId, volumeCapability }: MountRequest, shares: ReadonlyMap<string, string>) {
-  const { source } = volumeOf(volumeId, shares);
+function mountOf({ volumeId, volumeCapability, volumeContext }: MountRequest, shares: KnownShares) {
+  const source = mountSourceOf(volumeId, volumeContext, shares);
   const mode = modeOf(volumeCapability);
   const access = volumeCapability?.accessType;
   return {
@@ -139,31 +147,10 @@ function stagingPathOf(path: string): string {
 }
 
 /** @throws BerthError `not-found` for an id that is not ours, `failed-precondition` for a share that is not here */
-function volumeOf(text: string, shares: ReadonlyMap<string, string>): { id: VolumeId; source: MountSource } {
-  const id = parseVolumeId(text);
-  if (id === undefined) {
-    throw new BerthError(
-      "not-found",
-      `volume ${JSON.stringify(text)} is not one of Berth: use the id that CreateVolume gave`,
-    );
-  }
-  const source = sourceOf(id, shares);
-  if (source !== undefined) return { id, source };
-  throw new BerthError(
-    "failed-precondition",
-    `volume ${text}: this node has no ${id.type} share ${id.source}: add it to the node's configuration`,
-  );
-}
-
-function knownSource(text: string, shares: ReadonlyMap<string, string>): MountSource | undefined {
-  const id = parseVolumeId(text);
-  return id && sourceOf(id, shares);
-}
-
-function sourceOf(id: VolumeId, shares: ReadonlyMap<string, string>): MountSource | undefined {
-  const sharePath = shares.get(id.source);
-  if (id.type !== "directory" || id.protocol !== "bind" || sharePath === undefined) return undefined;
-  return { kind: "bind", shareName: id.source, sharePath, name: id.name };
+function directoryOf(volumeId: string, shares: KnownShares): BindSource {
+  const source = mountSourceOf(volumeId, {}, shares);
+  if (source.kind === "bind") return source;
+  throw new BerthError("not-found", `volume ${volumeId} is not mounted there: publish it first`);
 }
 
 function usageMessages(usage: VolumeUsage) {

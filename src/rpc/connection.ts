@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import type { Socket } from "node:net";
 import { XdrReader } from "../xdr/xdr-reader.ts";
 import { backoffMs } from "./backoff.ts";
-import { DeadlineTimer } from "./deadline-timer.ts";
+import { DeadlineTimer, monotonicMs } from "./deadline-timer.ts";
 import { rpcLimits } from "./limits.ts";
 import { readReplyHeader, writeCallHeader } from "./message.ts";
 import { Outbox } from "./outbox.ts";
@@ -37,6 +37,8 @@ export class RpcConnection {
   /** Failed attempts since the server last answered a call. */
   #attempts = 0;
   #lostBecause: unknown;
+  /** When the last byte came, or when the server was first asked for one after that. */
+  #heardMs = 0;
   #queue: PendingCall[] = [];
   readonly #inFlight = new Map<number, PendingCall>();
   readonly #deadlines = new DeadlineTimer((nowMs) => this.#expire(nowMs));
@@ -53,10 +55,11 @@ export class RpcConnection {
     return connection;
   }
 
-  /** From which local port the calls come; undefined before the first socket. */
-  get localPort(): number | undefined {
-    return this.#last?.localPort;
+  /** From where the calls come, as far as this machine knows; nothing before the first socket. */
+  get local(): { readonly localAddress?: string; readonly localPort?: number } {
+    return this.#local;
   }
+  #local: { readonly localAddress?: string; readonly localPort?: number } = {};
 
   /** @throws RpcError by the request's deadline at the latest */
   call(request: CallRequest): Promise<RpcReply> {
@@ -121,6 +124,7 @@ export class RpcConnection {
     }
     call.sends = 1;
     call.xid = xid;
+    if (this.#inFlight.size === 0) this.#heardMs = monotonicMs();
     this.#inFlight.set(xid, call);
   }
 
@@ -142,12 +146,14 @@ export class RpcConnection {
   }
 
   #opened(socket: Socket): void {
-    const { remoteAddress, localPort } = socket;
-    if (remoteAddress !== undefined && localPort !== undefined) {
+    const { remoteAddress, localAddress, localPort } = socket;
+    if (remoteAddress !== undefined && localAddress !== undefined && localPort !== undefined) {
       this.#last = { address: remoteAddress, localPort };
+      this.#local = { localAddress, localPort };
     }
     const outbox = new Outbox(socket, this.#pump);
     this.#state = { kind: "open", socket, outbox };
+    this.#heardMs = monotonicMs();
     this.#listen(socket);
     for (const [xid, call] of this.#inFlight) this.#sendAgain(xid, call, outbox);
     this.#pump();
@@ -168,6 +174,7 @@ export class RpcConnection {
     const records = new RecordAssembler();
     const onRecord = (record: Buffer) => this.#receive(record);
     socket.on("data", (chunk: Buffer) => {
+      this.#heardMs = monotonicMs();
       try {
         records.push(chunk, onRecord);
       } catch (error) {
@@ -176,7 +183,9 @@ export class RpcConnection {
     });
     socket.on("error", (error) => this.#drop(socket, error));
     socket.on("close", () => this.#drop(socket, undefined));
-    socket.setTimeout(rpcLimits.stallMsMax, () => this.#stalled(socket));
+    // Not the socket's own time-out: what we send, such as the renewal of a lease, would put that off for ever.
+    const watch = setInterval(() => this.#checkStall(socket, watch), rpcLimits.stallMsMax / 10);
+    watch.unref();
   }
 
   /** @throws XdrError when the stream carries something else than replies */
@@ -193,8 +202,10 @@ export class RpcConnection {
     if (this.#queue.length > 0) this.#pump();
   }
 
-  #stalled(socket: Socket): void {
-    if (this.#inFlight.size === 0) return;
+  #checkStall(socket: Socket, watch: NodeJS.Timeout): void {
+    if (socket.destroyed) clearInterval(watch);
+    const silentMs = monotonicMs() - this.#heardMs;
+    if (this.#inFlight.size === 0 || silentMs < rpcLimits.stallMsMax) return;
     this.#drop(socket, new Error(`no byte came for ${rpcLimits.stallMsMax} ms`));
   }
 

@@ -1,7 +1,6 @@
 import { BerthError, hasCode, isStorageCode } from "../core/errors.ts";
 import type { UsageRecord } from "../core/usage-record.ts";
 import type { VolumeId } from "../core/volume-id.ts";
-import { parseSharePath } from "../share/share-path.ts";
 import { checkRecord, isThere, readRecord, volumeOf } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import { notFound } from "./expand.ts";
@@ -58,7 +57,7 @@ async function misplacement(
   { name }: VolumeId,
   { identity }: VolumeRecord,
 ): Promise<string | undefined> {
-  const path = parseSharePath(identity.directory.path);
+  const { path } = identity.directory;
   try {
     const { type, fileid } = await share.stat(path);
     if (type !== "directory") return `${share.name}: ${path} is not a directory: put the volume's own back`;

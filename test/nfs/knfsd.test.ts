@@ -12,6 +12,8 @@ import {
   type NfsVersion,
 } from "../../src/nfs/index.ts";
 
+import { copyTree } from "../../src/nfs/trees/index.ts";
+
 const everything = new AsyncDisposableStack();
 const user = { uid: 1000, gid: 1000, gids: [] };
 const block = Buffer.alloc(1024 * 1024, "b");
@@ -89,6 +91,23 @@ test("the server clones on XFS and copies on ext4", async () => {
   };
   assert.equal(await way("xfs", "clone"), "content");
   assert.equal(await way("ext4", "copy"), "content");
+});
+
+test("data and holes are told apart, and a copy of a sparse file on the server keeps the holes", async () => {
+  await using client = await connect("/srv/ext4", "4.2");
+  await storage.check(
+    "cd /srv/ext4; truncate -s 64M sparse; printf middle | dd of=sparse bs=1M seek=20 conv=notrunc",
+  );
+  const source = await client.lookup(client.root.handle, "sparse");
+  const middle = 20n * 1024n * 1024n;
+  assert.equal(await client.seek(source.handle, 0n, "data"), middle);
+  assert.equal(await client.seek(source.handle, 0n, "hole"), 0n);
+  assert.ok(((await client.seek(source.handle, middle, "hole")) ?? 0n) > middle);
+  assert.equal(await client.seek(source.handle, 2n * middle, "data"), undefined);
+  const place = { client, directory: client.root.handle, name: "sparse-copy" };
+  const { ways } = await copyTree(client, source, place);
+  assert.deepEqual(ways, { clone: 0, copy: 1, "read-write": 0, kept: 0 });
+  await storage.check("cd /srv/ext4; cmp sparse sparse-copy; test $(du -k sparse-copy | cut -f1) -lt 1024");
 });
 
 const refusals: readonly { readonly what: string; readonly option: string; readonly diagnosis: Diagnosis }[] =

@@ -6,7 +6,7 @@ import { type Call, Effects } from "../../src/core/call.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { parseVolumeName } from "../../src/core/volume-id.ts";
 import { Helpers } from "../../src/node/helpers.ts";
-import type { MountSource } from "../../src/node/mount-source.ts";
+import type { BindSource } from "../../src/node/mount-source.ts";
 import { type Mount, readMountTable } from "../../src/node/mount-table.ts";
 import { type NodeLimits, nodeLimits } from "../../src/node/node-limits.ts";
 import { NodeVolumes, type PublishRequest, type StageRequest } from "../../src/node/node-volumes.ts";
@@ -26,7 +26,7 @@ export class NodeFixture implements Disposable {
   readonly kubelet = join(this.root, "kubelet");
   readonly staging = join(this.kubelet, "plugins/kubernetes.io/csi/d/1/globalmount");
   readonly volumeId = "directory/bind/pvc-1/default";
-  readonly source: MountSource = {
+  readonly source: BindSource = {
     kind: "bind",
     shareName: "default",
     sharePath: this.share,

@@ -6,8 +6,8 @@ import { printJson } from "./output.ts";
 export const nfsExitCodes = { ok: 0, failed: 1, badUsage: 2, unreachable: 3, interrupted: 130 } as const;
 
 export const exitCodesHelp = `
-Exit codes: 0 done; 1 the server refused or failed, or part was left undone; 2 bad usage;
-3 the server cannot be reached or does not answer; 130 interrupted.`;
+Exit codes: 0 done; 1 the server refused or failed, or part was left undone;
+2 bad usage; 3 the server cannot be reached or does not answer; 130 interrupted.`;
 
 /** Runs a command until it ends or Ctrl-C cancels it; sets the exit code and says what failed. */
 export async function runCommand(

@@ -2,7 +2,6 @@ import { BerthError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import type { UsageRecord } from "../../core/usage-record.ts";
 import type { VolumeName } from "../../core/volume-id.ts";
-import { parseSharePath } from "../../share/share-path.ts";
 import { idOf, isInPlace, listNames, readRecord } from "../catalog.ts";
 import type { ShareContext } from "../context.ts";
 import { nonceOf } from "../record.ts";
@@ -97,7 +96,7 @@ export class UsageScanner {
     this.#due.set(name, clock.nowMs() + this.#pace.intervalMs);
     const record = await readRecord(share, name);
     if (record === undefined || record.deleted !== undefined) return undefined;
-    if (idOf(record, name, owner) === undefined || !(await isInPlace(share, record, name))) return undefined;
+    if (idOf(record, name, owner) === undefined || !(await isInPlace(share, record))) return undefined;
     const nonce = nonceOf(record.identity);
     const before = await readUsage(share, name, nonce);
     if (before !== undefined && before.nextMs > clock.nowMs()) {
@@ -105,7 +104,7 @@ export class UsageScanner {
       return undefined;
     }
     const measuredMs = clock.nowMs();
-    const path = parseSharePath(record.identity.directory.path);
+    const { path } = record.identity.directory;
     const { entriesPerSecondMax } = this.#pace;
     const usage = await share.usage(path, { signal, entriesPerSecondMax });
     const durationMs = clock.nowMs() - measuredMs;
