@@ -13,7 +13,7 @@ export const flags = ["--single-threaded", "--max-semi-space-size=1"] as const;
 
 /**
  * What is started. It lets Node.js read the program's compiled code from beside it, where `warmUp` left it:
- * that saves a fifth of the start. Without it, with one of another Node.js, or on a file system that cannot
+ * that saves a seventh of the start. Without it, with one of another Node.js, or on a file system that cannot
  * be written, the program is compiled as usual.
  */
 const loader = `#!/usr/bin/env -S node ${flags.join(" ")}
