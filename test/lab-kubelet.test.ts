@@ -29,7 +29,16 @@ const volume: PersistentVolume = {
 };
 const other: PersistentVolume = { ...volume, name: "pvc-2", handle: "directory/bind/pvc-2/default" };
 const podNamed = (name: string, ...volumes: PersistentVolume[]): Pod => ({
-  ...{ uid: name, namespace: "default", name, nodeName: "node-1", mounts: [], uidNumber: 0, gidNumber: 0 },
+  ...{
+    uid: name,
+    namespace: "default",
+    name,
+    owner: "",
+    nodeName: "node-1",
+    mounts: [],
+    uidNumber: 0,
+    gidNumber: 0,
+  },
   volumes: (volumes.length === 0 ? [volume] : volumes).map((each) => ({
     ...{ name: each.name, volume: each, readOnly: false, lifecycle: "Persistent" as const },
   })),

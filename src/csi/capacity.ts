@@ -11,8 +11,9 @@ export interface Capacity {
   readonly volumeBytesMax?: bigint;
 }
 
-/** A volume's name for `place`, which wants one; nothing is created. */
+/** A volume's name and a claim for `place`, which wants them; nothing is created. */
 const anyName = "capacity";
+const anyClaim = { name: anyName, namespace: anyName };
 
 /**
  * The room for volumes of a class, or of all classes where none is given (csi-provisioner sends the
@@ -31,7 +32,7 @@ export async function capacityFor(
   const shares =
     Object.keys(parameters).length === 0
       ? placements.shares
-      : [placements.of(parameters).place(parameters, anyName).volumes];
+      : [placements.of(parameters).place(parameters, anyName, anyClaim).volumes];
   return total(await Promise.all(shares.map((volumes) => availableBytes(volumes, parameters, call))));
 }
 

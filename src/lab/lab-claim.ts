@@ -1,16 +1,12 @@
 import { BerthError } from "../core/errors.ts";
-import { untilSo } from "./lab-pod.ts";
+import { untilSo, untilWarning, type Waiting } from "./lab-wait.ts";
 import { type ClaimStatus, claimKey } from "./orchestrator/claims.ts";
-import type { Cluster } from "./orchestrator/cluster.ts";
-import type { Events, LabEvent } from "./orchestrator/events.ts";
+import type { LabEvent } from "./orchestrator/events.ts";
 import type { PersistentVolume } from "./orchestrator/objects.ts";
 
-export interface LabClaimParts {
+export interface LabClaimParts extends Waiting {
   /** `namespace/name`. */
   readonly key: string;
-  readonly cluster: Cluster;
-  readonly events: Events;
-  readonly patience: () => AbortSignal;
 }
 
 /** A claim of the lab. */
@@ -55,12 +51,7 @@ export class LabClaim {
 
   /** The first warning whose message matches, waited for. */
   async warning(message: RegExp): Promise<LabEvent> {
-    const found = () => this.events.find((event) => event.type === "Warning" && message.test(event.message));
-    await this.#until(() => found() !== undefined, `has no warning ${message}`);
-    const event = found();
-    if (event === undefined)
-      throw new BerthError("not-found", `claim ${this.#parts.key} has no such warning`);
-    return event;
+    return await untilWarning(this.#parts, `PersistentVolumeClaim/${this.#parts.key}`, message);
   }
 
   async #until(isSo: () => boolean, complaint: string): Promise<void> {

@@ -1,19 +1,16 @@
-import { BerthError } from "../core/errors.ts";
 import type { ExecOptions } from "./guest/control-line.ts";
 import { failed, type RunResult } from "./guest/process.ts";
+import { untilSo, untilWarning, type Waiting } from "./lab-wait.ts";
 import type { Mount } from "./machine/mount-table.ts";
 import type { Pods } from "./machine/pods.ts";
 import { claimKey } from "./orchestrator/claims.ts";
-import type { Cluster, PodPhase } from "./orchestrator/cluster.ts";
-import type { Events, LabEvent } from "./orchestrator/events.ts";
+import type { PodPhase } from "./orchestrator/cluster.ts";
+import type { LabEvent } from "./orchestrator/events.ts";
 import type { Pod } from "./orchestrator/objects.ts";
 
-export interface LabPodParts {
+export interface LabPodParts extends Waiting {
   readonly pod: Pod;
   readonly pods: Pods;
-  readonly cluster: Cluster;
-  readonly events: Events;
-  readonly patience: () => AbortSignal;
 }
 
 /** A pod of the lab. It may have gone since: `phase` tells. */
@@ -52,11 +49,7 @@ export class LabPod {
 
   /** The first warning whose message matches, waited for. */
   async warning(message: RegExp): Promise<LabEvent> {
-    const found = () => this.events.find((event) => event.type === "Warning" && message.test(event.message));
-    await this.#until(() => found() !== undefined, `has no warning ${message}`);
-    const event = found();
-    if (event === undefined) throw new BerthError("not-found", `pod ${this.name} has no warning ${message}`);
-    return event;
+    return await untilWarning(this.#parts, `Pod/${claimKey(this.pod)}`, message);
   }
 
   /** `kubectl exec`: a command of the machine's, run in the pod, whatever its exit code. */
@@ -81,20 +74,5 @@ export class LabPod {
       const last = this.events.findLast(({ type }) => type === "Warning");
       return `pod ${this.name} ${complaint}: ${last?.message ?? "no event tells why"}`;
     });
-  }
-}
-
-/** Waits with a message of its own. */
-export async function untilSo(
-  { cluster, patience }: { readonly cluster: Cluster; readonly patience: () => AbortSignal },
-  isSo: () => boolean,
-  complaint: () => string,
-): Promise<void> {
-  const signal = patience();
-  try {
-    await cluster.until(isSo, signal);
-  } catch (reason) {
-    if (reason !== signal.reason || reason instanceof BerthError) throw reason;
-    throw new BerthError("deadline-exceeded", complaint(), { cause: reason });
   }
 }

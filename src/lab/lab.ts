@@ -25,6 +25,7 @@ import type { StorageGuest, StorageOptions } from "./guest/storage.ts";
 import { keyOf, LabClaim } from "./lab-claim.ts";
 import { LabNode } from "./lab-node.ts";
 import { LabPod } from "./lab-pod.ts";
+import { untilWarning, type Waiting } from "./lab-wait.ts";
 import { Cluster } from "./orchestrator/cluster.ts";
 import { Changes, Events, type LabEvent } from "./orchestrator/events.ts";
 import { Kubelet, type Note, type PodRuntime } from "./orchestrator/kubelet.ts";
@@ -73,10 +74,11 @@ export class Lab implements AsyncDisposable {
   readonly nodes: readonly [LabNode, ...LabNode[]];
   readonly controller: Driver;
   readonly cluster: Cluster;
+  /** How long the waiting methods wait. */
+  patienceMs: number;
   readonly #events: Events;
   readonly #kubelets: readonly Kubelet[];
   readonly #stop: AbortController;
-  readonly #patienceMs: number;
   readonly #everything: AsyncDisposableStack;
 
   private constructor(parts: {
@@ -97,7 +99,7 @@ export class Lab implements AsyncDisposable {
     this.#events = parts.events;
     this.#kubelets = parts.kubelets;
     this.#stop = parts.stop;
-    this.#patienceMs = parts.patienceMs;
+    this.patienceMs = parts.patienceMs;
     this.#everything = parts.everything;
   }
 
@@ -202,14 +204,37 @@ export class Lab implements AsyncDisposable {
 
   /** `kubectl delete`, without waiting. */
   delete(kind: ObjectKind, name: string): void {
-    const hasNamespace = kind === "PersistentVolumeClaim" || kind === "Deployment" || kind === "Pod";
-    this.cluster.delete(kind, hasNamespace ? keyOf(name) : name);
+    this.cluster.delete(kind, hasNamespace(kind) ? keyOf(name) : name);
   }
 
   /** A claim, whether it is there or not. */
   claim(name: string): LabClaim {
-    const { cluster } = this;
-    return new LabClaim({ key: keyOf(name), cluster, events: this.#events, patience: () => this.patience() });
+    return new LabClaim({ ...this.#waiting, key: keyOf(name) });
+  }
+
+  /** `kubectl get pods`, of one Deployment. */
+  podsOf(deployment: string): readonly LabPod[] {
+    return this.pods.filter(({ pod }) => pod.owner === keyOf(deployment));
+  }
+
+  /** The first warning on an object whose message matches, waited for. @throws BerthError `deadline-exceeded` with those that there are */
+  async warning(object: ObjectName, message: RegExp): Promise<LabEvent> {
+    return await untilWarning(this.#waiting, eventObject(object), message);
+  }
+
+  /** Waits until an object has gone, and with a claim its volume unless that is retained. */
+  async gone({ kind, name }: ObjectName): Promise<void> {
+    if (kind === "PersistentVolumeClaim") return await this.claim(name).gone();
+    if (kind === "Pod") {
+      const pods = this.pods.filter(({ pod }) => `${pod.namespace}/${pod.name}` === keyOf(name));
+      for (const pod of pods) await pod.gone();
+      return;
+    }
+    if (kind === "Deployment") {
+      for (const pod of this.podsOf(name)) await pod.gone();
+      return;
+    }
+    throw new BerthError("invalid-argument", `nothing takes ${kind}/${name} away in the background`);
   }
 
   /** A pod by its name, waited for until it has a node. @throws BerthError `deadline-exceeded` */
@@ -277,19 +302,20 @@ export class Lab implements AsyncDisposable {
 
   /** Fires when a step has taken too long. */
   patience(): AbortSignal {
-    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#patienceMs)]);
+    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.patienceMs)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#everything.disposeAsync();
   }
 
+  get #waiting(): Waiting {
+    return { cluster: this.cluster, events: this.#events, patience: () => this.patience() };
+  }
+
   #labPod(pod: LabPod["pod"]): LabPod {
     const { pods } = this.node(pod.nodeName);
-    return new LabPod({
-      ...{ pod, pods, cluster: this.cluster, events: this.#events },
-      patience: () => this.patience(),
-    });
+    return new LabPod({ ...this.#waiting, pod, pods });
   }
 
   #kubelet(name: string): Kubelet {
@@ -297,6 +323,20 @@ export class Lab implements AsyncDisposable {
     if (found === undefined) throw new BerthError("not-found", `the lab has no node ${name}`);
     return found;
   }
+}
+
+/** An object by its kind and name; without a namespace it is in `default`. */
+export interface ObjectName {
+  readonly kind: ObjectKind;
+  readonly name: string;
+}
+
+function hasNamespace(kind: ObjectKind): boolean {
+  return kind === "PersistentVolumeClaim" || kind === "Deployment" || kind === "Pod";
+}
+
+function eventObject({ kind, name }: ObjectName): string {
+  return `${kind}/${hasNamespace(kind) ? keyOf(name) : name}`;
 }
 
 const passOn: CallHook = { around: (_, send) => send() };

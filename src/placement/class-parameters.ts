@@ -1,7 +1,8 @@
 import { parseDurationMs } from "../core/duration.ts";
 import { BerthError } from "../core/errors.ts";
+import type { Attributes } from "../share/share.ts";
 import { overcommitProblem } from "../volumes/overcommit.ts";
-import type { DirectoryAttributes } from "../volumes/volume.ts";
+import { type DirectoryAttributes, type OnDelete, onDeleteChoices } from "../volumes/volume.ts";
 
 /** A StorageClass's parameters, without those under `csi.storage.k8s.io/`. */
 export type Parameters = Readonly<Record<string, string>>;
@@ -47,6 +48,31 @@ export function checkOvercommit(parameters: Parameters): void {
   if (problem !== undefined) {
     throw new BerthError("invalid-argument", `StorageClass parameter overcommit ${problem}`);
   }
+}
+
+/** `onDelete`. @throws BerthError `invalid-argument` */
+export function onDeleteOf({ onDelete: text = "delete" }: Parameters): OnDelete {
+  const choice = onDeleteChoices.find((each) => each === text);
+  if (choice !== undefined) return choice;
+  throw invalidParameter(
+    "onDelete",
+    `${JSON.stringify(text)} is unknown`,
+    `write one of ${onDeleteChoices.join(", ")}`,
+  );
+}
+
+/**
+ * `adoptExisting`: what an adopted directory gets. Its mode and owner stay where the class is silent.
+ * @throws BerthError `invalid-argument`
+ */
+export function adoptionOf(parameters: Parameters): Attributes | undefined {
+  const text = parameters["adoptExisting"] ?? "false";
+  if (text !== "true" && text !== "false") {
+    throw invalidParameter("adoptExisting", `${JSON.stringify(text)} is neither`, 'write "true" or "false"');
+  }
+  if (text === "false") return undefined;
+  const { mode, ...owner } = attributesOf(parameters);
+  return parameters["mode"] === undefined ? owner : { mode, ...owner };
 }
 
 export function invalidParameter(key: string, cause: string, remedy: string): BerthError {

@@ -5,6 +5,7 @@ import {
   attributesOf,
   checkOvercommit,
   invalidParameter,
+  onDeleteOf,
   type Parameters,
   refuseUnknown,
   retentionOf,
@@ -19,7 +20,16 @@ export interface ConfiguredDirectory {
   readonly trashRetentionMs: number;
 }
 
-const knownKeys = ["type", "share", "mode", "uid", "gid", "trashRetention", "overcommit"] as const;
+const knownKeys = [
+  "type",
+  "share",
+  "onDelete",
+  "mode",
+  "uid",
+  "gid",
+  "trashRetention",
+  "overcommit",
+] as const;
 
 /** StorageClass `type: directory`: volumes on a local directory that the configuration names. */
 export class DirectoryPlacement implements Placement {
@@ -49,6 +59,7 @@ export class DirectoryPlacement implements Placement {
       volumes: directory.volumes,
       id,
       directory: attributesOf(parameters),
+      onDelete: onDeleteOf(parameters),
       trashRetentionMs: retentionOf(parameters, directory.trashRetentionMs),
     };
   }

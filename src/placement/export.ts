@@ -1,4 +1,5 @@
 import { BerthError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
 import { printVolumeId, type VolumeId, volumeNameOf } from "../core/volume-id.ts";
 import {
   checkLocation,
@@ -6,17 +7,22 @@ import {
   parseLocation,
   printLocation,
 } from "../share/export-location.ts";
+import { archiveBytes } from "../volumes/layout.ts";
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
 import type { Volume } from "../volumes/volume.ts";
 import {
+  adoptionOf,
   attributesOf,
   checkOvercommit,
   invalidParameter,
+  onDeleteOf,
   type Parameters,
   refuseUnknown,
   retentionOf,
 } from "./class-parameters.ts";
+import { checkMountOptions } from "./mount-options.ts";
 import type { Placed, Placement } from "./placement.ts";
+import { type ClaimName, subDirOf } from "./sub-dir.ts";
 
 /** An export in use: of the configuration's `exports`, or one that only a class or an id names. */
 export interface OpenedExport {
@@ -40,6 +46,9 @@ const knownKeys = [
   "export",
   "server",
   "share",
+  "subDir",
+  "onDelete",
+  "adoptExisting",
   "mode",
   "uid",
   "gid",
@@ -72,17 +81,25 @@ export class ExportPlacement implements Placement {
     return [...this.#unmanaged.values()];
   }
 
-  place(parameters: Parameters, requestedName: string): Placed {
+  place(parameters: Parameters, requestedName: string, claim?: ClaimName): Placed {
     refuseUnknown(parameters, this.type, knownKeys);
     checkOvercommit(parameters);
+    checkMountOptions(parameters["mountOptions"]);
     const chosen = this.#chosen(parameters);
     const name = volumeNameOf(requestedName);
+    const { subDir } = parameters;
+    const path = subDir === undefined ? undefined : subDirOf(subDir, { volumeName: requestedName, claim });
+    const [onDelete, adopt] = [onDeleteOf(parameters), adoptionOf(parameters)];
+    if (onDelete === "archive") checkArchivable(path ?? name);
     const id: VolumeId = { type: "export", protocol: "nfs", name, source: chosen.source };
     printVolumeId(id); // too long an id is refused before anything is created
     return {
       volumes: chosen.volumes,
       id,
       directory: attributesOf(parameters),
+      ...(path === undefined ? {} : { path }),
+      ...(adopt === undefined ? {} : { adopt }),
+      onDelete,
       trashRetentionMs: retentionOf(parameters, chosen.trashRetentionMs),
     };
   }
@@ -168,4 +185,15 @@ export class ExportPlacement implements Placement {
   #names(): string {
     return [...this.#configured.keys()].join(", ") || "it names none";
   }
+}
+
+/** The name of an archived directory is longer than its own: that is found out now, not at deletion. */
+function checkArchivable(path: string): void {
+  const last = path.slice(path.lastIndexOf("/") + 1);
+  if (Buffer.byteLength(last) + archiveBytes <= limits.fileNameBytesMax) return;
+  throw invalidParameter(
+    "onDelete",
+    `archive makes the name ${JSON.stringify(last)} longer than ${limits.fileNameBytesMax} bytes`,
+    `shorten it to ${limits.fileNameBytesMax - archiveBytes}`,
+  );
 }

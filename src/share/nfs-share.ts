@@ -1,7 +1,8 @@
-import { BerthError } from "../core/errors.ts";
+import { BerthError, hasCode } from "../core/errors.ts";
 import {
   type AttributeChanges,
   type ConnectOptions,
+  type Credentials,
   connectNfs,
   type DirectoryEntry,
   type FileAttributes,
@@ -36,6 +37,8 @@ export interface NfsShareOptions {
 
 /** Only whoever keeps the share reads its records. */
 const newFileMode = 0o600;
+/** Handles of files on their way to another name. */
+const madeFilesMax = 1024;
 
 /**
  * An NFS export as a share, over our own client: no mount, no privilege. It connects at the first
@@ -46,6 +49,8 @@ export class NfsShare implements Share {
   readonly #client: LazyClient;
   readonly #kept: readonly SharePath[];
   readonly #handles = new WeakMap<NfsClient, NfsHandles>();
+  /** Files of unique names that were made a moment ago, to be linked and removed: the one made first goes first. */
+  readonly #made = new Map<SharePath, FileHandle>();
 
   constructor({ name, connect, kept = [] }: NfsShareOptions) {
     this.name = `share ${name} (${connect.host}:${connect.path})`;
@@ -92,6 +97,7 @@ export class NfsShare implements Share {
     await this.#at(path, signal, async (client, parent, name, options) => {
       const first = content.subarray(0, client.features.writeBytesMax);
       const { handle } = await client.create(parent, name, { mode: newFileMode }, first, options);
+      this.#remember(path, handle);
       for (let done = first.length; done < content.length; ) {
         const rest = content.subarray(done);
         done += (await client.write(handle, BigInt(done), rest, "file-sync", options)).writtenBytes;
@@ -100,7 +106,7 @@ export class NfsShare implements Share {
   }
 
   async link(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void> {
-    const { handle } = await this.#lookup(existing, signal);
+    const handle = this.#made.get(existing) ?? (await this.#lookup(existing, signal)).handle;
     await this.#at(created, signal, async (client, parent, name, options) => {
       await client.link(handle, parent, name, options);
     });
@@ -117,11 +123,21 @@ export class NfsShare implements Share {
 
   async setAttributes(path: SharePath, attributes: Attributes, signal?: AbortSignal): Promise<void> {
     const client = await this.#client.get(signal);
-    const { handle } = await this.#lookup(path, signal);
-    for (const changes of inOrder(attributes)) await client.setattr(handle, changes, optionsOf(path, signal));
+    const { handle, attributes: has } = await this.#lookup(path, signal);
+    const options = optionsOf(path, signal);
+    for (const changes of inOrder(attributes)) {
+      try {
+        await client.setattr(handle, changes, options);
+      } catch (error) {
+        // Where root is squashed only the owner changes a mode; AUTH_SYS lets us be the owner (RFC 5531 §8.2).
+        if (!hasCode(error, "storage-access") || changes.mode === undefined) throw error;
+        await client.setattr(handle, changes, { ...options, credentials: ownerOf(has) });
+      }
+    }
   }
 
   async rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void> {
+    this.#made.delete(from);
     await this.#at(from, signal, async (_, fromParent, fromName) => {
       await this.#at(to, signal, async (client, toParent, toName, options) => {
         await client.rename(fromParent, fromName, toParent, toName, options);
@@ -131,9 +147,11 @@ export class NfsShare implements Share {
 
   async removeFile(path: SharePath, signal?: AbortSignal): Promise<void> {
     await this.#at(path, signal, async (client, parent, name, options) => {
-      // v4's REMOVE takes empty directories too (RFC 8881 §18.25)
-      const { attributes } = await client.lookup(parent, name, options);
-      if (attributes.type === "directory") throw this.#error("storage-unsupported", path, "is a directory");
+      if (!this.#made.delete(path)) {
+        // v4's REMOVE takes empty directories too (RFC 8881 §18.25)
+        const { attributes } = await client.lookup(parent, name, options);
+        if (attributes.type === "directory") throw this.#error("storage-unsupported", path, "is a directory");
+      }
       await client.remove(parent, name, options);
     });
   }
@@ -172,6 +190,12 @@ export class NfsShare implements Share {
 
   async close(): Promise<void> {
     await this.#client.close();
+  }
+
+  #remember(path: SharePath, handle: FileHandle): void {
+    const [oldest] = this.#made.keys();
+    if (this.#made.size >= madeFilesMax && oldest !== undefined) this.#made.delete(oldest);
+    this.#made.set(path, handle);
   }
 
   async #lookup(path: SharePath, signal: AbortSignal | undefined): Promise<FileNode> {
@@ -231,6 +255,10 @@ export class NfsShare implements Share {
 
 function optionsOf(path: SharePath, signal: AbortSignal | undefined): OperationOptions {
   return signal === undefined ? { path } : { path, signal };
+}
+
+function ownerOf({ uid, gid }: FileAttributes): Credentials {
+  return { uid, gid, gids: [] };
 }
 
 /** The mode after the owner: changing that takes away set-uid and set-gid. */

@@ -6,7 +6,7 @@ import { Ledger } from "./ledger/ledger.ts";
 import type { PromiseRequest } from "./ledger/ledger-state.ts";
 import { limitBytes, type Overcommit, printOvercommit, ruleOf } from "./overcommit.ts";
 import { nonceOf, type VolumeRecord } from "./record.ts";
-import { retire } from "./retire.ts";
+import { fateOf, retire } from "./retire.ts";
 
 /** What the rule of a class leaves to be promised. */
 export interface Room {
@@ -25,7 +25,7 @@ export interface Room {
 export async function admit(context: ShareContext, name: VolumeName, record: VolumeRecord): Promise<void> {
   const refusal = await ask(context, name, record, record.sizeBytes, "create");
   if (refusal === undefined) return;
-  await retire(context.share, name, record);
+  await retire(context, name, record, fateOf(record));
   await context.share.removeTree(trashEntryPath(nonceOf(record.identity))); // nobody ever saw its volume
   throw refusal;
 }

@@ -18,7 +18,7 @@ export async function getVolume(context: ShareContext, id: VolumeId): Promise<Vo
   const record = await readRecord(share, id.name);
   if (record === undefined || record.deleted !== undefined) throw notFound(context, id);
   checkRecord(record, id, owner, share.name);
-  return volumeOf(id, record, await isInPlace(share, record, id.name));
+  return volumeOf(id, record, await isInPlace(share, record));
 }
 
 /**
@@ -45,7 +45,7 @@ export async function expandVolume(
     }
     if (record.sizeBytes >= requiredBytes) {
       if (attempt > 1) await admitGrowth(context, id.name, record, record.sizeBytes, "grown");
-      return volumeOf(id, record, await isInPlace(share, record, id.name));
+      return volumeOf(id, record, await isInPlace(share, record));
     }
     call.effects.begin();
     await admitGrowth(context, id.name, record, requiredBytes, "grow");

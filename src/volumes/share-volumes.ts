@@ -102,7 +102,7 @@ export class ShareVolumes {
       const record = await readRecord(share, name);
       if (record === undefined || record.deleted !== undefined) return undefined;
       const id = idOf(record, name, owner);
-      return id === undefined ? undefined : volumeOf(id, record, await isInPlace(share, record, name));
+      return id === undefined ? undefined : volumeOf(id, record, await isInPlace(share, record));
     } catch (reason) {
       if (!hasCode(reason, "failed-precondition")) throw reason;
       call.log.warn(reason.message, { share: share.name });

@@ -1,10 +1,9 @@
 /** A real controller, over real gRPC, with exports of a real NFS server. */
-import type { TestContext } from "node:test";
 import { parseConfig } from "../../src/cli/config.ts";
 import { openShares } from "../../src/cli/shares.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { controller } from "../../src/csi/controller.ts";
-import { type EdgeClient, type RecordedLog, ready, startEdge } from "../edge-harness.ts";
+import { type EdgeClient, type Lifetime, type RecordedLog, ready, startEdge } from "../edge-harness.ts";
 import { type Ganesha, type GaneshaOptions, startGanesha } from "../nfs/ganesha.ts";
 
 export interface ExportFixture {
@@ -15,7 +14,7 @@ export interface ExportFixture {
 
 /** The export `data` of a Ganesha, in the configuration as `nas`, and whatever else `more` says (YAML). */
 export async function startExportController(
-  t: TestContext,
+  t: Lifetime,
   options: GaneshaOptions & { readonly more?: string; readonly version?: "3" | "4.1" } = {},
 ): Promise<ExportFixture> {
   const server = await startGanesha(options);

@@ -67,7 +67,10 @@ export class VolumeFixture implements Disposable {
         ? readdirSync(this.at(directory)).map((name) => join(directory, name))
         : [];
     const roots = below(".").filter((name) => name !== ".berth");
-    return [...roots, ...["volumes", "staging", "trash"].flatMap((name) => below(`.berth/${name}`))];
+    return [
+      ...roots,
+      ...["volumes", "staging", "trash", "paths", "kept"].flatMap((name) => below(`.berth/${name}`)),
+    ];
   }
 
   at(...names: string[]): string {

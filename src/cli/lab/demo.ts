@@ -39,8 +39,8 @@ export function demoCommand(): Command {
 const explanation = `
 Starts one berth controller and a berth node for each node, all real processes,
 and calls them as Kubernetes would: a claim is made, its Deployment scaled
-0, 1, 4, 5, 4, 0, and the claim deleted. All of it, machines, mounts and files, is
-gone when the command ends, in whatever way.
+0, 1, 4, 5, 4, 0, and the claim deleted. All of it, machines, mounts and files,
+is gone when the command ends, in whatever way.
 
 The tiers, best first; without --tier the best is taken that this machine can
 have, and the demo says why it is not a better one:

@@ -95,6 +95,15 @@ export class ManifestDocument {
     return this.#find(path) !== undefined;
   }
 
+  isMap(path: Path): boolean {
+    return isMap(this.#find(path));
+  }
+
+  /** `file:line` of what stands at a path. */
+  where(path: Path): string {
+    return `${this.file}:${this.#line(path)}`;
+  }
+
   /** The keys of a map, in their order. */
   keysOf(path: Path): string[] {
     const node = this.#find(path);
@@ -120,11 +129,10 @@ export class ManifestDocument {
   }
 
   error(path: Path, cause: string, remedy: string): BerthError {
-    const where = `${this.file}:${this.#line(path)}`;
     const what = `${this.kind || "a document"}${this.name === "" ? "" : `/${this.name}`}`;
     return new BerthError(
       "invalid-argument",
-      `${where}: ${what}: ${[printPath(path), cause].join(" ").trim()}: ${remedy}`,
+      `${this.where(path)}: ${what}: ${[printPath(path), cause].join(" ").trim()}: ${remedy}`,
     );
   }
 

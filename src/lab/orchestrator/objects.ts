@@ -135,6 +135,8 @@ export interface Pod {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
+  /** `namespace/name` of its Deployment; `""` for a pod of its own. */
+  readonly owner: string;
   readonly nodeName: string;
   readonly volumes: readonly PodVolume[];
   readonly mounts: readonly VolumeMount[];

@@ -156,9 +156,7 @@ export class Workloads {
       .filter((each) => each.owner === owner)
       .flatMap((each) => this.#placed.get(each.uid) ?? []);
     return {
-      uid,
-      namespace,
-      name,
+      ...{ uid, namespace, name, owner },
       nodeName: nodeName || placePod(this.#options.nodeNames, siblings),
       volumes: volumes.map((each) => (each.lifecycle === "Ephemeral" ? withHandle(uid, each) : each)),
       mounts: template.mounts,
