@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { BerthError } from "../core/errors.ts";
 import { parseNonce } from "../core/nonce.ts";
+import { parseSharePath } from "../share/share-path.ts";
 import {
   decodeDeleted,
   decodeIdentity,
@@ -24,7 +25,7 @@ const identity = newIdentity({
   requestedName: "pvc-1",
   nonce,
   directory: {
-    path: "pvc-1",
+    path: parseSharePath("pvc-1"),
     fsid: "7",
     fileid: "18446744073709551615",
     mode: "0777",
