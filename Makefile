@@ -8,7 +8,7 @@ SHELL := /bin/bash
 ARGS ?=
 
 installed := node_modules/.installed
-sources := $(shell find src -name '*.ts' 2>/dev/null) package.json tools/build.ts
+sources := $(shell find src -name '*.ts' 2>/dev/null) package.json tools/build.ts tools/bundle.ts tools/library.ts tools/warm-up.ts
 
 .PHONY: help
 help: ## list the targets
