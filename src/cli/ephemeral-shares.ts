@@ -1,10 +1,10 @@
+import type { Call } from "../core/call.ts";
 import type { Log } from "../core/log.ts";
 import { printVolumeId } from "../core/volume-id.ts";
 import type { EphemeralRecord } from "../node/ephemeral-records.ts";
 import type { EphemeralShares } from "../node/ephemeral-volumes.ts";
-import { recordPath } from "../volumes/layout.ts";
 import type { Config } from "./config.ts";
-import { type OpenShares, openShares } from "./shares.ts";
+import type { OpenShares } from "./shares.ts";
 
 type Attributes = Readonly<Record<string, string>>;
 
@@ -16,7 +16,7 @@ export class NodeShares implements EphemeralShares {
   readonly #config: Config;
   readonly #driver: string;
   readonly #log: Log;
-  #open: OpenShares | undefined;
+  #open: Promise<OpenShares> | undefined;
 
   constructor(config: Config, driver: string, log: Log) {
     this.#config = config;
@@ -24,16 +24,12 @@ export class NodeShares implements EphemeralShares {
     this.#log = log;
   }
 
-  check(record: EphemeralRecord, attributes: Attributes): void {
-    this.#place(record, attributes);
+  async check(record: EphemeralRecord, attributes: Attributes): Promise<void> {
+    await this.#place(record, attributes);
   }
 
-  async create(
-    record: EphemeralRecord,
-    attributes: Attributes,
-    call: Parameters<EphemeralShares["create"]>[2],
-  ) {
-    const { parameters, placed } = this.#place(record, attributes);
+  async create(record: EphemeralRecord, attributes: Attributes, call: Call) {
+    const { parameters, placed } = await this.#place(record, attributes);
     const { volumes, ...rest } = placed;
     const { directory } = await volumes.create(call, {
       ...rest,
@@ -44,30 +40,30 @@ export class NodeShares implements EphemeralShares {
       parameters,
       trashRetentionMs: 0, // with its pod it is gone
     });
-    return { directory, record: `${recordPath(rest.id.name)}/identity.json` };
+    return { directory, record: `.berth/volumes/${rest.id.name}/identity.json` };
   }
 
-  async delete(record: EphemeralRecord, call: Parameters<EphemeralShares["delete"]>[1]): Promise<void> {
-    const { placed } = this.#place(record, {});
-    const found = this.#shares.placements.get(printVolumeId(placed.id));
+  async delete(record: EphemeralRecord, call: Call): Promise<void> {
+    const { placed } = await this.#place(record, {});
+    const { placements } = await this.#shares();
+    const found = placements.get(printVolumeId(placed.id));
     await found.volumes.delete(call, found.id);
   }
 
   async close(): Promise<void> {
-    await this.#open?.close();
+    await (await this.#open)?.close();
   }
 
-  #place({ volumeId, export: name }: EphemeralRecord, attributes: Attributes) {
+  async #place({ volumeId, export: name }: EphemeralRecord, attributes: Attributes) {
     const parameters = { type: "export", export: name, ...attributes };
-    return { parameters, placed: this.#shares.placements.of(parameters).place(parameters, volumeId) };
+    const { placements } = await this.#shares();
+    return { parameters, placed: placements.of(parameters).place(parameters, volumeId) };
   }
 
-  /** Opened when a pod first has an inline volume. */
-  get #shares(): OpenShares {
-    this.#open ??= openShares(
-      this.#config,
-      { cluster: this.#config.cluster, driver: this.#driver },
-      this.#log,
+  /** Loaded and opened when a pod first has an inline volume: what no pod has should cost no memory. */
+  #shares(): Promise<OpenShares> {
+    this.#open ??= import("./shares.ts").then(({ openShares }) =>
+      openShares(this.#config, { cluster: this.#config.cluster, driver: this.#driver }, this.#log),
     );
     return this.#open;
   }

@@ -6,6 +6,7 @@ import { nodeService } from "../csi/node.ts";
 import { EphemeralRecords } from "../node/ephemeral-records.ts";
 import { EphemeralVolumes } from "../node/ephemeral-volumes.ts";
 import { Helpers } from "../node/helpers.ts";
+import { mountLooker } from "../node/mount-looker.ts";
 import { MountWork } from "../node/mount-work.ts";
 import { NodeVolumes } from "../node/node-volumes.ts";
 import { volumeSize } from "../node/volume-size.ts";
@@ -13,6 +14,7 @@ import type { KnownExport, KnownShares } from "../node/volume-source.ts";
 import { VolumeStats } from "../node/volume-stats.ts";
 import type { Config, ExportConfig } from "./config.ts";
 import { NodeShares } from "./ephemeral-shares.ts";
+import { ExportVolumes } from "./export-volumes.ts";
 import type { NodeOptions } from "./options.ts";
 import type { Half, HalfContext } from "./serve.ts";
 
@@ -38,6 +40,7 @@ export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfCo
     });
     const stopping = new AbortController();
     const swept = sweepUntil(ephemeral, log, stopping.signal);
+    const exportVolumes = new ExportVolumes(config.exports, log, mountLooker(helpers, kubeletDir));
     return {
       implementations: {
         node: nodeService({
@@ -46,6 +49,7 @@ export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfCo
           ephemeral,
           stats: new VolumeStats(parts),
           shares: known,
+          exportVolumes,
           sizeOf: (volumeId, source, signal) => volumeSize(helpers, volumeId, source, signal),
         }),
       },
@@ -54,6 +58,7 @@ export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfCo
         await swept;
         helpers.close();
         await shares.close();
+        await exportVolumes.close();
       },
     };
   };

@@ -1,3 +1,4 @@
+import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import {
@@ -10,6 +11,7 @@ import {
 } from "../gen/csi/v1/csi_pb.ts";
 import { isEphemeralId } from "../node/ephemeral-id.ts";
 import type { EphemeralRequest, EphemeralVolumes } from "../node/ephemeral-volumes.ts";
+import type { ExportStatsResult } from "../node/export-stats.ts";
 import type { BindSource } from "../node/mount-source.ts";
 import type { NodeVolumes } from "../node/node-volumes.ts";
 import {
@@ -29,13 +31,26 @@ export interface NodeServiceParts {
   readonly shares: KnownShares;
   /** A volume's size, from its record. */
   readonly sizeOf: (volumeId: string, source: BindSource, signal: AbortSignal) => Promise<bigint>;
+  readonly exportVolumes?: ExportVolumeStats;
 }
 
-const capabilities = [Rpc.STAGE_UNSTAGE_VOLUME, Rpc.GET_VOLUME_STATS, Rpc.SINGLE_NODE_MULTI_WRITER];
+/** How full volumes on exports are. */
+export interface ExportVolumeStats {
+  /** @returns undefined for any other volume */
+  stats(volumeId: string, volumePath: string, call: Call): Promise<ExportStatsResult | undefined>;
+  forget(volumeId: string): void;
+}
+
+const capabilities = [
+  Rpc.STAGE_UNSTAGE_VOLUME,
+  Rpc.GET_VOLUME_STATS,
+  Rpc.VOLUME_CONDITION,
+  Rpc.SINGLE_NODE_MULTI_WRITER,
+];
 
 /** The Node service of CSI v1.12: no attaching, no expansion on the node. */
 export function nodeService(parts: NodeServiceParts): Implementation<typeof Node> {
-  const { nodeId, volumes, ephemeral, stats, shares, sizeOf } = parts;
+  const { nodeId, volumes, ephemeral, stats, shares, sizeOf, exportVolumes } = parts;
   if (nodeId === "" || Buffer.byteLength(nodeId) > limits.csiNodeIdBytesMax) {
     throw new BerthError(
       "invalid-argument",
@@ -53,6 +68,7 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
         call,
       );
       stats.forget(volumeId);
+      exportVolumes?.forget(volumeId);
       return {};
     },
     async nodePublishVolume(request, call) {
@@ -85,10 +101,15 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       return {};
     },
     async nodeGetVolumeStats({ volumeId, volumePath }, call) {
+      const ofExport = await exportVolumes?.stats(volumeId, volumePath, call);
+      if (ofExport !== undefined) {
+        const { usage, condition } = ofExport;
+        return { usage: usage === undefined ? [] : usageMessages(usage), volumeCondition: condition };
+      }
       const source = directoryOf(volumeId, shares);
       const sizeBytes = () => sizeOf(volumeId, source, call.signal);
       const usage = await stats.measure({ volumeId, source, path: volumePath, sizeBytes }, call);
-      return { usage: usageMessages(usage) };
+      return { usage: usageMessages(usage), volumeCondition: { abnormal: false, message: "measured here" } };
     },
     async nodeGetInfo() {
       return { nodeId };
@@ -153,7 +174,7 @@ function stagingPathOf(path: string): string {
 function directoryOf(volumeId: string, shares: KnownShares): BindSource {
   const source = mountSourceOf(volumeId, {}, shares);
   if (source.kind === "bind") return source;
-  throw new BerthError("unimplemented", `volume ${volumeId}: volumes on NFS have no statistics yet`);
+  throw new BerthError("not-found", `volume ${volumeId} is not mounted there: publish it first`);
 }
 
 function usageMessages(usage: VolumeUsage) {

@@ -31,7 +31,7 @@ export interface EphemeralShares {
     call: Call,
   ): Promise<{ readonly directory: string; readonly record: string }>;
   /** @throws BerthError `invalid-argument` for attributes that cannot be */
-  check(record: EphemeralRecord, attributes: Readonly<Record<string, string>>): void;
+  check(record: EphemeralRecord, attributes: Readonly<Record<string, string>>): Promise<void>;
   /** Succeeds when it is gone already. */
   delete(record: EphemeralRecord, call: Call): Promise<void>;
 }
@@ -122,7 +122,7 @@ export class EphemeralVolumes {
       pod: podOf(context),
       createdAt: new Date(this.#clock.nowMs()).toISOString(),
     };
-    shares.check(record, attributes);
+    await shares.check(record, attributes);
     const view = await survey(work.parts, { volumeId, path }, call.signal);
     checkBelowKubelet(view, "target path");
     const there = view.table.at(view.path);

@@ -55,7 +55,7 @@ export class NodeFixture implements Disposable {
     this.ephemeral = new EphemeralVolumes({
       work,
       records: new EphemeralRecords(join(this.root, "ephemeral")),
-      shares: { check() {}, create: unexpected, delete: unexpected },
+      shares: { check: unexpected, create: unexpected, delete: unexpected },
       known: { directories: new Map(), exports: new Map() },
       allowed: [],
     });
