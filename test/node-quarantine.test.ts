@@ -58,7 +58,7 @@ if (inMountNamespace()) {
     assert.equal((await node.mountsBelow(node.kubelet)).length, 1);
   });
 
-  test("as many helpers may be held as the bound says; then the node refuses all steps, until one is let go", async () => {
+  test("as many helpers may be held as the bound says; then the node refuses all steps on local file systems, until one is let go", async () => {
     using node = new NodeFixture({ limits });
     using hung = await HungFileSystem.mount(join(node.root, "hung"));
     for (const volumeId of ["hung-1", "hung-2"]) {
