@@ -8,11 +8,12 @@ import { createProgram, exitCodes } from "./program.ts";
  */
 process.env["UV_THREADPOOL_SIZE"] ??= "16";
 
-try {
-  await createProgram().parseAsync();
-} catch (error) {
-  process.exitCode = explain(error);
-}
+// No top-level await: the program is bundled as CommonJS (tools/bundle.ts).
+createProgram()
+  .parseAsync()
+  .catch((error: unknown) => {
+    process.exitCode = explain(error);
+  });
 
 /** Says on standard error what went wrong. @returns the exit code */
 function explain(error: unknown): number {
