@@ -220,6 +220,8 @@ export class Lab implements AsyncDisposable {
   }
 }
 
+export type { LabOptions } from "./open-lab.ts";
+
 /** An object by its kind and name; without a namespace it is in `default`. */
 export interface ObjectName {
   readonly kind: ObjectKind;
