@@ -151,8 +151,9 @@ async function buildAndClaim(
     await removeIfEmpty(share, recordPath(name));
   };
   try {
-    const directory = adopted ?? (await build(context, request, staged));
-    await makeRecordDirectory(context, name);
+    // Side by side: each waits for the disk, or for a server.
+    const building = adopted ?? build(context, request, staged);
+    const [directory] = await both(building, makeRecordDirectory(context, name));
     const identity = identityFor(context, request, nonce, directory, adopted !== undefined);
     const outcome = await claimFile(
       share,
@@ -171,27 +172,33 @@ async function buildAndClaim(
 }
 
 async function build(context: ShareContext, request: VolumeRequest, staged: SharePath): Promise<FileStat> {
-  const made = await makeStaged(context, staged, request.directory.mode);
+  const made = await makeInLayout(context, staged, request.directory.mode);
   await giveAttributes(context.share, staged, made, request.directory);
   return made;
 }
 
-async function makeStaged(context: ShareContext, staged: SharePath, mode: number): Promise<FileStat> {
+async function makeRecordDirectory(context: ShareContext, name: VolumeName): Promise<void> {
   try {
-    return await context.share.makeDirectory(staged, mode);
-  } catch (reason) {
-    if (!hasCode(reason, "storage-no-entry")) throw reason;
-    await ensureLayout(context.share); // the first volume of the share
-    return await context.share.makeDirectory(staged, mode);
-  }
-}
-
-async function makeRecordDirectory({ share }: ShareContext, name: VolumeName): Promise<void> {
-  try {
-    await share.makeDirectory(recordPath(name), 0o700);
+    await makeInLayout(context, recordPath(name), 0o700);
   } catch (reason) {
     if (!hasCode(reason, "storage-exists")) throw reason; // another attempt made it: the claim decides
   }
+}
+
+async function makeInLayout({ share }: ShareContext, path: SharePath, mode: number): Promise<FileStat> {
+  try {
+    return await share.makeDirectory(path, mode);
+  } catch (reason) {
+    if (!hasCode(reason, "storage-no-entry")) throw reason;
+    await ensureLayout(share); // the first volume of the share
+    return await share.makeDirectory(path, mode);
+  }
+}
+
+/** Both, once both have ended: after a failure nothing goes on that an undo would have to wait for. */
+async function both<A, B>(a: A, b: B): Promise<[Awaited<A>, Awaited<B>]> {
+  await Promise.allSettled([a, b]);
+  return [await a, await b];
 }
 
 function identityFor(

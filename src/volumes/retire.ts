@@ -48,23 +48,30 @@ export async function retire(
   const trashed = join(entry, treeName);
   const [staged, tree] = treesOf(share, name, record);
   const target = fate === "archive" ? archivePathOf(path, nonce) : trashed;
+  const made = new Set<SharePath>();
   // A creation that still runs may rename it from the one to the other between two looks, but never back.
   for (const from of [path, staged.path, path]) {
     if (from === path && fate === "retain") continue;
     const thing = from === path ? tree : staged;
-    if (await move(share, from, from === path ? target : trashed, entry, thing)) break;
+    if (await move(share, from, from === path ? target : trashed, { holder: entry, made }, thing)) break;
   }
   await releasePath(context, record);
   await removeParents(context, path);
   const isKept = record.deleted !== undefined && fate !== "delete" && !(await isThere(share, trashed));
   const [to, holder] = isKept ? [keptRecordPath(nonce), keptPath] : [join(entry, recordName), entry];
-  await move(share, recordPath(name), to, holder, {
-    isOurs: async (at) => (await identityAt(share, at))?.nonce === nonce,
-    isStranger: async (at) => {
-      const moved = await identityAt(share, at);
-      return moved !== undefined && moved.nonce !== nonce;
+  await move(
+    share,
+    recordPath(name),
+    to,
+    { holder, made },
+    {
+      isOurs: async (at) => (await identityAt(share, at))?.nonce === nonce,
+      isStranger: async (at) => {
+        const moved = await identityAt(share, at);
+        return moved !== undefined && moved.nonce !== nonce;
+      },
     },
-  });
+  );
 }
 
 /** What a record says of its deletion's directory, for whoever finishes it. */
@@ -108,17 +115,25 @@ function treesOf(
   return [staged, placed];
 }
 
-/** Moves what is at `from` to a name in `holder`, if it is ours. @returns whether it was there and is moved now */
+/** Where things are moved to. */
+interface Place {
+  readonly holder: SharePath;
+  /** Holders that this retirement made already, though another process may have taken one away again. */
+  readonly made: Set<SharePath>;
+}
+
+/** Moves what is at `from` to a name in the holder, if it is ours. @returns whether it was there and is moved now */
 async function move(
   share: Share,
   from: SharePath,
   to: SharePath,
-  holder: SharePath,
+  { holder, made }: Place,
   thing: Thing,
 ): Promise<boolean> {
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     if (!(await thing.isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
-    await makeHolder(share, holder);
+    if (attempt > 1 || !made.has(holder)) await makeHolder(share, holder);
+    made.add(holder);
     if (!(await renamed(share, from, to))) continue;
     if (!(await thing.isStranger(to))) return true;
     await share.rename(to, from);
