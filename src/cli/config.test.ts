@@ -26,6 +26,10 @@ exports:
 reaper:
   interval: 30s
   entriesPerSecondMax: 500
+usage:
+  interval: 30m
+  entriesPerSecondMax: 200
+  timeShareMax: 0.1
 `;
 
 function messageOf(text: string): string {
@@ -65,6 +69,7 @@ test("a full configuration is read", () => {
       },
     ],
     reaper: { intervalMs: 30_000, entriesPerSecondMax: 500 },
+    usage: { enabled: true, intervalMs: 1_800_000, entriesPerSecondMax: 200, timeShareMax: 0.1 },
   });
 });
 
@@ -82,7 +87,8 @@ for (const { title, text, message } of [
   {
     title: "a typo in a top-level key is met with the key that was meant",
     text: "\ndirectory:\n  - name: a\n    path: /a\n",
-    message: "berth.yaml:2: directory: is no known key: known are cluster, directories, exports, reaper",
+    message:
+      "berth.yaml:2: directory: is no known key: known are cluster, directories, exports, reaper, usage",
   },
   {
     title: "letter case of a key matters, and the message says which was meant",
@@ -105,6 +111,18 @@ for (const { title, text, message } of [
     message:
       'berth.yaml:4: directories[0].overcommit: is "0": "0" is no ratio: write how often the capacity may be promised, ' +
       'from "0.001" to "9999.999" ("1.0": never more than there is), or "unlimited"',
+  },
+  {
+    title: "measuring more often than each minute is refused",
+    text: "usage:\n  interval: 1s\n",
+    message:
+      'berth.yaml:2: usage.interval: is "1s": write a number and a unit, at least 1m: 30s, 10m, 24h or 7d',
+  },
+  {
+    title: "a share of time beyond all of it is refused",
+    text: "usage:\n  timeShareMax: 50\n",
+    message:
+      "berth.yaml:2: usage.timeShareMax: is 50: write 0.01 to 1, the part of all time that may go into measuring",
   },
   {
     title: "a mapping where a list belongs is refused",
@@ -178,7 +196,7 @@ for (const { title, text, message } of [
   {
     title: "a list as the whole file is refused",
     text: "- cluster\n",
-    message: "berth.yaml:1: 0: is no known key: known are cluster, directories, exports, reaper",
+    message: "berth.yaml:1: 0: is no known key: known are cluster, directories, exports, reaper, usage",
   },
 ]) {
   test(title, () => assert.equal(messageOf(text), message));

@@ -12,6 +12,7 @@ import {
   sharePathProblem,
 } from "../share/export-location.ts";
 import { type OvercommitRule, overcommitProblem, parseOvercommit } from "../volumes/overcommit.ts";
+import { type UsagePace, usagePaceDefaults } from "../volumes/usage/usage-plan.ts";
 import { parseYaml, type YamlSource } from "./yaml-source.ts";
 
 /** The configuration file, checked; what it left out has its default. */
@@ -21,6 +22,7 @@ export interface Config {
   readonly directories: readonly DirectoryConfig[];
   readonly exports: readonly ExportConfig[];
   readonly reaper: ReaperConfig;
+  readonly usage: UsageConfig;
 }
 
 /** A local directory that holds volumes; a StorageClass names it. */
@@ -59,6 +61,11 @@ export interface ReaperConfig {
   /** Between the end of one sweep of the trash and the next. */
   readonly intervalMs: number;
   readonly entriesPerSecondMax: number;
+}
+
+/** How the controller measures what each volume of a configured export takes. */
+export interface UsageConfig extends UsagePace {
+  readonly enabled: boolean;
 }
 
 const name = v.pipe(
@@ -154,11 +161,29 @@ const reaper = v.strictObject({
   ),
 });
 
+const usage = v.strictObject({
+  enabled: v.optional(v.boolean("write true or false"), true),
+  interval: v.optional(duration(60_000, "1m"), "1h"),
+  entriesPerSecondMax: v.optional(
+    v.pipe(v.number(), v.integer("write a whole number"), v.minValue(1, "write at least 1")),
+    usagePaceDefaults.entriesPerSecondMax,
+  ),
+  timeShareMax: v.optional(
+    v.pipe(
+      v.number(),
+      v.minValue(0.01, "write 0.01 to 1, the part of all time that may go into measuring"),
+      v.maxValue(1, "write 0.01 to 1, the part of all time that may go into measuring"),
+    ),
+    usagePaceDefaults.timeShareMax,
+  ),
+});
+
 const schema = v.strictObject({
   cluster: v.optional(name, "default"),
   directories: v.optional(v.array(directory), []),
   exports: v.optional(v.array(nfsExport), []),
   reaper: v.optional(reaper, {}),
+  usage: v.optional(usage, {}),
 });
 
 /** What holds without a configuration file. */
@@ -172,7 +197,7 @@ export function readConfig(file: string): Config {
 /** @param file how messages name the text */
 export function parseConfig(text: string, file: string): Config {
   const source = parseYaml(schema, text, file);
-  const { cluster, directories, exports, reaper } = source.value;
+  const { cluster, directories, exports, reaper, usage } = source.value;
   refuseNamesakes(source, "directories", directories, ({ path }) => path);
   refuseNamesakes(source, "exports", exports, printLocation);
   refuseOverlaps(source, "directories", directories, ({ path }) => path);
@@ -185,7 +210,12 @@ export function parseConfig(text: string, file: string): Config {
     })),
     exports: exports.map(({ trashRetention, ...rest }) => ({ ...rest, trashRetentionMs: trashRetention })),
     reaper: { intervalMs: reaper.interval, entriesPerSecondMax: reaper.entriesPerSecondMax },
+    usage: usageOf(usage),
   };
+}
+
+function usageOf({ interval, ...rest }: v.InferOutput<typeof usage>): UsageConfig {
+  return { ...rest, intervalMs: interval };
 }
 
 type Named = { readonly name: string };

@@ -1,3 +1,4 @@
+import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import {
@@ -7,6 +8,7 @@ import {
   VolumeUsage_Unit as Unit,
   type VolumeCapability,
 } from "../gen/csi/v1/csi_pb.ts";
+import type { ExportStatsResult } from "../node/export-stats.ts";
 import type { BindSource } from "../node/mount-source.ts";
 import type { NodeVolumes } from "../node/node-volumes.ts";
 import {
@@ -25,13 +27,26 @@ export interface NodeServiceParts {
   readonly shares: KnownShares;
   /** A volume's size, from its record. */
   readonly sizeOf: (volumeId: string, source: BindSource, signal: AbortSignal) => Promise<bigint>;
+  readonly exportVolumes?: ExportVolumeStats;
 }
 
-const capabilities = [Rpc.STAGE_UNSTAGE_VOLUME, Rpc.GET_VOLUME_STATS, Rpc.SINGLE_NODE_MULTI_WRITER];
+/** How full volumes on exports are. */
+export interface ExportVolumeStats {
+  /** @returns undefined for any other volume */
+  stats(volumeId: string, volumePath: string, call: Call): Promise<ExportStatsResult | undefined>;
+  forget(volumeId: string): void;
+}
+
+const capabilities = [
+  Rpc.STAGE_UNSTAGE_VOLUME,
+  Rpc.GET_VOLUME_STATS,
+  Rpc.VOLUME_CONDITION,
+  Rpc.SINGLE_NODE_MULTI_WRITER,
+];
 
 /** The Node service of CSI v1.12: no attaching, no expansion on the node. */
 export function nodeService(parts: NodeServiceParts): Implementation<typeof Node> {
-  const { nodeId, volumes, stats, shares, sizeOf } = parts;
+  const { nodeId, volumes, stats, shares, sizeOf, exportVolumes } = parts;
   if (nodeId === "" || Buffer.byteLength(nodeId) > limits.csiNodeIdBytesMax) {
     throw new BerthError(
       "invalid-argument",
@@ -49,6 +64,7 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
         call,
       );
       stats.forget(volumeId);
+      exportVolumes?.forget(volumeId);
       return {};
     },
     async nodePublishVolume(request, call) {
@@ -73,10 +89,15 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       return {};
     },
     async nodeGetVolumeStats({ volumeId, volumePath }, call) {
+      const ofExport = await exportVolumes?.stats(volumeId, volumePath, call);
+      if (ofExport !== undefined) {
+        const { usage, condition } = ofExport;
+        return { usage: usage === undefined ? [] : usageMessages(usage), volumeCondition: condition };
+      }
       const source = directoryOf(volumeId, shares);
       const sizeBytes = () => sizeOf(volumeId, source, call.signal);
       const usage = await stats.measure({ volumeId, source, path: volumePath, sizeBytes }, call);
-      return { usage: usageMessages(usage) };
+      return { usage: usageMessages(usage), volumeCondition: { abnormal: false, message: "measured here" } };
     },
     async nodeGetInfo() {
       return { nodeId };
@@ -129,7 +150,7 @@ function stagingPathOf(path: string): string {
 function directoryOf(volumeId: string, shares: KnownShares): BindSource {
   const source = mountSourceOf(volumeId, {}, shares);
   if (source.kind === "bind") return source;
-  throw new BerthError("unimplemented", `volume ${volumeId}: volumes on NFS have no statistics yet`);
+  throw new BerthError("not-found", `volume ${volumeId} is not mounted there: publish it first`);
 }
 
 function usageMessages(usage: VolumeUsage) {

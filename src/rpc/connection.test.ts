@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { after, before, beforeEach, describe, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { XdrWriter } from "../xdr/xdr-writer.ts";
 import { rootCredentials } from "./auth-sys.ts";
 import { RpcConnection } from "./connection.ts";
@@ -49,6 +49,7 @@ describe("a connection", () => {
     behave = echo;
     sockets = [];
   });
+  afterEach(() => connection.close()); // also when a test failed: an open one would keep the process alive
   after(() => void server.close());
 
   async function open(): Promise<RpcConnection> {

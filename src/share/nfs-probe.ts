@@ -173,7 +173,7 @@ function withKernelRemedy(error: unknown): unknown {
   if (!(error instanceof NfsError) || error.diagnosis !== "kerberos") return error;
   return new BerthError(
     "failed-precondition",
-    `${error.message} with sec=krb5, krb5i or krb5p in the class's mountOptions (this node needs a keytab and rpc.gssd)`,
+    `${error.message} with sec=krb5, krb5i or krb5p among the mountOptions of the PersistentVolume (this node needs a keytab and rpc.gssd)`,
     { cause: error },
   );
 }

@@ -138,11 +138,11 @@ export class NfsShare implements Share {
 
   async rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void> {
     this.#made.delete(from);
-    await this.#at(from, signal, async (_, fromParent, fromName) => {
-      await this.#at(to, signal, async (client, toParent, toName, options) => {
-        await client.rename(fromParent, fromName, toParent, toName, options);
-      });
-    });
+    const client = await this.#client.get(signal);
+    const [[fromParent, fromName], [toParent, toName]] = [this.#split(from), this.#split(to)];
+    await this.#handlesOf(client).withBoth(fromParent, toParent, optionsOf(from, signal), (source, target) =>
+      client.rename(source, fromName, target, toName, optionsOf(from, signal)),
+    );
   }
 
   async removeFile(path: SharePath, signal?: AbortSignal): Promise<void> {
@@ -200,9 +200,8 @@ export class NfsShare implements Share {
 
   async #lookup(path: SharePath, signal: AbortSignal | undefined): Promise<FileNode> {
     if (path === shareRoot) return await this.#root(signal);
-    return await this.#at(path, signal, (client, parent, name, options) =>
-      client.lookup(parent, name, options),
-    );
+    const client = await this.#client.get(signal);
+    return await this.#handlesOf(client).node(path, optionsOf(path, signal));
   }
 
   async #root(signal: AbortSignal | undefined): Promise<FileNode> {
@@ -217,13 +216,17 @@ export class NfsShare implements Share {
     signal: AbortSignal | undefined,
     operation: (client: NfsClient, parent: FileHandle, name: string, options: OperationOptions) => Promise<R>,
   ): Promise<R> {
-    const components = componentsOf(path);
-    const name = components.pop();
-    if (name === undefined) throw this.#error("invalid-argument", path, "is the share's root");
-    const parent = join(shareRoot, ...components);
+    const [parent, name] = this.#split(path);
     return await this.#with(parent, signal, (client, directory) => {
       return operation(client, directory, name, optionsOf(path, signal));
     });
+  }
+
+  #split(path: SharePath): [SharePath, string] {
+    const components = componentsOf(path);
+    const name = components.pop();
+    if (name === undefined) throw this.#error("invalid-argument", path, "is the share's root");
+    return [join(shareRoot, ...components), name];
   }
 
   async #with<R>(

@@ -99,8 +99,6 @@ export async function readRecord(share: Share, name: VolumeName): Promise<Volume
 
 /** The record in a directory: in its place, or in the trash. */
 export async function readRecordAt(share: Share, path: SharePath): Promise<VolumeRecord | undefined> {
-  const files = await fileNames(share, path);
-  if (files === undefined) return undefined;
   const read = async <T>(
     file: string,
     decode: (content: Uint8Array, where: string) => T,
@@ -108,8 +106,8 @@ export async function readRecordAt(share: Share, path: SharePath): Promise<Volum
     const content = await readIfThere(share, join(path, file));
     return content === undefined ? undefined : decode(content, join(path, file));
   };
-  const identity = await read(identityFile, decodeIdentity);
-  if (identity === undefined) return undefined;
+  const [files, identity] = await Promise.all([fileNames(share, path), read(identityFile, decodeIdentity)]);
+  if (files === undefined || identity === undefined) return undefined;
   const nonce = nonceOf(identity);
   const generation = Math.max(0, ...files.map((file) => generationOf(file, nonce) ?? 0));
   const size = generation > 0 ? await read(sizeFile(generation, nonce), decodeSize) : undefined;

@@ -2,13 +2,21 @@ import { assert } from "../core/assert.ts";
 import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
 import type { Nonce } from "../core/nonce.ts";
+import { sideBySide } from "../core/side-by-side.ts";
 import { printVolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { FileStat } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import { ensureLayout, isInPlace, readRecord, removeIfEmpty, volumeOf } from "./catalog.ts";
-import { claimFile } from "./claim.ts";
+import { forget, linkClaim } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
-import { directoryPath, identityFile, recordPath, stagedTreePath, stagingPath } from "./layout.ts";
+import {
+  directoryPath,
+  identityFile,
+  recordPath,
+  stagedFilePath,
+  stagedTreePath,
+  stagingPath,
+} from "./layout.ts";
 import { giveAttributes } from "./owner-change.ts";
 import { moveIntoPlace, statIfThere } from "./place.ts";
 import { encodeRecord, type Identity, isOwnedBy, newIdentity, type VolumeRecord } from "./record.ts";
@@ -41,7 +49,7 @@ export async function createVolume(
   const name = request.id.name;
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     call.signal.throwIfAborted();
-    const [found, existing] = await Promise.all([
+    const [found, existing] = await sideBySide<[VolumeRecord | undefined, FileStat | undefined]>([
       readRecord(share, name),
       statIfThere(share, pathOf(request)),
     ]).catch((reason: unknown) => {
@@ -57,8 +65,8 @@ export async function createVolume(
       call.effects.begin();
       const claimed = await buildAndClaim(context, request, existing);
       if (claimed === undefined) continue;
-      await moveIntoPlace(context, name, claimed, request.adopt);
-      return volumeOf(request.id, claimed, true);
+      await moveIntoPlace(context, name, claimed.record, request.adopt, claimed.temporary);
+      return volumeOf(request.id, claimed.record, true);
     }
     if (found.deleted !== undefined && isOwnedBy(found.identity, context.owner)) {
       call.effects.begin();
@@ -141,30 +149,30 @@ async function buildAndClaim(
   context: ShareContext,
   request: VolumeRequest,
   adopted: FileStat | undefined,
-): Promise<VolumeRecord | undefined> {
+): Promise<{ record: VolumeRecord; temporary: SharePath } | undefined> {
   const { share, newNonce } = context;
   const { name } = request.id;
   const nonce = newNonce();
   const staged = stagedTreePath(name, nonce);
+  const temporary = stagedFilePath(nonce);
   const undo = async (): Promise<void> => {
-    await removeIfEmpty(share, staged);
+    await sideBySide([removeIfEmpty(share, staged), forget(share, temporary)]);
     await removeIfEmpty(share, recordPath(name));
   };
   try {
-    // Side by side: each waits for the disk, or for a server.
-    const building = adopted ?? build(context, request, staged);
-    const [directory] = await both(building, makeRecordDirectory(context, name));
+    const [directory] = await sideBySide<[FileStat, unknown]>([
+      adopted === undefined ? build(context, request, staged) : Promise.resolve(adopted),
+      makeRecordDirectory(context, name),
+    ]);
     const identity = identityFor(context, request, nonce, directory, adopted !== undefined);
-    const outcome = await claimFile(
-      share,
-      join(recordPath(name), identityFile),
-      encodeRecord(identity),
-      nonce,
-    );
+    const content = encodeRecord(identity);
+    await share.createFile(temporary, content);
+    const outcome = await linkClaim(share, temporary, join(recordPath(name), identityFile), content);
     if (outcome === "claimed") {
-      return { identity, generation: 0, sizeBytes: BigInt(identity.sizeBytes), deleted: undefined };
+      const sizeBytes = BigInt(identity.sizeBytes);
+      return { record: { identity, generation: 0, sizeBytes, deleted: undefined }, temporary };
     }
-    await removeIfEmpty(share, staged);
+    await sideBySide([removeIfEmpty(share, staged), forget(share, temporary)]);
     return undefined;
   } catch (reason) {
     throw await settled(reason, undo);
@@ -172,33 +180,30 @@ async function buildAndClaim(
 }
 
 async function build(context: ShareContext, request: VolumeRequest, staged: SharePath): Promise<FileStat> {
-  const made = await makeInLayout(context, staged, request.directory.mode);
+  const made = await makeStaged(context, staged, request.directory.mode);
   await giveAttributes(context.share, staged, made, request.directory);
   return made;
 }
 
-async function makeRecordDirectory(context: ShareContext, name: VolumeName): Promise<void> {
+async function makeStaged(context: ShareContext, staged: SharePath, mode: number): Promise<FileStat> {
   try {
-    await makeInLayout(context, recordPath(name), 0o700);
-  } catch (reason) {
-    if (!hasCode(reason, "storage-exists")) throw reason; // another attempt made it: the claim decides
-  }
-}
-
-async function makeInLayout({ share }: ShareContext, path: SharePath, mode: number): Promise<FileStat> {
-  try {
-    return await share.makeDirectory(path, mode);
+    return await context.share.makeDirectory(staged, mode);
   } catch (reason) {
     if (!hasCode(reason, "storage-no-entry")) throw reason;
-    await ensureLayout(share); // the first volume of the share
-    return await share.makeDirectory(path, mode);
+    await ensureLayout(context.share); // the first volume of the share
+    return await context.share.makeDirectory(staged, mode);
   }
 }
 
-/** Both, once both have ended: after a failure nothing goes on that an undo would have to wait for. */
-async function both<A, B>(a: A, b: B): Promise<[Awaited<A>, Awaited<B>]> {
-  await Promise.allSettled([a, b]);
-  return [await a, await b];
+async function makeRecordDirectory({ share }: Pick<ShareContext, "share">, name: VolumeName): Promise<void> {
+  try {
+    await share.makeDirectory(recordPath(name), 0o700);
+  } catch (reason) {
+    if (hasCode(reason, "storage-exists")) return; // another attempt made it: the claim decides
+    if (!hasCode(reason, "storage-no-entry")) throw reason;
+    await ensureLayout(share); // the first volume of the share
+    await makeRecordDirectory({ share }, name);
+  }
 }
 
 function identityFor(

@@ -1,5 +1,6 @@
 import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
+import { sideBySide } from "../core/side-by-side.ts";
 import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import { join } from "../share/share-path.ts";
 import { checkRecord, fileidAt, isThere, readRecord, removeIfEmpty } from "./catalog.ts";
@@ -12,10 +13,11 @@ import {
   identityFile,
   recordPath,
   stagedTreePath,
+  trashEntryPath,
 } from "./layout.ts";
 import { claimAt } from "./path-claim.ts";
 import { encodeRecord, newDeleted, nonceOf, type VolumeRecord } from "./record.ts";
-import { fateOf, retire } from "./retire.ts";
+import { fateOf, makeHolder, retire } from "./retire.ts";
 
 /**
  * Deletes a volume in a time that does not depend on its size. Its steps:
@@ -36,11 +38,11 @@ export async function deleteVolume(context: ShareContext, call: Call, id: Volume
     return;
   }
   checkRecord(record, id, owner, share.name);
-  if (record.deleted === undefined) await refuseStranger(context, id.name, record);
+  const looked = record.deleted === undefined && (await isInItsPlace(context, id.name, record));
   call.effects.begin();
   const deleted = record.deleted ?? (await decide(context, id.name, record));
   const decided = { ...record, deleted };
-  await retire(context, id.name, decided, fateOf(decided));
+  await retire(context, id.name, decided, fateOf(decided), looked);
 }
 
 /** A directory without a record may be anybody's. */
@@ -56,34 +58,35 @@ async function refuseUnrecorded({ share }: ShareContext, name: VolumeName): Prom
 }
 
 /**
- * Looks whether what is at the volume's path is the volume's, or the volume never came there.
+ * Whether the volume's own directory is at its path. If not, it never came there, or was moved away.
  * @throws BerthError `failed-precondition` for a directory that is not the one that Berth made (restored from a
  * backup, say), and for a record that names a directory which is not its own
  */
-async function refuseStranger(
+async function isInItsPlace(
   { share }: ShareContext,
   name: VolumeName,
   { identity }: VolumeRecord,
-): Promise<void> {
+): Promise<boolean> {
   const { path, fileid } = identity.directory;
   const [claim, found] = await Promise.all([claimAt(share, path), fileidAt(share, path)]);
   const refuse = (cause: string, remedy: string): BerthError =>
     new BerthError("failed-precondition", `${share.name}: ${path} ${cause}, so it is not deleted: ${remedy}`);
   if (claim?.nonce === identity.nonce) {
-    if (found === undefined || found === fileid) return;
+    if (found === undefined || found === fileid) return found === fileid;
     throw refuse(
       `(fileid ${found}) is not the directory that Berth made for this volume (fileid ${fileid})`,
       "move it away by hand",
     );
   }
-  if (identity.adopted === true || (await isThere(share, stagedTreePath(name, nonceOf(identity))))) return;
+  if (identity.adopted === true || (await isThere(share, stagedTreePath(name, nonceOf(identity)))))
+    return false;
   if (claim !== undefined) {
     throw refuse(
       `is the directory of volume ${claim.id}, whatever the record of ${name} says`,
       "somebody changed that record; restore it from a backup",
     );
   }
-  if (found === undefined) return;
+  if (found === undefined) return false;
   throw refuse(
     `has no claim in ${claimPathOf(path)}`,
     `if it is this volume's, make the claim again as a link to ${join(recordPath(name), identityFile)}; else move it away`,
@@ -102,13 +105,12 @@ async function decide(
     deletedAt: new Date(nowMs).toISOString(),
     purgeAfter: new Date(nowMs + identity.trashRetentionMs).toISOString(),
   });
+  const [path, entry] = [join(recordPath(name), deletedFile(nonceOf(identity))), nonceOf(identity)];
   try {
-    await claimFile(
-      context.share,
-      join(recordPath(name), deletedFile(nonceOf(identity))),
-      encodeRecord(deleted),
-      nonce,
-    );
+    await sideBySide([
+      claimFile(context.share, path, encodeRecord(deleted), nonce),
+      makeHolder(context.share, trashEntryPath(entry)), // it is needed next
+    ]);
   } catch (reason) {
     // The record is gone: another call has finished the deletion in the meantime.
     if (!hasCode(reason, "storage-no-entry")) throw reason;

@@ -1,9 +1,11 @@
 import { BerthError, hasCode } from "../core/errors.ts";
+import { sideBySide } from "../core/side-by-side.ts";
 import type { VolumeName } from "../core/volume-id.ts";
 import type { Attributes, FileStat, Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import { admit } from "./admission.ts";
 import { absent, isInPlace, isThere, readRecord } from "./catalog.ts";
+import { forget } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import { identityFile, recordPath, stagedTreePath } from "./layout.ts";
 import { giveAttributes } from "./owner-change.ts";
@@ -17,25 +19,38 @@ import { settled } from "./settled.ts";
 const attemptsMax = 8;
 
 /**
- * Brings a volume that has its record to its path, if the share may promise as much: the last steps of a creation. Each may have been done
- * before; and somebody else may have put something there.
+ * Brings a volume that has its record to its path, if the share may promise as much: the last steps of a
+ * creation. Each may have been done before; and somebody else may have put something there.
  */
 export async function moveIntoPlace(
   context: ShareContext,
   name: VolumeName,
   record: VolumeRecord,
   adopt: Attributes | undefined,
+  temporary?: SharePath,
 ): Promise<void> {
-  await admit(context, name, record);
+  const { share } = context;
+  const source = temporary ?? join(recordPath(name), identityFile);
+  const forgetIt = temporary === undefined ? async () => {} : () => forget(share, temporary);
+  try {
+    await admit(context, name, record);
+  } catch (reason) {
+    await forgetIt();
+    throw reason;
+  }
   const giveUp = () => retire(context, name, record, fateOf(record)); // nothing is lost with it: it never was in place
   try {
-    await claimOrRefuse(context, name, record);
+    await claimOrRefuse(context, name, record, source);
   } catch (reason) {
+    await forgetIt();
     if (hasCode(reason, "already-exists")) await giveUp();
     throw await settled(reason, giveUp);
   }
-  if (record.identity.adopted === true) await takeOver(context, record, adopt, giveUp);
-  else await placeTree(context, name, record, giveUp);
+  const placing =
+    record.identity.adopted === true
+      ? takeOver(context, record, adopt, giveUp)
+      : placeTree(context, name, record, giveUp);
+  await sideBySide([placing, forgetIt()]);
 }
 
 /** What is at a path, or undefined. */
@@ -49,11 +64,16 @@ export async function statIfThere(share: Share, path: SharePath): Promise<FileSt
 }
 
 /** @throws BerthError `already-exists` for a directory that another volume has, lies in, or contains */
-async function claimOrRefuse(context: ShareContext, name: VolumeName, record: VolumeRecord): Promise<void> {
+async function claimOrRefuse(
+  context: ShareContext,
+  name: VolumeName,
+  record: VolumeRecord,
+  source: SharePath,
+): Promise<void> {
   const { share, owner } = context;
   const { path } = record.identity.directory;
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    const outcome = await claimPath(context, record, join(recordPath(name), identityFile));
+    const outcome = await claimPath(context, record, source);
     if (outcome.kind === "claimed") return;
     const { at, holder } = outcome;
     const { identity, deleted } = holder.record;

@@ -8,7 +8,8 @@ import { readRecord, readRecordAt, removeIfEmpty } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import { purgedName, recordName, stagingPath, trashEntryPath, trashPath, treeName } from "./layout.ts";
 import { Ledger } from "./ledger/ledger.ts";
-import { claimAt, reclaimFrom } from "./path-claim.ts";
+import { removeParents } from "./parents.ts";
+import { claimAt, reclaimFrom, releasePath } from "./path-claim.ts";
 import { isOwnedBy, type VolumeRecord } from "./record.ts";
 
 export interface ReaperOptions {
@@ -136,6 +137,8 @@ export class Reaper {
     const pace = this.#options.entriesPerSecondMax;
     const options = pace === undefined ? { signal } : { signal, entriesPerSecondMax: pace };
     const { entries } = await share.removeTree(tree, options);
+    await releasePath(this.#context, record); // where its deletion was cut off
+    await removeParents(this.#context, record.identity.directory.path);
     await share.rename(recordAt, join(entry, purgedName));
     await this.#removeEntry(entry, signal);
     return { kind: "purged", entries };

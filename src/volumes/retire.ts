@@ -1,4 +1,5 @@
 import { BerthError, hasCode } from "../core/errors.ts";
+import { sideBySide } from "../core/side-by-side.ts";
 import type { VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
@@ -34,12 +35,14 @@ const attemptsMax = 5;
  *
  * @param fate of the tree at the volume's path: what the class wants of a deletion; for a creation that is
  * given up "delete", or "retain" where the directory was there before
+ * @param looked whether the caller has just seen that the tree at the path is this volume's
  */
 export async function retire(
   context: ShareContext,
   name: VolumeName,
   record: VolumeRecord,
   fate: OnDelete,
+  looked = false,
 ): Promise<void> {
   const { share } = context;
   const nonce = nonceOf(record.identity);
@@ -48,30 +51,25 @@ export async function retire(
   const trashed = join(entry, treeName);
   const [staged, tree] = treesOf(share, name, record);
   const target = fate === "archive" ? archivePathOf(path, nonce) : trashed;
-  const made = new Set<SharePath>();
   // A creation that still runs may rename it from the one to the other between two looks, but never back.
-  for (const from of [path, staged.path, path]) {
+  for (const [index, from] of [path, staged.path, path].entries()) {
     if (from === path && fate === "retain") continue;
     const thing = from === path ? tree : staged;
-    if (await move(share, from, from === path ? target : trashed, { holder: entry, made }, thing)) break;
+    const isKnown = looked && index === 0;
+    if (await move(share, from, from === path ? target : trashed, entry, thing, isKnown)) break;
   }
-  await releasePath(context, record);
-  await removeParents(context, path);
   const isKept = record.deleted !== undefined && fate !== "delete" && !(await isThere(share, trashed));
   const [to, holder] = isKept ? [keptRecordPath(nonce), keptPath] : [join(entry, recordName), entry];
-  await move(
-    share,
-    recordPath(name),
-    to,
-    { holder, made },
-    {
-      isOurs: async (at) => (await identityAt(share, at))?.nonce === nonce,
-      isStranger: async (at) => {
-        const moved = await identityAt(share, at);
-        return moved !== undefined && moved.nonce !== nonce;
-      },
+  const isRecord: Thing = {
+    isOurs: async (at) => (await identityAt(share, at))?.nonce === nonce,
+    isStranger: async (at) => {
+      const moved = await identityAt(share, at);
+      return moved !== undefined && moved.nonce !== nonce;
     },
-  );
+  };
+  // Side by side: a claim whose record is gone is taken away by whoever meets it, at last by the reaper.
+  const release = releasePath(context, record).then(() => removeParents(context, path));
+  await sideBySide([release, move(share, recordPath(name), to, holder, isRecord)]);
 }
 
 /** What a record says of its deletion's directory, for whoever finishes it. */
@@ -115,26 +113,23 @@ function treesOf(
   return [staged, placed];
 }
 
-/** Where things are moved to. */
-interface Place {
-  readonly holder: SharePath;
-  /** Holders that this retirement made already, though another process may have taken one away again. */
-  readonly made: Set<SharePath>;
-}
-
-/** Moves what is at `from` to a name in the holder, if it is ours. @returns whether it was there and is moved now */
+/** Moves what is at `from` to a name in `holder`, if it is ours. @returns whether it was there and is moved now */
 async function move(
   share: Share,
   from: SharePath,
   to: SharePath,
-  { holder, made }: Place,
+  holder: SharePath,
   thing: Thing,
+  isKnown = false,
 ): Promise<boolean> {
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    if (!(await thing.isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
-    if (attempt > 1 || !made.has(holder)) await makeHolder(share, holder);
-    made.add(holder);
-    if (!(await renamed(share, from, to))) continue;
+    const isFirstKnown = isKnown && attempt === 1;
+    // gone: somebody else moved it, or our own answer was lost
+    if (!isFirstKnown && !(await thing.isOurs(from))) return false;
+    if (!(await renamed(share, from, to))) {
+      await makeHolder(share, holder);
+      continue;
+    }
     if (!(await thing.isStranger(to))) return true;
     await share.rename(to, from);
   }
@@ -155,7 +150,7 @@ async function renamed(share: Share, from: SharePath, to: SharePath): Promise<bo
   }
 }
 
-async function makeHolder(share: Share, holder: SharePath): Promise<void> {
+export async function makeHolder(share: Share, holder: SharePath): Promise<void> {
   try {
     await share.makeDirectory(holder, 0o700);
   } catch (reason) {

@@ -6,6 +6,7 @@ import type { Share, Space } from "../share/share.ts";
 import { shareRoot } from "../share/share-path.ts";
 import { type Room, roomFor } from "./admission.ts";
 import { idOf, isInPlace, listNames, readRecord, volumeOf } from "./catalog.ts";
+import { type Inspected, inspectVolume } from "./condition.ts";
 import type { ShareContext } from "./context.ts";
 import { createVolume } from "./create.ts";
 import { deleteVolume } from "./delete.ts";
@@ -88,6 +89,12 @@ export class ShareVolumes {
 
   async space(call: Call): Promise<Space> {
     return await this.share.space(shareRoot, call.signal);
+  }
+
+  /** The volume and its condition. @throws BerthError `not-found` */
+  async inspect(call: Call, id: VolumeId): Promise<Inspected> {
+    call.signal.throwIfAborted();
+    return await inspectVolume(this.#context, id);
   }
 
   /** What a class leaves to be promised; undefined where it sets no limit. */
