@@ -115,7 +115,10 @@ export interface NfsClient {
     options?: OperationOptions,
   ): Promise<ReadResult>;
 
-  /** `data` must not change until this returns. */
+  /**
+   * `data` is not copied: it must not change until this returns, nor after it failed with outcome "unknown",
+   * for it may still be sent then.
+   */
   write(
     file: FileHandle,
     offset: bigint,

@@ -1,6 +1,6 @@
 import { XdrError } from "../../xdr/xdr-error.ts";
 import type { FileHandle, ReadResult } from "../file.ts";
-import { readPostOpAttributes } from "./attributes.ts";
+import { skipPostOpAttributes } from "./attributes.ts";
 import type { Procedure } from "./procedure.ts";
 
 /** READ (RFC 1813 §3.3.6) */
@@ -10,10 +10,10 @@ export function read(file: FileHandle, offset: bigint, lengthBytes: number): Pro
     name: "READ",
     encode: (writer) => void writer.opaque(file).uint64(offset).uint32(lengthBytes),
     decode: (reader) => {
-      readPostOpAttributes(reader);
+      skipPostOpAttributes(reader);
       const count = reader.uint32();
       const eof = reader.boolean();
-      const data = reader.opaque(lengthBytes);
+      const data = reader.opaqueToKeep(lengthBytes);
       if (count !== data.length) throw new XdrError("a count that is not that of the data");
       return { data, eof };
     },

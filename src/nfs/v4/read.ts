@@ -8,6 +8,6 @@ export function read(offset: bigint, lengthBytes: number): Operation<ReadResult>
     code: 25,
     name: "READ",
     encode: (writer) => void writer.fixedOpaque(anonymousStateid).uint64(offset).uint32(lengthBytes),
-    decode: (reader) => ({ eof: reader.boolean(), data: reader.opaque(lengthBytes) }),
+    decode: (reader) => ({ eof: reader.boolean(), data: reader.opaqueToKeep(lengthBytes) }),
   };
 }
