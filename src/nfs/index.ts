@@ -13,3 +13,4 @@ export { connectNfs } from "./connect.ts";
 export type { ConnectOptions, NfsVersion } from "./connect-options.ts";
 export type * from "./file.ts";
 export { type Diagnosis, NfsError, type NfsErrorFields, type Outcome } from "./nfs-error.ts";
+export { readAhead } from "./read-ahead.ts";

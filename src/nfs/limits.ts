@@ -4,6 +4,8 @@ export const nfsLimits = {
   port: 2049,
   /** One READ or WRITE; larger ones bring nothing on a LAN and hold up the calls behind them. */
   transferBytesMax: 1024 * 1024,
+  /** READs of one file under way in `readAhead`. */
+  blocksAheadMax: 8,
   /** What a request or reply has besides the data it carries. */
   headerBytesMax: 4096,
   handleBytesMax: 128,

@@ -145,6 +145,7 @@ export class RpcConnection {
     call.sends = 1;
     call.xid = xid;
     this.#inFlight.set(xid, call);
+    if (this.#inFlight.size === 1) outbox.flush();
   }
 
   #nextXid(): number {

@@ -72,12 +72,15 @@ export class Outbox {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#flush());
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
   }
 
-  #flush(): void {
-    this.#scheduled = false;
-    if (this.#socket.destroyed) return;
+  /** Sends at once what waits: for a call that has no company to wait for. */
+  flush(): void {
+    if (this.#unsentBytes === 0 || this.#socket.destroyed) return;
     const segment = this.#segment.hold();
     const { lengthBytes } = segment.writer;
     this.#blocked = !this.#write(segment.writer.pieces(this.#sentBytes, lengthBytes), () =>

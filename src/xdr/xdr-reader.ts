@@ -4,6 +4,8 @@ import { XdrError } from "./xdr-error.ts";
 /** Up to so many bytes V8 keeps an array's content with it: such copies come and go at little cost. */
 const onHeapBytesMax = 64;
 
+const zero = 0x30;
+
 /**
  * Takes XDR items (RFC 4506) one after the other from bytes that nobody need trust: every length is
  * checked against the bytes that are there and against the caller's bound before anything is made.
@@ -85,6 +87,12 @@ export class XdrReader {
     return this.#view.getBigInt64(this.#advance(8));
   }
 
+  /** The same as a number, which is exact up to 2^53: for seconds. */
+  int64AsNumber(): number {
+    const start = this.#advance(8);
+    return this.#view.getInt32(start) * 2 ** 32 + this.#view.getUint32(start + 4);
+  }
+
   /** RFC 4506 §4.4: 0 or 1, nothing else */
   boolean(): boolean {
     const value = this.uint32();
@@ -118,9 +126,16 @@ export class XdrReader {
     return copy;
   }
 
-  /** RFC 4506 §4.10, to be kept: a copy, or a view of a buffer that is mostly this item and may be kept. */
-  opaqueToKeep(lengthBytesMax: number): Buffer {
-    const view = this.opaque(lengthBytesMax);
+  /**
+   * RFC 4506 §4.10, to be kept: a copy, or a view of a buffer that is mostly this item and may be kept.
+   * @param into where a copy shall be made instead; what is longer is refused
+   */
+  opaqueToKeep(lengthBytesMax: number, into?: Uint8Array): Uint8Array {
+    const view = this.opaque(Math.min(lengthBytesMax, into?.length ?? lengthBytesMax));
+    if (into !== undefined) {
+      into.set(view);
+      return into.subarray(0, view.length);
+    }
     if (!this.#mayBeKept || view.length < this.#bytes.length / 2) return Buffer.from(view);
     this.#kept = true;
     return view;
@@ -144,6 +159,18 @@ export class XdrReader {
     if (isAscii(this.#bytes, start, end)) return this.#bytes.toString("latin1", start, end);
     const bytes = this.#bytes.subarray(start, end);
     return isUtf8(bytes) ? bytes.toString("utf8") : Buffer.from(bytes);
+  }
+
+  /** RFC 4506 §4.11: a text of decimal digits and nothing else, as a number; else undefined. */
+  decimal(lengthBytesMax: number): number | undefined {
+    const lengthBytes = this.#length(lengthBytesMax);
+    const start = this.#advance(lengthBytes + padding(lengthBytes));
+    let value = lengthBytes === 0 ? Number.NaN : 0;
+    for (let index = start; index < start + lengthBytes; index++) {
+      const digit = (this.#bytes[index] ?? 0) - zero;
+      value = digit >= 0 && digit <= 9 ? value * 10 + digit : Number.NaN;
+    }
+    return Number.isNaN(value) ? undefined : value;
   }
 
   /** RFC 4506 §4.13 */

@@ -4,7 +4,12 @@ import { skipPostOpAttributes } from "./attributes.ts";
 import type { Procedure } from "./procedure.ts";
 
 /** READ (RFC 1813 §3.3.6) */
-export function read(file: FileHandle, offset: bigint, lengthBytes: number): Procedure<ReadResult> {
+export function read(
+  file: FileHandle,
+  offset: bigint,
+  lengthBytes: number,
+  into?: Uint8Array,
+): Procedure<ReadResult> {
   return {
     number: 6,
     name: "READ",
@@ -13,7 +18,7 @@ export function read(file: FileHandle, offset: bigint, lengthBytes: number): Pro
       skipPostOpAttributes(reader);
       const count = reader.uint32();
       const eof = reader.boolean();
-      const data = reader.opaqueToKeep(lengthBytes);
+      const data = reader.opaqueToKeep(lengthBytes, into);
       if (count !== data.length) throw new XdrError("a count that is not that of the data");
       return { data, eof };
     },
