@@ -8,7 +8,7 @@ const outfile = "dist/berth.js";
  * A small heap for a small daemon: V8's defaults let it grow to three times of this before they collect, and
  * its helper threads cost another 10 MB (`make bench` shows what is resident).
  */
-const flags = "--single-threaded --max-semi-space-size=1";
+const flags = "--single-threaded --optimize-for-size --max-semi-space-size=2 --heap-growing-percent=20";
 
 /** Bundled CommonJS packages ask for Node's own modules by `require`, which an ES module must make. */
 const banner = `#!/usr/bin/env -S node ${flags}

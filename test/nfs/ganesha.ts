@@ -42,9 +42,13 @@ export interface GaneshaOptions {
   /** After a start clients may only reclaim for so long; without it there is no grace period. */
   readonly graceSeconds?: number;
   readonly minorVersions?: readonly (0 | 1)[];
+  /** How many files it remembers before it forgets others; its own default, 100,000, unless given. */
+  readonly cachedFilesMax?: number;
 }
 
 export interface Ganesha extends AsyncDisposable {
+  /** Of the server's process; undefined while it does not run. */
+  readonly pid: number | undefined;
   readonly address: string;
   readonly nfsPort: number;
   readonly mountPort: number;
@@ -107,6 +111,10 @@ class GaneshaInRoom implements Ganesha {
     this.nfsPort = nfsPort;
     this.mountPort = mountPort;
     this.#version = exports.some((each) => protocolsOf(each).includes(4)) ? 4 : 3;
+  }
+
+  get pid(): number | undefined {
+    return this.#server?.pid;
   }
 
   directory(name: string): string {
@@ -192,6 +200,8 @@ function configuration(
   mountPort: number,
 ): string {
   const minorVersions = options.minorVersions ?? [0, 1];
+  const { cachedFilesMax } = options;
+  const cache = cachedFilesMax === undefined ? "" : `MDCACHE { Entries_HWMark = ${cachedFilesMax}; }`;
   const grace =
     options.graceSeconds === undefined ? "Graceless = true;" : `Grace_Period = ${options.graceSeconds};`;
   return `
@@ -203,6 +213,7 @@ NFSv4 {
   Lease_Lifetime = ${options.leaseSeconds ?? 20}; ${grace}
   RecoveryBackend = fs; Minor_Versions = ${minorVersions.join(",")};
 }
+${cache}
 ${exports.map(exportBlock).join("\n")}
 `;
 }

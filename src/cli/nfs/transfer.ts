@@ -34,10 +34,10 @@ export async function put(path: string, target: string, signal: AbortSignal): Pr
   let next = 0;
   const verifiers = new Set<string>();
   const worker = async () => {
+    const buffer = Buffer.allocUnsafeSlow(client.features.writeBytesMax);
     for (;;) {
       const offset = next;
       next += client.features.writeBytesMax;
-      const buffer = Buffer.alloc(client.features.writeBytesMax);
       const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
       if (bytesRead === 0) return;
       await writeAll(client, handle, offset, buffer.subarray(0, bytesRead), verifiers, signal);

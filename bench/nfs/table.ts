@@ -1,0 +1,72 @@
+import { cpus } from "node:os";
+
+/** One measured figure, what was wanted of it, and what kept it from being better. */
+export interface Row {
+  readonly what: string;
+  readonly measured: string;
+  readonly wanted?: string;
+  readonly holds?: boolean;
+  readonly limit?: string;
+}
+
+export function atLeast(what: string, value: number, unit: string, least?: number, limit?: string): Row {
+  return row(what, value, unit, limit, least === undefined ? undefined : ["≥", least, value >= least]);
+}
+
+export function atMost(what: string, value: number, unit: string, most?: number, limit?: string): Row {
+  return row(what, value, unit, limit, most === undefined ? undefined : ["≤", most, value <= most]);
+}
+
+function row(
+  what: string,
+  value: number,
+  unit: string,
+  limit?: string,
+  goal?: readonly [sign: string, value: number, holds: boolean],
+): Row {
+  const measured = `${format(value)} ${unit}`;
+  const row: Row = limit === undefined ? { what, measured } : { what, measured, limit };
+  if (goal === undefined) return row;
+  const [sign, wanted, holds] = goal;
+  return { ...row, wanted: `${sign} ${format(wanted)} ${unit}`, holds };
+}
+
+export function printTable(title: string, rows: readonly Row[]): string {
+  const lines = rows.map(({ what, measured, wanted = "", holds, limit = "" }) => {
+    const verdict = holds === undefined ? "" : holds ? "yes" : "**no**";
+    return `| ${what} | ${measured} | ${wanted} | ${verdict} | ${limit} |`;
+  });
+  const head = ["| what | measured | wanted | holds | limit met |", "|---|--:|--:|---|---|"];
+  return [`### ${title}`, "", ...head, ...lines, "", ""].join("\n");
+}
+
+export function format(value: number): string {
+  if (value >= 1000) return Math.round(value).toLocaleString("en");
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0).replace(/\.0+$/, "");
+}
+
+export interface Times {
+  readonly ms: number;
+  readonly cpuMs: number;
+  readonly serverCpuMs: number | undefined;
+  /** What all processes of this machine used. */
+  readonly machineCpuMs: number;
+}
+
+const busy = 0.85;
+
+/** What was busy: the first that had no time left is the limit. */
+export function limitOf({ ms, cpuMs, serverCpuMs = 0, machineCpuMs }: Times, otherwise: string): string {
+  const client = cpuMs / ms;
+  const server = serverCpuMs / ms;
+  const others = Math.max(0, machineCpuMs / ms - client - server);
+  const told = `client ${percent(client)}, server ${percent(server)}, others ${percent(others)} of a CPU`;
+  if (client >= busy) return `CPU of the client (${told})`;
+  if (server >= busy) return `CPU of the server (${told})`;
+  if (machineCpuMs / ms >= busy * cpus().length) return `CPUs of this machine (${told})`;
+  return `${otherwise} (${told})`;
+}
+
+function percent(part: number): string {
+  return `${Math.round(part * 100)} %`;
+}
