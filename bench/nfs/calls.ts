@@ -12,25 +12,22 @@ const perSecondMin = { getattr: 30_000, mkdir: 12_000 } as const;
 const delaysMs = [0.5, 2.4] as const;
 
 /** GETATTR and MKDIR a second, on one connection, with few and with many in flight. */
-export async function measureCalls(place: Place): Promise<Row[]> {
-  const rows: Row[] = [];
+export async function* measureCalls(place: Place): AsyncGenerator<Row> {
   for (const medium of ["memory", "disk"] as const) {
     await using ganesha = await ganeshaOn(medium, place);
-    rows.push(...(await measureDepths(place, ganesha, medium, 0)));
+    yield* measureDepths(place, ganesha, medium, 0);
     if (medium === "disk") break;
-    for (const delayMs of delaysMs) rows.push(...(await measureDepths(place, ganesha, medium, delayMs)));
+    for (const delayMs of delaysMs) yield* measureDepths(place, ganesha, medium, delayMs);
   }
-  return rows;
 }
 
-async function measureDepths(
+async function* measureDepths(
   place: Place,
   ganesha: Ganesha,
   medium: Medium,
   delayMs: number,
-): Promise<Row[]> {
+): AsyncGenerator<Row> {
   using way = delayMs === 0 ? undefined : await delayed(ganesha.nfsPort, delayMs);
-  const rows: Row[] = [];
   for (const kind of kinds) {
     for (const version of versions) {
       for (const depth of depths) {
@@ -43,19 +40,16 @@ async function measureDepths(
         );
         const goal = medium === "memory" && depth === 64 && delayMs === 0 ? perSecondMin[kind] : undefined;
         const otherwise = medium === "disk" && kind === "mkdir" ? "disk" : "round trip";
-        rows.push(
-          atLeast(
-            `${kind.toUpperCase()}, NFS ${version}, depth ${depth}${told(medium, delayMs)}`,
-            (took.items * 1000) / took.ms,
-            "/s",
-            goal,
-            limitOf(took, otherwise),
-          ),
+        yield atLeast(
+          `${kind.toUpperCase()}, NFS ${version}, depth ${depth}${told(medium, delayMs)}`,
+          (took.items * 1000) / took.ms,
+          "/s",
+          goal,
+          limitOf(took, otherwise),
         );
       }
     }
   }
-  return rows;
 }
 
 function told(medium: Medium, delayMs: number): string {

@@ -34,8 +34,7 @@ const works: readonly Work[] = [
 ];
 
 /** The same work on the same server (the kernel's, ext4) from the same guest. */
-export async function measureKernel(place: Place): Promise<Row[]> {
-  const rows: Row[] = [];
+export async function* measureKernel(place: Place): AsyncGenerator<Row> {
   for (const medium of ["memory", "disk"] as const) {
     await using network = await GuestNetwork.open();
     const fileSystem: FileSystem = { name: "ext4", type: "ext4", sizeBytes: 4 * 2 ** 30 };
@@ -52,10 +51,9 @@ export async function measureKernel(place: Place): Promise<Row[]> {
       await node.check(
         `tc qdisc ${delayMs === 0 ? "del dev vec0 root 2>/dev/null || true" : `replace dev vec0 root netem delay ${delayMs * 1000}us limit 100000`}`,
       );
-      for (const work of works) rows.push(await compare(place, storage, node, medium, delayMs, work));
+      for (const work of works) yield await compare(place, storage, node, medium, delayMs, work);
     }
   }
-  return rows;
 }
 
 async function onDisk(place: Place): Promise<string> {
@@ -73,7 +71,7 @@ async function compare(
   work: Work,
 ): Promise<Row> {
   // With a longer way the kernel takes minutes for what is then told as a ratio anyway.
-  const files = Math.round((work.tree === "many" ? 100_000 : 10_000) * place.scale * (delayMs > 0 ? 0.2 : 1));
+  const files = Math.round(place.kernelFiles * (work.tree === "many" ? 1 : 0.1) * (delayMs > 0 ? 0.2 : 1));
   await makeTree(storage, files, work.tree === "small" ? 4096 : 0);
   const kernelMs = await byKernel(storage, node, work);
   await makeTree(storage, files, work.tree === "small" ? 4096 : 0);

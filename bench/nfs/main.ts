@@ -1,7 +1,7 @@
 /**
  * Measures the NFS client against real servers and prints tables in Markdown:
  *
- *     make bench-nfs ARGS="--quick --only=calls,trees"
+ *     make bench-nfs ARGS="--quick --only=calls,trees --kernel-files=20000"
  *
  * Exits 1 if a figure misses its goal. Works as root, and leaves nothing behind.
  */
@@ -14,11 +14,11 @@ import { measureClone } from "./clone.ts";
 import { measureKernel } from "./kernel.ts";
 import { measuredCommand } from "./measured.ts";
 import type { Place } from "./place.ts";
-import { printTable, type Row } from "./table.ts";
+import { printHead, printRow, type Row } from "./table.ts";
 import { measureTransfer } from "./transfer.ts";
 import { measureMillion, measureTrees } from "./trees.ts";
 
-type Measure = (place: Place) => Promise<readonly Row[]>;
+type Measure = (place: Place) => AsyncIterable<Row>;
 
 const sections: Readonly<Record<string, readonly [title: string, measure: Measure]>> = {
   calls: ["Calls a second, one connection", measureCalls],
@@ -29,7 +29,10 @@ const sections: Readonly<Record<string, readonly [title: string, measure: Measur
   kernel: ["Against the kernel's client in the same guest", measureKernel],
 };
 
-const { values } = parseArgs({ options: { quick: { type: "boolean" }, only: { type: "string" } } });
+const { values } = parseArgs({
+  options: { quick: { type: "boolean" }, only: { type: "string" }, "kernel-files": { type: "string" } },
+});
+const scale = values.quick === true ? 0.1 : 1;
 const wanted = values.only?.split(",") ?? Object.keys(sections);
 
 /** On the disk that holds the repository: a temporary directory may be memory, and a guest has its own. */
@@ -40,16 +43,20 @@ try {
   const place: Place = {
     directory,
     command: await measuredCommand(directory),
-    scale: values.quick === true ? 0.1 : 1,
+    scale,
+    kernelFiles: Number(values["kernel-files"] ?? 100_000 * scale),
   };
   process.stdout.write(`${machine()}\n\n`);
   for (const name of wanted) {
     const section = sections[name];
     if (section === undefined) throw new TypeError(`no section ${name}: ${Object.keys(sections).join(", ")}`);
     const [title, measure] = section;
-    const rows = await measure(place);
-    process.stdout.write(printTable(title, rows));
-    if (rows.some(({ holds }) => holds === false)) process.exitCode = 1;
+    process.stdout.write(printHead(title));
+    for await (const row of measure(place)) {
+      process.stdout.write(printRow(row));
+      if (row.holds === false) process.exitCode = 1;
+    }
+    process.stdout.write("\n");
   }
 } finally {
   await rm(directory, { recursive: true, force: true });

@@ -11,6 +11,8 @@ export interface Place {
   readonly command: readonly string[];
   /** What part of the full size is measured: 1, or less with `--quick`. */
   readonly scale: number;
+  /** Files that `du` and `rm` of the kernel and of Berth are compared with; a tenth for copies. */
+  readonly kernelFiles: number;
 }
 
 /** Where a server keeps its files: memory never waits, a disk does at every change. */

@@ -31,13 +31,13 @@ function row(
   return { ...row, wanted: `${sign} ${format(wanted)} ${unit}`, holds };
 }
 
-export function printTable(title: string, rows: readonly Row[]): string {
-  const lines = rows.map(({ what, measured, wanted = "", holds, limit = "" }) => {
-    const verdict = holds === undefined ? "" : holds ? "yes" : "**no**";
-    return `| ${what} | ${measured} | ${wanted} | ${verdict} | ${limit} |`;
-  });
-  const head = ["| what | measured | wanted | holds | limit met |", "|---|--:|--:|---|---|"];
-  return [`### ${title}`, "", ...head, ...lines, "", ""].join("\n");
+export function printHead(title: string): string {
+  return `### ${title}\n\n| what | measured | wanted | holds | limit met |\n|---|--:|--:|---|---|\n`;
+}
+
+export function printRow({ what, measured, wanted = "", holds, limit = "" }: Row): string {
+  const verdict = holds === undefined ? "" : holds ? "yes" : "**no**";
+  return `| ${what} | ${measured} | ${wanted} | ${verdict} | ${limit} |\n`;
 }
 
 export function format(value: number): string {

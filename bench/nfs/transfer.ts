@@ -17,20 +17,18 @@ interface Took {
 }
 
 /** 1 GiB written and read by Berth and by libnfs's `nfs-cp`: whole processes with their start, in turn. */
-export async function measureTransfer(place: Place): Promise<Row[]> {
-  const rows: Row[] = [];
+export async function* measureTransfer(place: Place): AsyncGenerator<Row> {
   const mib = 1024 * place.scale;
   const local = await mkdtemp("/dev/shm/berth-bench-");
   try {
     await check(["dd", "if=/dev/urandom", `of=${local}/source`, "bs=1M", `count=${Math.round(mib)}`]);
     for (const medium of ["memory", "disk"] as const) {
       await using ganesha = await ganeshaOn(medium, place);
-      rows.push(...(await measureOn(place, ganesha, medium, local)));
+      yield* await measureOn(place, ganesha, medium, local);
     }
   } finally {
     await rm(local, { recursive: true });
   }
-  return rows;
 }
 
 async function measureOn(place: Place, ganesha: Ganesha, medium: Medium, local: string): Promise<Row[]> {

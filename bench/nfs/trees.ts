@@ -12,26 +12,23 @@ const removePerSecondMin = 10_000;
 const residentMbMax = 100;
 
 /** Walk, usage and remove of 100,000 files: from memory, from a disk, and with a longer way. */
-export async function measureTrees(place: Place): Promise<Row[]> {
-  const rows: Row[] = [];
+export async function* measureTrees(place: Place): AsyncGenerator<Row> {
   for (const medium of ["memory", "disk"] as const) {
     await using ganesha = await ganeshaOn(medium, place);
-    for (const version of versions) rows.push(...(await measureTree(place, ganesha, medium, version)));
+    for (const version of versions) yield* measureTree(place, ganesha, medium, version);
     if (medium === "disk") break;
     using way = await delayed(ganesha.nfsPort, 0.5);
-    for (const version of versions)
-      rows.push(...(await measureTree(place, ganesha, medium, version, way.port)));
+    for (const version of versions) yield* measureTree(place, ganesha, medium, version, way.port);
   }
-  return rows;
 }
 
-async function measureTree(
+async function* measureTree(
   place: Place,
   ganesha: Ganesha,
   medium: Medium,
   version: NfsVersion,
   port?: number,
-): Promise<Row[]> {
+): AsyncGenerator<Row> {
   const files = 100_000 * Math.max(place.scale, 0.5);
   const name = `tree-${version}-${port ?? ""}`;
   makeTree(`${ganesha.directory("data")}/${name}`, files);
@@ -45,22 +42,16 @@ async function measureTree(
     const took = await measure(place.command, { server, job }, ganesha.pid);
     return atLeast(what(work), (took.items * 1000) / took.ms, "entries/s", goal, limitOf(took, otherwise));
   };
-  return [
-    await rate("first walk", { kind: "walk", name }, near ? walkPerSecondMin : undefined),
-    await rate(
-      "walk, five times more",
-      { kind: "walk", name, times: 5 },
-      near ? walkPerSecondMin : undefined,
-    ),
-    await rate("usage", { kind: "usage", name }),
-    await rate("remove", { kind: "remove", name }, near ? removePerSecondMin : undefined),
-  ];
+  yield await rate("first walk", { kind: "walk", name }, near ? walkPerSecondMin : undefined);
+  const again: Job = { kind: "walk", name, times: 5 };
+  yield await rate("five further walks", again, near ? walkPerSecondMin : undefined);
+  yield await rate("usage", { kind: "usage", name });
+  yield await rate("remove", { kind: "remove", name }, near ? removePerSecondMin : undefined);
 }
 
 /** What is resident in the client during work on a tree of a million entries. */
-export async function measureMillion(place: Place): Promise<Row[]> {
+export async function* measureMillion(place: Place): AsyncGenerator<Row> {
   const files = 1_000_000 * place.scale;
-  const rows: Row[] = [];
   for (const version of versions) {
     await using ganesha = await ganeshaOn("memory", place);
     makeTree(`${ganesha.directory("data")}/million`, files);
@@ -68,16 +59,13 @@ export async function measureMillion(place: Place): Promise<Row[]> {
       const server: ConnectOptions = serverOf(ganesha, version);
       const took = await measure(place.command, { server, job: { kind, name: "million" } }, ganesha.pid);
       const rate = Math.round((took.items * 1000) / took.ms).toLocaleString("en");
-      rows.push(
-        atMost(
-          `resident at most: ${kind} of ${files.toLocaleString("en")} files, NFS ${version} (${rate}/s)`,
-          took.residentMb,
-          "MB",
-          residentMbMax,
-          limitOf(took, "round trip"),
-        ),
+      yield atMost(
+        `resident at most: ${kind} of ${files.toLocaleString("en")} files, NFS ${version} (${rate}/s)`,
+        took.residentMb,
+        "MB",
+        residentMbMax,
+        limitOf(took, "round trip"),
       );
     }
   }
-  return rows;
 }
