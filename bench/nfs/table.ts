@@ -46,6 +46,7 @@ export function format(value: number): string {
 }
 
 export interface Times {
+  readonly items: number;
   readonly ms: number;
   readonly cpuMs: number;
   readonly serverCpuMs: number | undefined;
@@ -55,16 +56,26 @@ export interface Times {
 
 const busy = 0.85;
 
-/** What was busy: the first that had no time left is the limit. */
-export function limitOf({ ms, cpuMs, serverCpuMs = 0, machineCpuMs }: Times, otherwise: string): string {
-  const client = cpuMs / ms;
-  const server = serverCpuMs / ms;
-  const others = Math.max(0, machineCpuMs / ms - client - server);
-  const told = `client ${percent(client)}, server ${percent(server)}, others ${percent(others)} of a CPU`;
-  if (client >= busy) return `CPU of the client (${told})`;
-  if (server >= busy) return `CPU of the server (${told})`;
-  if (machineCpuMs / ms >= busy * cpus().length) return `CPUs of this machine (${told})`;
-  return `${otherwise} (${told})`;
+/**
+ * What was busy: the first that had no time left is the limit. What an item costs client and server tells
+ * what a machine without others would give.
+ */
+export function limitOf(times: Times, otherwise: string): string {
+  const { items, ms, cpuMs, serverCpuMs = 0, machineCpuMs } = times;
+  const others = Math.max(0, machineCpuMs - cpuMs - serverCpuMs) / ms;
+  const told = `client ${part(cpuMs, ms, items)}, server ${part(serverCpuMs, ms, items)}, others ${percent(others)}`;
+  return `${limitName(times, otherwise)}: ${told}`;
+}
+
+function limitName({ ms, cpuMs, serverCpuMs = 0, machineCpuMs }: Times, otherwise: string): string {
+  if (cpuMs / ms >= busy) return "CPU of the client";
+  if (serverCpuMs / ms >= busy) return "CPU of the server";
+  return machineCpuMs / ms >= busy * cpus().length ? "CPUs of this machine" : otherwise;
+}
+
+/** Of one CPU, and for each item. */
+function part(cpuMs: number, ms: number, items: number): string {
+  return `${percent(cpuMs / ms)} (${format((cpuMs * 1000) / items)} µs each)`;
 }
 
 function percent(part: number): string {
