@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { connectNfs, type NfsClient, NfsError } from "../../src/nfs/index.ts";
 import type { FaultPlan } from "./fault-plan.ts";
 import { type NetworkProxy, startProxy } from "./faulty-proxy.ts";
@@ -14,6 +15,11 @@ const operations = 120;
 /** What a network does that TCP's checksum does not hide, and what it does not do to bytes. */
 const lossy: FaultPlan["rates"] = { delay: 0.1, drop: 0.005, cut: 0.01, split: 0.1, join: 0.1 };
 const seeds = [1, 2, 3, 4];
+
+/** Sockets and timers of this process that keep it alive. */
+function resources(): readonly string[] {
+  return process.getActiveResourcesInfo().filter((each) => /TCP|TLS|Timeout|Immediate/.test(each));
+}
 
 for (const version of ["3", "4.1"] as const) {
   describe(`NFS ${version} over a faulty network`, () => {
@@ -58,9 +64,15 @@ for (const version of ["3", "4.1"] as const) {
       });
     }
 
-    test("nothing is left open: one connection serves after all of it", async () => {
-      await client.getattr(client.root.handle);
+    test("nothing is left: one connection and every slot serve after all of it, and closing leaves none", async () => {
+      const calls = client.features.callsInFlightMax * 2;
+      await Promise.all(Array.from({ length: calls }, () => client.getattr(client.root.handle)));
       assert.equal(proxy.openConnections, 1);
+      await client.close();
+      while (proxy.openConnections > 0) await nextTurn();
+      await proxy[Symbol.asyncDispose]();
+      await nextTurn(); // handles are given up when the turn ends
+      assert.deepEqual(resources(), []);
     });
 
     /** Makes many directories at once while the plan is in force; each must end by its deadline, typed. */
