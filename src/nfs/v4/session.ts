@@ -143,7 +143,8 @@ export class Session {
   #settle(slot: Slot, error: unknown): void {
     const failure = error instanceof RpcError ? error.failure.kind : "unknown";
     const sent = error instanceof RpcError && error.sends > 0;
-    if (!sent || failure === "rejected") this.#slots.release(slot);
+    if (!sent) this.#slots.release(slot);
+    else if (failure === "rejected") this.end(new SessionLost("a call was rejected", false, error));
     else if (failure !== "timeout" && failure !== "cancelled") {
       this.end(new SessionLost("a slot in doubt", true, error));
     } // else it stays busy until `#endLate`
@@ -176,6 +177,9 @@ export class Session {
 
   #refused(code: number, sends: number): Sequenced {
     if (lostCodes.has(code)) throw this.#lose(code, sends > 1);
+    // Should the refusal not be true (a byte changed on the way), the next request of the slot would get this one's answer.
+    if (code !== status.delay && code !== status.connNotBoundToSession)
+      this.end(new SessionLost(code, false));
     return { kind: "refused", code };
   }
 
