@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { connectNfs, type NfsClient, NfsError } from "../../src/nfs/index.ts";
@@ -55,6 +55,45 @@ for (const version of ["3", "4.1"] as const) {
         );
         // Sessions replay what was lost (RFC 8881 §2.10.6); in v3 a repeated creation may stay in doubt.
         if (version === "4.1") assert.equal(inDoubt, 0);
+      });
+
+      test(`each removal, rename and link happened once, or its error says what is known (seed ${seed})`, async () => {
+        const local = `${server.directory("data")}/changes-${seed}`;
+        await mkdir(local);
+        const numbers = Array.from({ length: operations / 4 }, (_, index) => index);
+        for (const name of ["removed", "renamed", "linked"]) {
+          await Promise.all(numbers.map((index) => writeFile(`${local}/${name}-${index}`, "")));
+        }
+        const directory = (await client.lookup(client.root.handle, `changes-${seed}`)).handle;
+        const nodes = await Promise.all(numbers.map((index) => client.lookup(directory, `linked-${index}`)));
+        const changes = numbers.flatMap((index) => [
+          {
+            run: () => client.remove(directory, `removed-${index}`),
+            isDone: (there: Set<string>) => !there.has(`removed-${index}`),
+          },
+          {
+            run: () => client.rename(directory, `renamed-${index}`, directory, `new-${index}`),
+            isDone: (there: Set<string>) => there.has(`new-${index}`) && !there.has(`renamed-${index}`),
+          },
+          {
+            run: () => client.link(nodes[index]?.handle ?? directory, directory, `link-${index}`),
+            isDone: (there: Set<string>) => there.has(`link-${index}`),
+          },
+        ]);
+        proxy.setFaults({ seed, rates: lossy });
+        const results = await Promise.allSettled(changes.map(({ run }) => run()));
+        proxy.setFaults(undefined);
+        const there = new Set(await readdir(local));
+        for (const [index, result] of results.entries()) {
+          const isDone = changes[index]?.isDone(there);
+          if (result.status === "fulfilled") assert.ok(isDone, `change ${index} was lost`);
+          else {
+            assert.ok(result.reason instanceof NfsError, `${result.reason}`);
+            assert.ok(result.reason.outcome !== "not-done" || !isDone, result.reason.message);
+            // Sessions replay what was lost (RFC 8881 §2.10.6).
+            assert.notEqual(version, "4.1", result.reason.message);
+          }
+        }
       });
 
       test(`corrupted and doubled records end in typed errors, in time (seed ${seed})`, async () => {
