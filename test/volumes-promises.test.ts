@@ -9,13 +9,15 @@ import { silentLog } from "../src/core/log.ts";
 import { Reaper } from "../src/volumes/reaper.ts";
 import { seededRandom } from "./support/seeded-random.ts";
 import { type Sharer, sharer } from "./support/sharer.ts";
-import { newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
 
 const program = join(import.meta.dirname, "support", "promise-worker.ts");
 const limit = 2000n;
 /** Each gives each process its orders and the moments of its death; change it to see other ones. */
 const seeds = [7, 40_400, 811];
 const rounds = 5;
+/** As many as the workers know. */
+const namesMax = 8;
 
 /** A process that is killed after so many lines. @returns the lines */
 async function life(path: string, seed: number, linesMax: number): Promise<string[]> {
@@ -64,10 +66,11 @@ for (const seed of seeds) {
 
     // Now that it is quiet, whatever was cut off is finished, and what there is room for is admitted.
     const last = sharer(fixture.share);
-    const creating = (await last.volumes.list(newCall(), undefined, 1000)).volumes.filter(
-      ({ state }) => state === "creating",
-    );
-    for (const { id } of creating) await last.volumes.delete(newCall(), id);
+    const { volumes: all } = await last.volumes.list(newCall(), undefined, 1000);
+    const ready = new Set(all.filter(({ state }) => state === "ready").map(({ id }) => `${id.name}`));
+    const names = Array.from({ length: namesMax }, (_, index) => `pvc-${index}`);
+    for (const name of names.filter((each) => !ready.has(each)))
+      await last.volumes.delete(newCall(), idOf(name));
     const reaper = new Reaper(last.context, { intervalMs: 1, stagingGraceMs: 0 }, silentLog);
     await reaper.pass(new AbortController().signal);
     await reaper.pass(new AbortController().signal);

@@ -114,10 +114,7 @@ export interface VolumeFields {
 }
 
 /** A PersistentVolume written by hand. */
-export function persistentVolume(
-  name: string,
-  { handle, attributes, mountOptions = [] }: VolumeFields,
-): string {
+export function persistentVolume(name: string, { handle, attributes, mountOptions = [] }: VolumeFields): string {
   return manifest({
     apiVersion: "v1",
     kind: "PersistentVolume",

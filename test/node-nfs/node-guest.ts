@@ -5,6 +5,7 @@ import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import {
   VolumeCapability_AccessMode_Mode as Mode,
   Node,
+  type NodeGetVolumeStatsResponse,
   type VolumeCapabilitySchema,
 } from "../../src/gen/csi/v1/csi_pb.ts";
 import { type CallResult, CsiConnection, type Method, requestOf } from "../../src/lab/csi-client.ts";
@@ -117,6 +118,15 @@ export class NodeGuest implements AsyncDisposable {
 
   stats({ volumeId }: NodeVolume, pod: string): Promise<Ended> {
     return this.#call(Node.method.nodeGetVolumeStats, { volumeId, volumePath: targetPathOf(pod) });
+  }
+
+  /** What the plugin says of a volume: its usage and condition. */
+  async figures({ volumeId }: NodeVolume, pod: string): Promise<NodeGetVolumeStatsResponse> {
+    const parts = { volumeId, volumePath: targetPathOf(pod) };
+    const request = requestOf(Node.method.nodeGetVolumeStats, parts);
+    const result = await this.#connection.call(Node.method.nodeGetVolumeStats, request, 20_000);
+    if (result.status === "ok") return result.response;
+    throw new Error(`NodeGetVolumeStats: ${result.code}: ${result.message}`);
   }
 
   /** What is mounted below kubelet's directory. */
