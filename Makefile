@@ -8,20 +8,21 @@ SHELL := /bin/bash
 ARGS ?=
 
 installed := node_modules/.installed
-sources := $(shell find src -name '*.ts' 2>/dev/null) package.json tools/build.ts
+sources := $(shell find src -name '*.ts' 2>/dev/null) package.json tools/build.ts tools/bundle.ts tools/library.ts tools/warm-up.ts
 
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(installed) ## run the experiment on this machine and check its invariants (as root)
-	@node src/cli/main.ts lab demo $(ARGS)
+demo: dist/berth.js ## run the experiment on this machine and check its invariants (as root)
+	@tools/install-debian.sh --for-demo
+	@node dist/berth.js lab demo $(ARGS)
 
 # Two files at a time, whatever the machine: each of a server's or a guest's tests takes a core and memory.
 test-options := --test-concurrency=2 --test-timeout=300000
 fast-tests := 'src/**/*.test.ts' 'test/*.test.ts'
-nfs-tests := 'test/nfs/*.test.ts'
+nfs-tests := 'test/*/*.test.ts'
 
 .PHONY: test
 test: $(installed) ## run the tests (as root: they mount, serve NFS, boot guests; installs Debian packages)
@@ -59,9 +60,16 @@ build: dist/berth.js ## bundle the program into dist/berth.js
 bench: dist/berth.js ## measure start, memory and calls a second; prints a table in Markdown
 	@node bench/main.ts $(ARGS)
 
+.PHONY: bench-nfs
+bench-nfs: dist/berth.js ## measure the NFS client on real servers (as root; ARGS="--quick" for a first look)
+	@tools/install-debian.sh
+	@node bench/nfs/main.ts $(ARGS)
+
 .PHONY: conformance
 conformance: dist/berth.js ## run csi-sanity against the driver (as root; needs Go)
+	@tools/install-debian.sh
 	@node tools/conformance.ts $(ARGS)
+	@node tools/conformance-exports.ts $(ARGS)
 
 .PHONY: clean
 clean: ## remove what the targets made, and what they installed
@@ -71,5 +79,5 @@ dist/berth.js: $(installed) $(sources)
 	@node tools/build.ts
 
 $(installed): package-lock.json
-	PATH="$${PATH#$(CURDIR)/node_modules/.bin:}" npm ci --no-progress --loglevel=error # with the machine's own Node.js
+	@tools/install-npm.sh
 	@touch $@

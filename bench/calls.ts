@@ -44,12 +44,16 @@ export interface CreatedVolume {
   readonly volumeContext: Record<string, string>;
 }
 
-export async function createVolume(connection: CsiConnection, name: string): Promise<CreatedVolume> {
+export async function createVolume(
+  connection: CsiConnection,
+  name: string,
+  parameters: Record<string, string> = { type: "directory" },
+): Promise<CreatedVolume> {
   const { volume } = await call(connection, Controller.method.createVolume, {
     name,
     capacityRange: { requiredBytes: 1n << 30n },
     volumeCapabilities: [capability],
-    parameters: { type: "directory" },
+    parameters,
   });
   if (volume === undefined) throw new Error("CreateVolume answered without a volume");
   return volume;

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import {
   create,
   type DescMessage,
@@ -119,9 +118,14 @@ export interface Edge {
   readonly socketPath: string;
 }
 
+/** What ends what was started: a test, or whoever stands for several. */
+export interface Lifetime {
+  after(work: () => unknown): void;
+}
+
 /** Serves until the test ends. */
 export async function startEdge(
-  t: TestContext,
+  t: Lifetime,
   implementations: CsiImplementations,
   options: Partial<CsiServerOptions> = {},
 ): Promise<Edge> {
@@ -144,7 +148,7 @@ export async function startEdge(
   return { server, client, log, socketPath };
 }
 
-export function temporaryDirectory(t: TestContext): string {
+export function temporaryDirectory(t: Lifetime): string {
   const directory = mkdtempSync(join(tmpdir(), "berth-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;

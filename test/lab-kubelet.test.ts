@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Clock } from "../src/core/clock.ts";
 import { type CallHook, ConnectionPerCall } from "../src/lab/calls.ts";
+import { check, run } from "../src/lab/guest/process.ts";
 import { Kubelet } from "../src/lab/orchestrator/kubelet.ts";
 import { nodeFiles } from "../src/lab/orchestrator/node-files.ts";
 import type { PersistentVolume, Pod } from "../src/lab/orchestrator/objects.ts";
@@ -13,6 +14,7 @@ import { type Answer, type FakeCall, serveFakeCsi } from "./lab-fake-csi.ts";
 const hook: CallHook = { around: (_, send) => send() };
 const threeQuestions = ["NodeGetCapabilities", "NodeGetCapabilities", "NodeGetCapabilities"];
 const volume: PersistentVolume = {
+  kind: "PersistentVolume",
   name: "pvc-1",
   handle: "directory/bind/pvc-1/default",
   driver: "csi.berth.dev",
@@ -20,17 +22,47 @@ const volume: PersistentVolume = {
   accessModes: ["ReadWriteMany"],
   mountOptions: [],
   attributes: {},
+  reclaimPolicy: "Delete",
+  storageClassName: "berth",
+  readOnly: false,
+  provisionedBy: "csi.berth.dev",
 };
-const podNamed = (name: string): Pod => ({ uid: name, name, nodeName: "node-1", volume, readOnly: false });
+const other: PersistentVolume = { ...volume, name: "pvc-2", handle: "directory/bind/pvc-2/default" };
+const podNamed = (name: string, ...volumes: PersistentVolume[]): Pod => ({
+  ...{
+    uid: name,
+    namespace: "default",
+    name,
+    owner: "",
+    nodeName: "node-1",
+    mounts: [],
+    uidNumber: 0,
+    gidNumber: 0,
+  },
+  volumes: (volumes.length === 0 ? [volume] : volumes).map((each) => ({
+    ...{ name: each.name, volume: each, readOnly: false, lifecycle: "Persistent" as const },
+  })),
+});
+const thisMachine = {
+  exec: (script: string) => run(["sh", "-c", script]),
+  check: (script: string) => check(["sh", "-ec", script]),
+};
 const signal = () => AbortSignal.timeout(10_000);
 
 /** A kubelet before a driver that stages, and answers `failures` first. */
-async function setUp(context: TestContext, failures: readonly (Answer & { readonly rpc: string })[] = []) {
+async function setUp(
+  context: TestContext,
+  failures: readonly (Answer & { readonly rpc: string })[] = [],
+  answer: (call: FakeCall) => Promise<Answer> | undefined = () => undefined,
+) {
   const root = mkdtempSync(join(tmpdir(), "berth-kubelet-"));
   const left = [...failures];
   const waits: number[] = [];
   const notes: string[] = [];
-  const driver = await serveFakeCsi(join(root, "csi.sock"), ({ rpc }: FakeCall): Answer => {
+  const driver = await serveFakeCsi(join(root, "csi.sock"), (call: FakeCall): Answer | Promise<Answer> => {
+    const { rpc } = call;
+    const answered = answer(call);
+    if (answered !== undefined) return answered;
     const index = left.findIndex((failure) => failure.rpc === rpc);
     const [failure] = index < 0 ? [] : left.splice(index, 1);
     if (failure !== undefined) return failure;
@@ -48,7 +80,7 @@ async function setUp(context: TestContext, failures: readonly (Answer & { readon
     root,
     caller: new ConnectionPerCall({ component: "node-1", endpoint: driver.endpoint, hook }),
     runtime: { start: async () => {}, stop: async () => {} },
-    files: nodeFiles(() => false),
+    files: nodeFiles(thisMachine),
     clock,
     note: (_, text) => notes.push(text),
   });
@@ -114,4 +146,37 @@ test("a failed stage is repeated after waits that double", async (context) => {
   await kubelet.reconcile([podNamed("a")], signal());
   assert.deepEqual(waits, [500, 1000, 2000]);
   assert.equal(rpcs().filter((rpc) => rpc === "NodeStageVolume").length, 4);
+});
+
+test("a volume whose server is silent holds up no pod with another volume", async (context) => {
+  const silent = Promise.withResolvers<Answer>();
+  const published = Promise.withResolvers<void>();
+  const { kubelet } = await setUp(context, [], ({ rpc, request }) => {
+    const isOther = JSON.stringify(request).includes(other.handle);
+    if (rpc === "NodePublishVolume" && isOther) published.resolve();
+    return rpc === "NodeStageVolume" && !isOther ? silent.promise : undefined;
+  });
+  const both = kubelet.reconcile([podNamed("a"), podNamed("b", other)], signal());
+  await published.promise;
+  silent.resolve({ response: {} });
+  await both;
+});
+
+test("a pod that goes while its volume cannot be mounted is let go, and what is doubtful is undone", async (context) => {
+  const failure = { rpc: "NodePublishVolume", code: "DEADLINE_EXCEEDED", message: "late" } as const;
+  const { kubelet, rpcs, driver } = await setUp(context, [failure]);
+  const begun = kubelet.reconcile([podNamed("a")], signal());
+  while (!driver.calls.some(({ rpc }) => rpc === "NodePublishVolume")) await new Promise(setImmediate);
+  await Promise.all([begun, kubelet.reconcile([], signal())]);
+  assert.deepEqual(rpcs().slice(-3), ["NodeUnpublishVolume", "NodeGetCapabilities", "NodeUnstageVolume"]);
+  assert.equal(kubelet.holds(volume.handle), false);
+});
+
+test("after a restart of kubelet a pod that runs is staged and published again", async (context) => {
+  const { kubelet, rpcs } = await setUp(context);
+  await kubelet.reconcile([podNamed("a")], signal());
+  rpcs();
+  kubelet.restart("running");
+  await kubelet.reconcile([podNamed("a")], signal());
+  assert.deepEqual(rpcs(), [...threeQuestions, "NodeStageVolume", ...threeQuestions, "NodePublishVolume"]);
 });

@@ -7,47 +7,10 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { BerthError } from "../src/core/errors.ts";
 import { type Fate, hookedShare } from "./support/hooked-share.ts";
+import { atEveryStep, hurt, injuries, stepsMax } from "./support/interleaving.ts";
 import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
 
-const stepsMax = 40;
 const range = { requiredBytes: 5000n, limitBytes: 0n };
-
-/** How a sequence is hurt at step n. */
-const injuries: Readonly<Record<string, (step: number, at: number) => Fate>> = {
-  "a power cut before the step": (step, at) => (step < at ? "done" : "not done"),
-  "a power cut after the step": (step, at) =>
-    step < at ? "done" : step === at ? "done, answer lost" : "not done",
-  "a lost answer, and no more": (step, at) => (step === at ? "done, answer lost" : "done"),
-  "one failed step": (step, at) => (step === at ? "not done" : "done"),
-};
-const broken = () => new BerthError("storage-unavailable", "the server does not answer");
-
-/** @returns whether step `at` was reached */
-async function hurt(
-  fixture: VolumeFixture,
-  injury: (step: number, at: number) => Fate,
-  at: number,
-  work: (volumes: VolumeFixture["volumes"]) => Promise<unknown>,
-): Promise<boolean> {
-  let reached = false;
-  const decide = (step: number): Fate => {
-    reached ||= step >= at;
-    return injury(step, at);
-  };
-  try {
-    await work(fixture.through(hookedShare(fixture.share, decide, broken)));
-  } catch (reason) {
-    assert.ok(reason instanceof BerthError, `no error of ours at step ${at}: ${reason}`);
-  }
-  return reached;
-}
-
-/** Runs `check` for n = 0, 1, 2, … until the sequence ends before its n-th step. */
-async function atEveryStep(check: (at: number) => Promise<boolean>): Promise<void> {
-  for (let at = 0; at < stepsMax; at += 1)
-    if (!(await check(at))) return assert.ok(at > 2, "hardly any steps");
-  assert.fail("the sequence does not end");
-}
 
 for (const [name, injury] of Object.entries(injuries)) {
   test(`a creation hurt by ${name} is finished by the next, and nothing is left over`, async () => {
@@ -60,7 +23,7 @@ for (const [name, injury] of Object.entries(injuries)) {
       await fixture.reap();
       assert.equal(volume.state, "ready");
       assert.equal((await fixture.volumes.get(newCall(), idOf("pvc"))).state, "ready", `step ${at}`);
-      assert.deepEqual(fixture.left(), ["pvc", ".berth/volumes/pvc"], `step ${at}`);
+      assert.deepEqual(fixture.left(), ["pvc", ".berth/volumes/pvc", ".berth/paths/pvc"], `step ${at}`);
       return reached;
     });
   });
@@ -118,7 +81,7 @@ for (const [name, injury] of Object.entries(injuries)) {
       assert.equal((await fixture.volumes.expand(newCall(), idOf("pvc"), range)).sizeBytes, 5000n);
       await fixture.reap();
       assert.equal(readFileSync(fixture.at("pvc", "data"), "utf8"), "data");
-      assert.deepEqual(fixture.left(), ["pvc", ".berth/volumes/pvc"], `step ${at}`);
+      assert.deepEqual(fixture.left(), ["pvc", ".berth/volumes/pvc", ".berth/paths/pvc"], `step ${at}`);
       if (!reached) break;
       steps += 1;
     }
@@ -138,7 +101,7 @@ for (const [name, injury] of Object.entries(injuries)) {
       if (state !== "ready") await fixture.volumes.restore(newCall(), idOf("pvc").name);
       await fixture.reap();
       assert.equal(readFileSync(fixture.at("pvc", "data"), "utf8"), "data", `step ${at}`);
-      assert.deepEqual(fixture.left(), ["pvc", ".berth/volumes/pvc"], `step ${at}`);
+      assert.deepEqual(fixture.left(), ["pvc", ".berth/volumes/pvc", ".berth/paths/pvc"], `step ${at}`);
       return reached;
     });
   });
@@ -160,7 +123,11 @@ test("a full disk at any step of a creation is final only if nothing is left", a
     } catch (reason) {
       assert.ok(reason instanceof BerthError);
       if (reason.code === "resource-exhausted") {
-        assert.deepEqual(fixture.left(), ["other", ".berth/volumes/other"], `step ${at}`);
+        assert.deepEqual(
+          fixture.left(),
+          ["other", ".berth/volumes/other", ".berth/paths/other"],
+          `step ${at}`,
+        );
       } else assert.equal(reason.code, "storage-no-space", `step ${at}`);
     }
     return reached;
@@ -215,7 +182,7 @@ test("a creation that is frozen at any step while another finishes the same make
     const volumes = fixture.through(hookedShare(fixture.share, decide, () => new Error("never")));
     assert.equal((await volumes.create(newCall(), requestFor("pvc"))).state, "ready", `step ${at}`);
     await fixture.reap();
-    assert.deepEqual(fixture.left(), ["pvc", ".berth/volumes/pvc"], `step ${at}`);
+    assert.deepEqual(fixture.left(), ["pvc", ".berth/volumes/pvc", ".berth/paths/pvc"], `step ${at}`);
     if (reached) assert.equal(readFileSync(fixture.at("pvc", "data"), "utf8"), "written", `step ${at}`);
     return reached;
   });

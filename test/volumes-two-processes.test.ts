@@ -69,7 +69,7 @@ for (const seed of seeds) {
     for (const name of kept) assert.equal((await fixture.volumes.get(newCall(), idOf(name))).state, "ready");
     await fixture.reap();
     await fixture.reap();
-    const expected = [...kept, ...kept.map((name) => `.berth/volumes/${name}`)];
+    const expected = [".berth/volumes/", ".berth/paths/", ""].flatMap((at) => kept.map((name) => at + name));
     assert.deepEqual(fixture.left().sort(), expected.sort());
   });
 }

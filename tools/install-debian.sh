@@ -3,6 +3,8 @@
 #
 #   sudo tools/install-debian.sh           install what is missing
 #   tools/install-debian.sh --check        exit 0 if nothing is missing, else name it and exit 1
+#   tools/install-debian.sh --for-demo     install what the demo's guests need; where that cannot be, say so and
+#                                          exit 0: the demo has other tiers
 #
 # No service is started or enabled: the tests run their own, in namespaces of their own.
 set -eu
@@ -14,6 +16,7 @@ guests="user-mode-linux nfs-common nfs-kernel-server xfsprogs btrfs-progs e2fspr
 # Judges: an NFS client that is not ours, and TLS around a connection as Amazon EFS has it.
 judges="libnfs-utils stunnel4 openssl"
 packages="$ganesha $guests $judges"
+case ${1:-} in --for-demo*) packages="$guests rpcbind" ;; esac
 
 missing() {
   # shellcheck disable=SC2086  # a list of words
@@ -37,6 +40,15 @@ if [ "${1:-}" = --check ]; then
   [ -z "$lacking" ] && exit 0
   echo "missing: $lacking" >&2
   exit 1
+fi
+if [ "${1:-}" = --for-demo ] && [ -n "$lacking" ]; then
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "For the demo on real kernels, first: sudo apt-get install --no-install-recommends $lacking" >&2
+    exit 0
+  fi
+  echo "Installing what the demo's guests need: $lacking" >&2
+  sh "$0" --for-demo-now >&2 || echo "That failed; the demo takes what there is." >&2
+  exit 0
 fi
 if [ -n "$lacking" ]; then
   if [ "$(id -u)" -ne 0 ]; then

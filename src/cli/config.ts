@@ -4,14 +4,28 @@ import * as v from "valibot";
 import { parseDurationMs } from "../core/duration.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import { parseYaml } from "./yaml-source.ts";
+import type { NfsVersion, SourcePort } from "../nfs/index.ts";
+import { classLayer, mergeOptions } from "../node/nfs-options.ts";
+import {
+  type ExportLocation,
+  printLocation,
+  serverProblem,
+  sharePathProblem,
+} from "../share/export-location.ts";
+import { type OvercommitRule, overcommitProblem, parseOvercommit } from "../volumes/overcommit.ts";
+import { type UsagePace, usagePaceDefaults } from "../volumes/usage/usage-plan.ts";
+import { parseYaml, type YamlSource } from "./yaml-source.ts";
 
 /** The configuration file, checked; what it left out has its default. */
 export interface Config {
   /** Whose volumes these are: several clusters may share one directory. */
   readonly cluster: string;
   readonly directories: readonly DirectoryConfig[];
+  readonly exports: readonly ExportConfig[];
   readonly reaper: ReaperConfig;
+  readonly usage: UsageConfig;
+  /** Inline volumes of pods: on these exports, and nowhere if there are none. */
+  readonly ephemeral: { readonly exports: readonly string[] };
 }
 
 /** A local directory that holds volumes; a StorageClass names it. */
@@ -20,12 +34,41 @@ export interface DirectoryConfig {
   /** Absolute, without `.`, `..` or a slash at the end. */
   readonly path: string;
   readonly trashRetentionMs: number;
+  /** How often its capacity may be promised, for classes that do not say. */
+  readonly overcommit: OvercommitRule;
+}
+
+/** An NFS export that holds volumes; a StorageClass names it. */
+export interface ExportConfig extends ExportLocation, ExportAccess {
+  readonly name: string;
+  readonly trashRetentionMs: number;
+  /** For the mounts of all its volumes, under those of the class and the PersistentVolume. */
+  readonly mountOptions?: string;
+  /** How often its capacity may be promised, for classes that do not say. */
+  readonly overcommit: OvercommitRule;
+}
+
+/** How an export is spoken to, by the controller and by each node. What is left out is found out. */
+export interface ExportAccess {
+  readonly nfsVersion?: NfsVersion;
+  readonly port?: number;
+  readonly mountPort?: number;
+  readonly sourcePort?: SourcePort;
+  /** Whom Berth acts as; volumes may belong to others. */
+  readonly uid: number;
+  readonly gid: number;
+  readonly tls?: { readonly caFile?: string; readonly serverName?: string };
 }
 
 export interface ReaperConfig {
   /** Between the end of one sweep of the trash and the next. */
   readonly intervalMs: number;
   readonly entriesPerSecondMax: number;
+}
+
+/** How the controller measures what each volume of a configured export takes. */
+export interface UsageConfig extends UsagePace {
+  readonly enabled: boolean;
 }
 
 const name = v.pipe(
@@ -64,7 +107,63 @@ const directory = v.strictObject({
   name,
   path: absolutePath,
   trashRetention: v.optional(duration(0, "0"), "0"),
+  overcommit: v.optional(v.pipe(checked(overcommitProblem), v.transform(parseOvercommit)), "unlimited"),
 });
+
+const numericId = v.pipe(
+  v.number("write a number"),
+  v.integer("write a whole number"),
+  v.minValue(0, "write 0 or more"),
+  v.maxValue(2 ** 32 - 2, "write at most 4294967294"),
+);
+
+const port = v.pipe(
+  v.number("write a number"),
+  v.integer("write a whole number"),
+  v.minValue(1, "write 1 to 65535"),
+  v.maxValue(65_535, "write 1 to 65535"),
+);
+
+const nfsExport = v.strictObject({
+  name,
+  server: checked(serverProblem),
+  share: checked(sharePathProblem),
+  nfsVersion: v.exactOptional(v.picklist(["3", "4.1", "4.2"], 'write "3", "4.1" or "4.2", in quotes')),
+  port: v.exactOptional(port),
+  mountPort: v.exactOptional(port),
+  sourcePort: v.exactOptional(v.picklist(["any", "reserved", "auto"], "write any, reserved or auto")),
+  uid: v.optional(numericId, 0),
+  gid: v.optional(numericId, 0),
+  tls: v.exactOptional(
+    v.strictObject({
+      caFile: v.exactOptional(absolutePath),
+      serverName: v.exactOptional(checked(serverProblem)),
+    }),
+  ),
+  mountOptions: v.exactOptional(checked(mountOptionsProblem)),
+  trashRetention: v.optional(duration(0, "0"), "0"),
+  overcommit: v.optional(v.pipe(checked(overcommitProblem), v.transform(parseOvercommit)), "unlimited"),
+});
+
+function mountOptionsProblem(text: string): string | undefined {
+  try {
+    mergeOptions([classLayer(text)]);
+    return undefined;
+  } catch (reason) {
+    return BerthError.from(reason).message;
+  }
+}
+
+/** A text in which `problemOf` finds no problem. */
+function checked(problemOf: (text: string) => string | undefined) {
+  return v.pipe(
+    v.string(),
+    v.rawCheck(({ dataset, addIssue }) => {
+      const message = dataset.typed ? problemOf(dataset.value) : undefined;
+      if (message !== undefined) addIssue({ message });
+    }),
+  );
+}
 
 const reaper = v.strictObject({
   interval: v.optional(duration(1000, "1s"), "1m"),
@@ -74,10 +173,30 @@ const reaper = v.strictObject({
   ),
 });
 
+const usage = v.strictObject({
+  enabled: v.optional(v.boolean("write true or false"), true),
+  interval: v.optional(duration(60_000, "1m"), "1h"),
+  entriesPerSecondMax: v.optional(
+    v.pipe(v.number(), v.integer("write a whole number"), v.minValue(1, "write at least 1")),
+    usagePaceDefaults.entriesPerSecondMax,
+  ),
+  timeShareMax: v.optional(
+    v.pipe(
+      v.number(),
+      v.minValue(0.01, "write 0.01 to 1, the part of all time that may go into measuring"),
+      v.maxValue(1, "write 0.01 to 1, the part of all time that may go into measuring"),
+    ),
+    usagePaceDefaults.timeShareMax,
+  ),
+});
+
 const schema = v.strictObject({
   cluster: v.optional(name, "default"),
   directories: v.optional(v.array(directory), []),
+  exports: v.optional(v.array(nfsExport), []),
   reaper: v.optional(reaper, {}),
+  usage: v.optional(usage, {}),
+  ephemeral: v.optional(v.strictObject({ exports: v.optional(v.array(name), []) }), {}),
 });
 
 /** What holds without a configuration file. */
@@ -91,35 +210,79 @@ export function readConfig(file: string): Config {
 /** @param file how messages name the text */
 export function parseConfig(text: string, file: string): Config {
   const source = parseYaml(schema, text, file);
-  const { cluster, directories, reaper } = source.value;
-  for (const [index, { name, path }] of directories.entries()) {
-    const earlier = directories.slice(0, index);
-    const namesake = earlier.find((other) => other.name === name);
-    if (namesake) {
-      throw source.errorAt(
-        ["directories", index, "name"],
-        `${name} names ${namesake.path} too: choose another`,
-      );
-    }
-    const overlap = earlier.find((other) => contains(other.path, path) || contains(path, other.path));
-    if (overlap) {
-      const problem = `${path} and ${overlap.path} of ${overlap.name} overlap: one's volumes would lie in the other; choose another`;
-      throw source.errorAt(["directories", index, "path"], problem);
-    }
-  }
+  const { cluster, directories, exports, reaper, usage, ephemeral } = source.value;
+  refuseNamesakes(source, "directories", directories, ({ path }) => path);
+  refuseNamesakes(source, "exports", exports, printLocation);
+  refuseOverlaps(source, "directories", directories, ({ path }) => path);
+  refuseOverlaps(source, "exports", exports, ({ server, share }) => `${server}:${share}`);
+  refuseUnknownExports(source, ephemeral.exports, exports);
   return {
     cluster,
-    directories: directories.map(({ name, path, trashRetention }) => ({
-      name,
-      path,
+    ephemeral,
+    directories: directories.map(({ trashRetention, ...rest }) => ({
+      ...rest,
       trashRetentionMs: trashRetention,
     })),
+    exports: exports.map(({ trashRetention, ...rest }) => ({ ...rest, trashRetentionMs: trashRetention })),
     reaper: { intervalMs: reaper.interval, entriesPerSecondMax: reaper.entriesPerSecondMax },
+    usage: usageOf(usage),
   };
 }
 
+function usageOf({ interval, ...rest }: v.InferOutput<typeof usage>): UsageConfig {
+  return { ...rest, intervalMs: interval };
+}
+
+type Named = { readonly name: string };
+
+function refuseNamesakes<T extends Named>(
+  source: YamlSource<unknown>,
+  key: string,
+  shares: readonly T[],
+  whereOf: (share: T) => string,
+): void {
+  for (const [index, share] of shares.entries()) {
+    const namesake = shares.slice(0, index).find(({ name }) => name === share.name);
+    if (namesake === undefined) continue;
+    throw source.errorAt(
+      [key, index, "name"],
+      `${share.name} names ${whereOf(namesake)} too: choose another`,
+    );
+  }
+}
+
+function refuseUnknownExports(
+  source: YamlSource<unknown>,
+  named: readonly string[],
+  exports: readonly Named[],
+): void {
+  const known = exports.map(({ name }) => name);
+  const index = named.findIndex((each) => !known.includes(each));
+  if (index < 0) return;
+  const problem = `${named[index]} is no export of this file: name one of ${known.join(", ") || "those under exports"}`;
+  throw source.errorAt(["ephemeral", "exports", index], problem);
+}
+
+/** Two shares of which one lies in the other would hold each other's volumes. */
+function refuseOverlaps<T extends Named>(
+  source: YamlSource<unknown>,
+  key: string,
+  shares: readonly T[],
+  whereOf: (share: T) => string,
+): void {
+  for (const [index, share] of shares.entries()) {
+    const where = whereOf(share);
+    const overlap = shares
+      .slice(0, index)
+      .find((other) => contains(whereOf(other), where) || contains(where, whereOf(other)));
+    if (overlap === undefined) continue;
+    const problem = `${where} and ${whereOf(overlap)} of ${overlap.name} overlap: one's volumes would lie in the other; choose another`;
+    throw source.errorAt([key, index, key === "directories" ? "path" : "share"], problem);
+  }
+}
+
 function contains(outer: string, inner: string): boolean {
-  return inner === outer || inner.startsWith(`${outer}/`);
+  return inner === outer || inner.startsWith(outer.endsWith("/") ? outer : `${outer}/`);
 }
 
 function readText(file: string): string {

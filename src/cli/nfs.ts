@@ -9,15 +9,16 @@ import { get, put } from "./nfs/transfer.ts";
 const targetHelp = "server:/path, or nfs://server[:port]/path?version=3&uid=1000 …";
 
 const help = `
-A target is server:/path, or a URL with more to say: nfs://server[:port]/path?name=value&…
-  version=3|4.1|4.2                 default: the best that the server offers
-  sourcePort=auto|any|reserved      reserved is below 1024, for exports with "secure"
-  uid=1000&gid=1000                 whom to act as; default 0, which servers often squash
-  mountPort=20048                   of MOUNT, version 3 only; default as rpcbind says
-  tls=on&ca=FILE&serverName=NAME    TLS around the connection, as stunnel does it
+A target is server:/path, or a URL with more to say:
+nfs://server[:port]/path?name=value&…
+  version=3|4.1|4.2              default: the best that the server offers
+  sourcePort=auto|any|reserved   reserved: below 1024, as "secure" exports want
+  uid=1000&gid=1000              whom to act as; default 0, often squashed
+  mountPort=20048                of MOUNT (version 3); default as rpcbind says
+  tls=on&ca=FILE&serverName=NAME TLS around the connection, as stunnel does it
 
 Examples:
-  berth nfs ping nas:/srv/data                      does it let me in, and if not, why
+  berth nfs ping nas:/srv/data                      does it let me in?
   berth nfs exports nas                             what it exports, and to whom
   berth nfs ls -l "nfs://nas/srv/data?version=3"
   berth nfs du nas:/srv/data/projects
@@ -29,6 +30,7 @@ ${exitCodesHelp}`;
 /** `berth nfs`: the NFS client as a tool, without a mount and without privileges. */
 export function nfsCommand(): Command {
   const nfs = new Command("nfs")
+    .summary("look at, measure, copy and remove what lies on an NFS export")
     .description("Looks at, measures, copies and removes what lies on an NFS export, without a mount.")
     .addHelpText("after", help);
   addInspection(nfs);

@@ -19,10 +19,8 @@ export function createProgram(): Command {
     .description(
       "Gives every PersistentVolumeClaim its own directory on storage that many claims share: a CSI driver, and a lab to watch it.",
     )
-    .helpCommand(false)
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}; see berth --help\n`) })
     .addHelpText("after", "\nEach command has its own --help: berth controller --help");
   const commands = [
     controllerCommand,
@@ -35,15 +33,20 @@ export function createProgram(): Command {
   ];
   for (const command of commands.map((make) => make())) {
     program.addCommand(command);
-    inheritSettings(command, program);
   }
+  complete(program, "berth");
   return program;
 }
 
-/** Commander hands settings down only to commands that it makes itself. */
-function inheritSettings(command: Command, parent: Command): void {
-  command.copyInheritedSettings(parent);
-  for (const child of command.commands) inheritSettings(child, command);
+/** Commander hands settings down only to commands that it makes itself. @param words that call the command */
+function complete(command: Command, words: string): void {
+  command
+    .helpCommand(false)
+    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}; see ${words} --help\n`) });
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command);
+    complete(child, `${words} ${child.name()}`);
+  }
 }
 
 /** `error: unknown option '--nod'\n(Did you mean --node-id?)\n` on one line, in our name. */

@@ -47,21 +47,29 @@ function addShareOptions(command: Command): Command {
     );
 }
 
+/** A share that does not answer hides no other: the rest is listed, and the exit code is 1. */
 async function list(options: TrashOptions): Promise<void> {
-  const directories = await openShares(options);
-  const trashed: TrashedVolume[] = [];
-  for (const volumes of directories.placement.all) trashed.push(...(await volumes.trash(newCall())));
+  const shares = await sharesOf(options);
+  const found = await Promise.allSettled(
+    shares.placements.shares.map(async (volumes) => await volumes.trash(newCall())),
+  );
+  const trashed = found.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
   for (const volume of trashed)
     process.stdout.write(`${options.json ? jsonLine(volume) : textLine(volume)}\n`);
-  if (trashed.length === 0 && options.json !== true) process.stdout.write("The trash is empty.\n");
-  await directories.close();
+  const failed = found.flatMap((each) => (each.status === "rejected" ? [BerthError.from(each.reason)] : []));
+  for (const { message } of failed) process.stderr.write(`berth: not listed: ${message}\n`);
+  if (failed.length > 0) process.exitCode = 1;
+  else if (trashed.length === 0 && options.json !== true) process.stdout.write("The trash is empty.\n");
+  await shares.close();
 }
 
 async function restore(text: string, options: TrashOptions): Promise<void> {
   const id = idOf(text);
-  const directories = await openShares(options);
-  const { directory, sizeBytes } = await directories.placement.find(id).restore(newCall(), id.name);
-  await directories.close();
+  const shares = await sharesOf(options);
+  const { directory, sizeBytes } = await shares.placements
+    .get(printVolumeId(id))
+    .volumes.restore(newCall(), id.name);
+  await shares.close();
   process.stdout.write(`${printVolumeId(id)} is back in ${directory}, with ${sizeBytes} bytes promised.\n`);
 }
 
@@ -74,11 +82,11 @@ function idOf(text: string): VolumeId {
   );
 }
 
-async function openShares({ config, driverName }: TrashOptions) {
+async function sharesOf({ config, driverName }: TrashOptions) {
   const { readConfig } = await import("./config.ts");
-  const { openDirectories } = await import("./directories.ts");
+  const { openShares } = await import("./shares.ts");
   const read = readConfig(config);
-  return openDirectories(read, { cluster: read.cluster, driver: driverName }, silentLog);
+  return openShares(read, { cluster: read.cluster, driver: driverName }, silentLog);
 }
 
 function newCall(): Call {

@@ -16,6 +16,9 @@ export const limits = {
   unixSocketPathBytesMax: 107,
   /** The volume's own name within an id; a longer one is given as a digest. */
   volumeNameBytesMax: 64,
+  /** A volume's directory: a node mounts it with NFS 3 as well, whose paths have 1024 bytes (RFC 1813 §5.1.4). */
+  subDirBytesMax: 512,
+  subDirDepthMax: 16,
   /** A record on a share; a larger file is not ours. */
   recordBytesMax: 64 * 1024,
   /** A century: the end of any longer one might have no ISO 8601 date of four digits, as records keep it. */

@@ -2,7 +2,7 @@ import type { Call } from "../core/call.ts";
 import type { GetCapacityRequest } from "../gen/csi/v1/csi_pb.ts";
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
 import { notOffered } from "./capabilities.ts";
-import { classParameters } from "./parameters.ts";
+import { classParameters, type Parameters } from "./parameters.ts";
 import type { Placements } from "./placements.ts";
 
 export interface Capacity {
@@ -11,8 +11,9 @@ export interface Capacity {
   readonly volumeBytesMax?: bigint;
 }
 
-/** A volume's name for `place`, which wants one; nothing is created. */
+/** A volume's name and a claim for `place`, which wants them; nothing is created. */
 const anyName = "capacity";
+const anyClaim = { name: anyName, namespace: anyName };
 
 /**
  * The room for volumes of a class, or of all classes where none is given (csi-provisioner sends the
@@ -31,12 +32,14 @@ export async function capacityFor(
   const shares =
     Object.keys(parameters).length === 0
       ? placements.shares
-      : [placements.of(parameters).place(parameters, anyName).volumes];
-  return total(await Promise.all(shares.map((volumes) => availableBytes(volumes, call))));
+      : [placements.of(parameters).place(parameters, anyName, anyClaim).volumes];
+  return total(await Promise.all(shares.map((volumes) => availableBytes(volumes, parameters, call))));
 }
 
-async function availableBytes(volumes: ShareVolumes, call: Call): Promise<bigint> {
-  return (await volumes.space(call)).availableBytes;
+/** What may still be promised where there is a limit, by the formula of creation; else what is free. */
+async function availableBytes(volumes: ShareVolumes, parameters: Parameters, call: Call): Promise<bigint> {
+  const room = await volumes.room(call, parameters);
+  return room?.leftBytes ?? (await volumes.space(call)).availableBytes;
 }
 
 /** A volume lies on one share, so the largest has the room of the roomiest. */

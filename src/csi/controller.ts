@@ -18,9 +18,13 @@ const capabilities = [
   Capability.LIST_VOLUMES,
   Capability.GET_CAPACITY,
   Capability.EXPAND_VOLUME,
+  Capability.VOLUME_CONDITION,
   Capability.GET_VOLUME,
   Capability.SINGLE_NODE_MULTI_WRITER,
 ];
+
+/** What a list looks at, since it is cheap; ControllerGetVolume looks at more. */
+const inItsPlace = { abnormal: false, message: "recorded, and its directory is in its place" };
 
 /** The life of volumes. Each handler finds the share, calls its volumes, and tells the result. */
 export function controller(placements: Placements): Implementation<typeof Controller> {
@@ -31,7 +35,7 @@ export function controller(placements: Placements): Implementation<typeof Contro
 
     async createVolume(message, call) {
       const { volumes, request } = placeRequest(placements, message);
-      return { volume: volumeMessage(await volumes.create(call, request)) };
+      return { volume: volumeMessage(placements, await volumes.create(call, request)) };
     },
 
     async deleteVolume({ volumeId }, call) {
@@ -53,7 +57,11 @@ export function controller(placements: Placements): Implementation<typeof Contro
 
     async listVolumes(request, call) {
       const { volumes, nextToken } = await listPage(placements.shares, request, call);
-      return { entries: volumes.map((volume) => ({ volume: volumeMessage(volume) })), nextToken };
+      const entries = volumes.map((volume) => ({
+        volume: volumeMessage(placements, volume),
+        status: { volumeCondition: inItsPlace },
+      }));
+      return { entries, nextToken };
     },
 
     async getCapacity(request, call) {
@@ -72,12 +80,19 @@ export function controller(placements: Placements): Implementation<typeof Contro
 
     async controllerGetVolume({ volumeId }, call) {
       const { volumes, id } = placements.get(volumeId);
-      return { volume: volumeMessage(await volumes.get(call, id)), status: {} };
+      const { volume, condition: volumeCondition } = await volumes.inspect(call, id);
+      // A record that cannot be read tells no size and no context.
+      const message = volume === undefined ? { volumeId } : volumeMessage(placements, volume);
+      return { volume: message, status: { volumeCondition } };
     },
   };
 }
 
-/** No context: the id alone is enough to find the volume. */
-function volumeMessage({ id, sizeBytes }: Volume): MessageInitShape<typeof VolumeSchema> {
-  return { volumeId: printVolumeId(id), capacityBytes: sizeBytes };
+function volumeMessage(placements: Placements, volume: Volume): MessageInitShape<typeof VolumeSchema> {
+  const { id, sizeBytes } = volume;
+  return {
+    volumeId: printVolumeId(id),
+    capacityBytes: sizeBytes,
+    volumeContext: placements.contextOf(volume),
+  };
 }

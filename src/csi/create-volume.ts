@@ -20,8 +20,8 @@ export function placeRequest(
 ): { volumes: ShareVolumes; request: VolumeRequest } {
   refuseNotOffered(message);
   const parameters = classParameters(message.parameters);
-  const { volumes, ...placed } = placements.of(parameters).place(parameters, message.name);
   const claim = claimOf(message.parameters);
+  const { volumes, ...placed } = placements.of(parameters).place(parameters, message.name, claim);
   const request: VolumeRequest = {
     ...placed,
     requestedName: message.name,

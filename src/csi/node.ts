@@ -1,33 +1,56 @@
+import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import { parseVolumeId, type VolumeId } from "../core/volume-id.ts";
 import {
   VolumeCapability_AccessMode_Mode as Mode,
   type Node,
+  type NodePublishVolumeRequest,
   NodeServiceCapability_RPC_Type as Rpc,
   VolumeUsage_Unit as Unit,
   type VolumeCapability,
 } from "../gen/csi/v1/csi_pb.ts";
-import type { MountSource } from "../node/mount-source.ts";
+import { isEphemeralId } from "../node/ephemeral-id.ts";
+import type { EphemeralRequest, EphemeralVolumes } from "../node/ephemeral-volumes.ts";
+import type { ExportStatsResult } from "../node/export-stats.ts";
+import type { BindSource } from "../node/mount-source.ts";
 import type { NodeVolumes } from "../node/node-volumes.ts";
+import {
+  type KnownShares,
+  mountSourceOf,
+  unmountSourceOf,
+  type VolumeContext,
+} from "../node/volume-source.ts";
 import type { VolumeStats, VolumeUsage } from "../node/volume-stats.ts";
 import type { Implementation } from "./service.ts";
 
 export interface NodeServiceParts {
   readonly nodeId: string;
   readonly volumes: NodeVolumes;
+  readonly ephemeral: EphemeralVolumes;
   readonly stats: VolumeStats;
-  /** Where this node has each share, by the share's name. */
-  readonly shares: ReadonlyMap<string, string>;
+  readonly shares: KnownShares;
   /** A volume's size, from its record. */
-  readonly sizeOf: (volumeId: string, source: MountSource, signal: AbortSignal) => Promise<bigint>;
+  readonly sizeOf: (volumeId: string, source: BindSource, signal: AbortSignal) => Promise<bigint>;
+  readonly exportVolumes?: ExportVolumeStats;
 }
 
-const capabilities = [Rpc.STAGE_UNSTAGE_VOLUME, Rpc.GET_VOLUME_STATS, Rpc.SINGLE_NODE_MULTI_WRITER];
+/** How full volumes on exports are. */
+export interface ExportVolumeStats {
+  /** @returns undefined for any other volume */
+  stats(volumeId: string, volumePath: string, call: Call): Promise<ExportStatsResult | undefined>;
+  forget(volumeId: string): void;
+}
+
+const capabilities = [
+  Rpc.STAGE_UNSTAGE_VOLUME,
+  Rpc.GET_VOLUME_STATS,
+  Rpc.VOLUME_CONDITION,
+  Rpc.SINGLE_NODE_MULTI_WRITER,
+];
 
 /** The Node service of CSI v1.12: no attaching, no expansion on the node. */
 export function nodeService(parts: NodeServiceParts): Implementation<typeof Node> {
-  const { nodeId, volumes, stats, shares, sizeOf } = parts;
+  const { nodeId, volumes, ephemeral, stats, shares, sizeOf, exportVolumes } = parts;
   if (nodeId === "" || Buffer.byteLength(nodeId) > limits.csiNodeIdBytesMax) {
     throw new BerthError(
       "invalid-argument",
@@ -41,13 +64,18 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
     },
     async nodeUnstageVolume({ volumeId, stagingTargetPath }, call) {
       await volumes.unstage(
-        { volumeId, source: knownSource(volumeId, shares), path: stagingTargetPath },
+        { volumeId, source: unmountSourceOf(volumeId, shares), path: stagingTargetPath },
         call,
       );
       stats.forget(volumeId);
+      exportVolumes?.forget(volumeId);
       return {};
     },
     async nodePublishVolume(request, call) {
+      if (isInline(request)) {
+        await ephemeral.publish(inlineOf(request), call);
+        return {};
+      }
       const mount = mountOf(request, shares);
       await volumes.publish(
         {
@@ -62,14 +90,26 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       return {};
     },
     async nodeUnpublishVolume({ volumeId, targetPath }, call) {
-      await volumes.unpublish({ volumeId, source: knownSource(volumeId, shares), path: targetPath }, call);
+      if (isEphemeralId(volumeId)) {
+        await ephemeral.unpublish(volumeId, targetPath, call);
+        return {};
+      }
+      await volumes.unpublish(
+        { volumeId, source: unmountSourceOf(volumeId, shares), path: targetPath },
+        call,
+      );
       return {};
     },
     async nodeGetVolumeStats({ volumeId, volumePath }, call) {
-      const { source } = volumeOf(volumeId, shares);
+      const ofExport = await exportVolumes?.stats(volumeId, volumePath, call);
+      if (ofExport !== undefined) {
+        const { usage, condition } = ofExport;
+        return { usage: usage === undefined ? [] : usageMessages(usage), volumeCondition: condition };
+      }
+      const source = directoryOf(volumeId, shares);
       const sizeBytes = () => sizeOf(volumeId, source, call.signal);
       const usage = await stats.measure({ volumeId, source, path: volumePath, sizeBytes }, call);
-      return { usage: usageMessages(usage) };
+      return { usage: usageMessages(usage), volumeCondition: { abnormal: false, message: "measured here" } };
     },
     async nodeGetInfo() {
       return { nodeId };
@@ -90,10 +130,11 @@ const manyTargets: ReadonlySet<Mode> = new Set([
 interface MountRequest {
   readonly volumeId: string;
   readonly volumeCapability?: VolumeCapability | undefined;
+  readonly volumeContext: VolumeContext;
 }
 
-function mountOf({ volumeId, volumeCapability }: MountRequest, shares: ReadonlyMap<string, string>) {
-  const { source } = volumeOf(volumeId, shares);
+function mountOf({ volumeId, volumeCapability, volumeContext }: MountRequest, shares: KnownShares) {
+  const source = mountSourceOf(volumeId, volumeContext, shares);
   const mode = modeOf(volumeCapability);
   const access = volumeCapability?.accessType;
   return {
@@ -108,6 +149,18 @@ function modeOf(capability: VolumeCapability | undefined): Mode {
   return capability?.accessMode?.mode ?? Mode.UNKNOWN;
 }
 
+/** Kubelet says of a volume that stands in the pod itself (CSIDriver `podInfoOnMount: true`). */
+function isInline({ volumeContext }: NodePublishVolumeRequest): boolean {
+  return volumeContext["csi.storage.k8s.io/ephemeral"] === "true";
+}
+
+function inlineOf(request: NodePublishVolumeRequest): EphemeralRequest {
+  const { volumeId, volumeContext: context, targetPath, volumeCapability, readonly: readOnly } = request;
+  const access = volumeCapability?.accessType;
+  const mountFlags = access?.case === "mount" ? access.value.mountFlags : [];
+  return { volumeId, context, targetPath, readOnly, mountFlags };
+}
+
 /** @throws BerthError `failed-precondition`: staging is advertised, so a path must be there (CSI, NodePublishVolume) */
 function stagingPathOf(path: string): string {
   if (path !== "") return path;
@@ -118,31 +171,10 @@ function stagingPathOf(path: string): string {
 }
 
 /** @throws BerthError `not-found` for an id that is not ours, `failed-precondition` for a share that is not here */
-function volumeOf(text: string, shares: ReadonlyMap<string, string>): { id: VolumeId; source: MountSource } {
-  const id = parseVolumeId(text);
-  if (id === undefined) {
-    throw new BerthError(
-      "not-found",
-      `volume ${JSON.stringify(text)} is not one of Berth: use the id that CreateVolume gave`,
-    );
-  }
-  const source = sourceOf(id, shares);
-  if (source !== undefined) return { id, source };
-  throw new BerthError(
-    "failed-precondition",
-    `volume ${text}: this node has no ${id.type} share ${id.source}: add it to the node's configuration`,
-  );
-}
-
-function knownSource(text: string, shares: ReadonlyMap<string, string>): MountSource | undefined {
-  const id = parseVolumeId(text);
-  return id && sourceOf(id, shares);
-}
-
-function sourceOf(id: VolumeId, shares: ReadonlyMap<string, string>): MountSource | undefined {
-  const sharePath = shares.get(id.source);
-  if (id.type !== "directory" || id.protocol !== "bind" || sharePath === undefined) return undefined;
-  return { kind: "bind", shareName: id.source, sharePath, name: id.name };
+function directoryOf(volumeId: string, shares: KnownShares): BindSource {
+  const source = mountSourceOf(volumeId, {}, shares);
+  if (source.kind === "bind") return source;
+  throw new BerthError("not-found", `volume ${volumeId} is not mounted there: publish it first`);
 }
 
 function usageMessages(usage: VolumeUsage) {

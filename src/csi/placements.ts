@@ -2,6 +2,7 @@ import { BerthError } from "../core/errors.ts";
 import { parseVolumeId, type VolumeId } from "../core/volume-id.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
+import type { Volume } from "../volumes/volume.ts";
 import { invalidField } from "./field-error.ts";
 import type { Parameters } from "./parameters.ts";
 
@@ -32,6 +33,12 @@ export class Placements {
       `have the type ${JSON.stringify(type)}, which this driver is not configured for`,
       `it offers: ${types}`,
     );
+  }
+
+  /** What a node needs to mount a volume, besides its id. */
+  contextOf(volume: Volume): Readonly<Record<string, string>> {
+    const placement = this.#placements.find(({ type }) => type === volume.id.type);
+    return placement?.contextOf(volume) ?? {};
   }
 
   /**

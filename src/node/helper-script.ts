@@ -9,6 +9,7 @@ export const exitCodes = {
   noParent: 103,
   notEmpty: 104,
   notMeasured: 105,
+  notThere: 106,
 } as const;
 
 /**
@@ -16,12 +17,27 @@ export const exitCodes = {
  * - `resolve <path>…`: each path on a line, without symbolic links; what does not exist stays as it is
  * - `stage <record> <directory> <parent> <name> <flags>`: mounts a volume's directory at `<parent>/<name>`
  * - `publish <staging path> <parent> <name> <flags>`
- * - `unmount <path>`, `detach <path>`: umount plain, umount lazy
+ * - `mount_nfs <source> <options> <parent> <name>`: by the kernel's client, at `<parent>/<name>`
+ * - `look <path>`: the inode number of a mounted directory, as its server has it now
+ * - `unmount <path>`, `force <path>`, `detach <path>`: umount plain, by force, lazily
+ * - `exists <path>`
  * - `remove <path>`: an empty directory; none there is fine
  * - `measure <directory>`: bytes, files, and what its file system has, a line each
  * - `record <directory>`: what the record of a volume says
  */
-export type Verb = "resolve" | "stage" | "publish" | "unmount" | "detach" | "remove" | "measure" | "record";
+export type Verb =
+  | "resolve"
+  | "stage"
+  | "mount_nfs"
+  | "look"
+  | "publish"
+  | "unmount"
+  | "force"
+  | "detach"
+  | "exists"
+  | "remove"
+  | "measure"
+  | "record";
 
 /**
  * A helper's whole program. It does one request after another: a token, a verb, the number of
@@ -44,11 +60,15 @@ resolve() {
   done
 }
 
-bind_at() {
-  if [ -L "$2/$3" ] || { [ -e "$2/$3" ] && ! [ -d "$2/$3" ]; }; then return ${exitCodes.notADirectory}; fi
-  [ -d "$2" ] || mkdir -p -- "$2" || return ${exitCodes.noParent}
-  cd -P -- "$2/" && [ "$PWD" = "$2" ] || return ${exitCodes.noParent}
+prepare() {
+  if [ -L "$1/$2" ] || { [ -e "$1/$2" ] && ! [ -d "$1/$2" ]; }; then return ${exitCodes.notADirectory}; fi
+  [ -d "$1" ] || mkdir -p -- "$1" || return ${exitCodes.noParent}
+  cd -P -- "$1/" && [ "$PWD" = "$1" ] || return ${exitCodes.noParent}
   cd /
+}
+
+bind_at() {
+  prepare "$2" "$3" || return
   mount -n -i -o "bind,X-mount.mkdir=0750,$4" -- "$1" "$2/$3"
 }
 
@@ -58,11 +78,26 @@ stage() {
   bind_at "$2" "$3" "$4" "$5"
 }
 
-publish() { bind_at "$@"; }
+mount_nfs() {
+  prepare "$3" "$4" || return
+  [ -d "$3/$4" ] || mkdir -m 0750 -- "$3/$4" || return ${exitCodes.noParent}
+  mount -n -t nfs -o "$2" -- "$1" "$3/$4"
+}
+
+look() { stat --cached=never -c %i -- "$1/." 2>/dev/null || stat -c %i -- "$1/."; }
+
+publish() {
+  [ -d "$1/." ] || { printf 'Stale file handle\n'; return ${exitCodes.notTheDirectory}; }
+  bind_at "$@"
+}
 
 unmount() { umount -n -i -c -- "$1"; }
 
+force() { umount -n -i -c -f -- "$1"; }
+
 detach() { umount -n -i -c -l -- "$1"; }
+
+exists() { [ -L "$1" ] || [ -e "$1" ] || return ${exitCodes.notThere}; }
 
 remove() {
   [ -L "$1" ] && return ${exitCodes.notADirectory}

@@ -28,6 +28,9 @@ export class Helper {
   readonly closed: Promise<void>;
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #host: HelperHost;
+  /** With a number after it, it ends each reply: nothing that a command prints can know it. */
+  readonly #nonce = randomNonce();
+  #requests = 0;
   #pending: Pending | undefined;
   #output = "";
   #dead = false;
@@ -66,7 +69,8 @@ export class Helper {
     const settle = Promise.withResolvers<Reply>();
     if (this.#dead) settle.reject(ended(null, null));
     else {
-      this.#pending = { token: randomNonce(), settle };
+      this.#requests += 1;
+      this.#pending = { token: `${this.#nonce}.${this.#requests}`, settle };
       this.#child.stdin.write(
         [this.#pending.token, verb, args.length, ...args].map((line) => `${line}\n`).join(""),
       );
@@ -98,13 +102,15 @@ export class Helper {
       return;
     }
     if (this.#pending === undefined) return;
-    const end = new RegExp(`\n${this.#pending.token} ([0-9]+)\n$`).exec(this.#output);
-    if (end === null) return;
-    const { settle } = this.#pending;
-    const output = this.#output.slice(0, end.index);
+    const { token, settle } = this.#pending;
+    const lastLine = `\n${token} `;
+    const end = this.#output.lastIndexOf(lastLine);
+    if (end < 0 || !this.#output.endsWith("\n")) return;
+    const exitCode = Number(this.#output.slice(end + lastLine.length, -1));
+    const output = this.#output.slice(0, end);
     this.#pending = undefined;
     this.#output = "";
-    settle.resolve({ exitCode: Number(end[1]), output });
+    settle.resolve({ exitCode, output });
   }
 
   #fail(error: BerthError): void {

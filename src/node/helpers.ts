@@ -10,6 +10,10 @@ export interface Step {
   readonly verb: Verb;
   readonly args: readonly string[];
   readonly timeoutMs: number;
+  /** The NFS server that it may have to wait for. */
+  readonly server?: string;
+  /** That a step of the same call may still wait in the kernel, and this one is to end it. */
+  readonly again?: boolean;
   /** The caller's; ends the step before its own time. */
   readonly signal?: AbortSignal;
 }
@@ -20,7 +24,8 @@ export class Helpers {
   readonly #limits: NodeLimits;
   readonly #quarantine: Quarantine;
   readonly #idle: Helper[] = [];
-  readonly #busy = new Set<Helper>();
+  /** At work, and for which server. */
+  readonly #busy = new Map<Helper, string | undefined>();
   #closed = false;
 
   constructor(host: HelperHost, limits: NodeLimits = nodeLimits) {
@@ -35,9 +40,9 @@ export class Helpers {
    * without a shell
    */
   async run(step: Step): Promise<Reply> {
-    this.#quarantine.check(step.volumeId);
+    if (step.again !== true) this.#quarantine.check(step);
     if (step.signal?.aborted) throw cutShort(step, step.signal);
-    const helper = this.#take();
+    const helper = this.#take(step);
     const late = Promise.withResolvers<never>();
     const onAbort = () => late.reject(cutShort(step, step.signal));
     const timer = setTimeout(() => late.reject(tooLate(step)), step.timeoutMs);
@@ -47,7 +52,7 @@ export class Helpers {
       this.#give(helper);
       return reply;
     } catch (error) {
-      await this.#discard(helper, step.volumeId);
+      await this.#discard(helper, step);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -59,19 +64,30 @@ export class Helpers {
   close(): void {
     this.#closed = true;
     for (const helper of this.#idle.splice(0)) helper.end();
-    for (const helper of this.#busy) helper.kill();
+    for (const helper of this.#busy.keys()) helper.kill();
   }
 
-  #take(): Helper {
+  #take({ server }: Step): Helper {
     if (this.#closed) throw new BerthError("unavailable", "the node plugin is shutting down: retry");
     if (this.#busy.size >= this.#limits.helpersBusyMax) {
       throw new BerthError("unavailable", `${this.#busy.size} steps run on this node, as many as may: retry`);
     }
+    if (server !== undefined) this.#checkShare(server);
     let helper = this.#idle.pop();
     while (helper !== undefined && !helper.alive) helper = this.#idle.pop();
     helper ??= new Helper(this.#host);
-    this.#busy.add(helper);
+    this.#busy.set(helper, server);
     return helper;
+  }
+
+  /** A server that does not answer keeps its steps until their deadline: those of others need helpers too. */
+  #checkShare(server: string): void {
+    const count = [...this.#busy.values()].filter((each) => each === server).length;
+    if (count < this.#limits.helpersPerServerMax) return;
+    throw new BerthError(
+      "unavailable",
+      `${count} steps wait for the NFS server ${server}, as many as may: look whether it answers; retry`,
+    );
   }
 
   #give(helper: Helper): void {
@@ -81,14 +97,14 @@ export class Helpers {
   }
 
   /** After a failure: nothing is known of it, so it dies; what does not die keeps its volume back. */
-  async #discard(helper: Helper, volumeId: string): Promise<void> {
+  async #discard(helper: Helper, step: Step): Promise<void> {
     helper.kill();
     const timer = Promise.withResolvers<"late">();
     const timeout = setTimeout(() => timer.resolve("late"), this.#limits.killMsMax);
     const outcome = await Promise.race([helper.closed, timer.promise]);
     clearTimeout(timeout);
     this.#busy.delete(helper);
-    if (outcome === "late") this.#quarantine.add(volumeId, helper.closed);
+    if (outcome === "late") this.#quarantine.add(step, helper.closed);
   }
 }
 

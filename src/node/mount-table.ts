@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { BerthError } from "../core/errors.ts";
 
 /** One mount, as a line of `/proc/self/mountinfo` tells it (proc_pid_mountinfo(5)). */
@@ -104,9 +104,12 @@ export class MountTable {
 
 export type MountTableReader = () => Promise<MountTable>;
 
-/** The table of this process's mount namespace. `/proc` answers at once, whatever hangs elsewhere. */
+/**
+ * The table of this process's mount namespace. The kernel answers from its memory, whatever hangs elsewhere, so
+ * it is read synchronously: handing each of its reads to a thread would cost several times what they take.
+ */
 export const readMountTable: MountTableReader = async () =>
-  MountTable.parse(await readFile("/proc/self/mountinfo", "utf8"));
+  MountTable.parse(readFileSync("/proc/self/mountinfo", "utf8"));
 
 /** True for `directory` itself and for everything below it. */
 export function isWithin(path: string, directory: string): boolean {
@@ -149,6 +152,7 @@ function parseId(word: string | undefined, line: string): number {
 
 /** Space, tab, newline, backslash and `#` stand as three octal digits behind a backslash. */
 function unescapeWord(word: string): string {
+  if (!word.includes("\\")) return word; // nearly every one
   return word.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
     String.fromCharCode(Number.parseInt(octal, 8)),
   );

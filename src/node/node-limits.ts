@@ -2,6 +2,16 @@
 export const nodeLimits = {
   /** One step in a helper: a mount, an unmount. Far below the two minutes that kubelet gives a call. */
   stepMsMax: 20_000,
+  /** Asking a server what a mount would find, before the kernel is let loose on it. */
+  preflightMsMax: 10_000,
+  /** Asking a server whether it is there. */
+  pingMsMax: 3_000,
+  /** Looking through a mount whose server has just answered. */
+  lookMsMax: 5_000,
+  /** One rung of the ladder: umount plain, by force, lazily. */
+  unmountMsMax: 5_000,
+  /** Deleting the directory of an inline volume, which a sweep can do later. */
+  discardMsMax: 10_000,
   /** Counting one volume's bytes and files; callers with shorter deadlines get the last known value. */
   measureMsMax: 60_000,
   /** How long a killed helper may take to die before its volume is quarantined. */
@@ -10,7 +20,9 @@ export const nodeLimits = {
   helpersBusyMax: 64,
   /** Helpers kept waiting, each a shell of about 1 MB, so that a call need not start one. */
   helpersIdleMax: 2,
-  /** Helpers that survive SIGKILL because the kernel waits for a server; beyond, the node refuses work. */
+  /** Of these, for volumes of one server: if it is dead, others still have helpers. */
+  helpersPerServerMax: 16,
+  /** Helpers that survive SIGKILL because the kernel waits for a server; beyond, its volumes are refused. */
   helpersStuckMax: 16,
   /** Volumes being measured at once. */
   measuresMax: 4,

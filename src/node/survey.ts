@@ -1,7 +1,7 @@
 import { BerthError } from "../core/errors.ts";
 import { stepError } from "./helper-script.ts";
 import type { Helpers } from "./helpers.ts";
-import { type MountSource, treeOf, type VolumeTree } from "./mount-source.ts";
+import { type BindSource, treeOf, type VolumeTree } from "./mount-source.ts";
 import { isWithin, type MountTable, type MountTableReader } from "./mount-table.ts";
 import type { NodeLimits } from "./node-limits.ts";
 import { childOf, nameOf, parentOf } from "./node-path.ts";
@@ -9,7 +9,8 @@ import { childOf, nameOf, parentOf } from "./node-path.ts";
 /** What a call is about: paths as the caller names them, already parsed. */
 export interface Subject {
   readonly volumeId: string;
-  readonly source?: MountSource | undefined;
+  /** Of a volume on a local directory: where that really lies. */
+  readonly source?: BindSource | undefined;
   readonly path: string;
   readonly stagingPath?: string;
 }
@@ -21,7 +22,7 @@ export interface View {
   readonly path: string;
   readonly stagingPath: string | undefined;
   readonly kubeletDir: string;
-  /** Undefined when the subject has no source. */
+  /** Undefined when the subject has no local directory. */
   readonly tree: VolumeTree | undefined;
 }
 

@@ -1,33 +1,45 @@
 import { BerthError } from "../core/errors.ts";
 import { type Reply, stepError } from "./helper-script.ts";
-import { type VolumeTree, wasMountOf } from "./mount-source.ts";
-import type { Mount, MountTableReader } from "./mount-table.ts";
+import { isNfsVolume } from "./mount-source.ts";
+import type { Mount, MountTable, MountTableReader } from "./mount-table.ts";
+
+export type UnmountVerb = "unmount" | "force" | "detach";
 
 export interface Unmounter {
   readonly readTable: MountTableReader;
-  readonly step: (verb: "unmount" | "detach", path: string) => Promise<Reply>;
+  /** @param again whether an earlier step of the same call may still wait in the kernel */
+  readonly step: (verb: UnmountVerb, path: string, again: boolean) => Promise<Reply>;
+  /** Whether the server of an NFS mount is there. */
+  readonly answers: (mount: Mount) => Promise<boolean>;
   /** How many mounts on top of each other are taken away. */
   readonly stackedMax: number;
+  /** The caller's. */
+  readonly signal: AbortSignal | undefined;
 }
+
+/** Whether a mount is the volume's and may go. */
+export type IsOurs = (mount: Mount, table: MountTable) => boolean;
 
 /**
  * Takes away every mount of the volume at `path`, and nothing else. The mount table decides what is
  * there, before and after each step: umount's exit code says too little (32 may mean anything).
  * @param path resolved
- * @param tree undefined for a volume that is not ours, of which nothing can be unmounted
+ * @param before the table as it is before the first step
  * @throws BerthError `failed-precondition` for a mount of something else
  */
 export async function unmountAll(
   unmounter: Unmounter,
   volumeId: string,
   path: string,
-  tree: VolumeTree | undefined,
+  isOurs: IsOurs,
+  before: MountTable,
 ): Promise<void> {
+  let table = before;
   for (let taken = 0; taken <= unmounter.stackedMax; taken++) {
-    const mount = (await unmounter.readTable()).at(path);
+    const mount = table.at(path);
     if (mount === undefined) return;
-    if (tree === undefined || !wasMountOf(mount, tree)) throw notOurs(mount, volumeId);
-    await unmountOne(unmounter, mount, volumeId);
+    if (!isOurs(mount, table)) throw notOurs(mount, volumeId);
+    table = await unmountOne(unmounter, mount, volumeId, table);
   }
   throw new BerthError(
     "unavailable",
@@ -35,15 +47,69 @@ export async function unmountAll(
   );
 }
 
-/** Plain first; lazily where somebody still uses it. Never by force: that is for a server, and this is a bind. */
-async function unmountOne({ step, readTable }: Unmounter, mount: Mount, volumeId: string): Promise<void> {
-  const isLeft = async () => (await readTable()).mounts.some(({ id }) => id === mount.id);
-  const plain = await step("unmount", mount.mountPoint);
-  if (!(await isLeft())) return;
-  const lazy = await step("detach", mount.mountPoint);
-  if (!(await isLeft())) return;
-  const [verb, reply] = lazy.exitCode === 0 ? (["unmount", plain] as const) : (["detach", lazy] as const);
-  throw stepError(verb, reply, `volume ${volumeId} at ${mount.mountPoint}`);
+/**
+ * Plain first, and lazily in the end where somebody still uses it. In between by force, which ends what waits for
+ * a server: only where that does not answer, and where this is the last mount of its superblock, since force
+ * breaks what runs on every other (measured: the fsync of a volume that shared it failed). So never a bind mount
+ * whose volume is staged.
+ * @returns the table without the mount
+ */
+async function unmountOne(
+  unmounter: Unmounter,
+  mount: Mount,
+  volumeId: string,
+  before: MountTable,
+): Promise<MountTable> {
+  const climb = async (verb: UnmountVerb, again: boolean) => {
+    const failure = await failureOf(unmounter, verb, mount, volumeId, again);
+    const table = await unmounter.readTable();
+    return { failure, table: isIn(table, mount) ? undefined : table };
+  };
+  const plain = await climb("unmount", false);
+  if (plain.table !== undefined) return plain.table;
+  if (isNfsVolume(mount) && isLastOfItsKind(mount, before) && !(await unmounter.answers(mount))) {
+    const forced = await climb("force", true);
+    if (forced.table !== undefined) return forced.table;
+  }
+  const lazy = await climb("detach", true);
+  if (lazy.table !== undefined) return lazy.table;
+  throw lazy.failure ?? plain.failure ?? stillThere(mount, volumeId);
+}
+
+/** Undefined when the step says that it worked. @throws BerthError when it makes no sense to go on */
+async function failureOf(
+  { step, signal }: Unmounter,
+  verb: UnmountVerb,
+  mount: Mount,
+  volumeId: string,
+  again: boolean,
+): Promise<BerthError | undefined> {
+  try {
+    const reply = await step(verb, mount.mountPoint, again);
+    return reply.exitCode === 0
+      ? undefined
+      : stepError(verb, reply, `volume ${volumeId} at ${mount.mountPoint}`);
+  } catch (reason) {
+    const error = BerthError.from(reason);
+    // It was killed at its deadline, and not because the caller has gone: the next rung may do better.
+    if (error.code === "deadline-exceeded" && signal?.aborted !== true) return error;
+    throw error;
+  }
+}
+
+function isLastOfItsKind(mount: Mount, table: MountTable): boolean {
+  return table.mounts.every(({ id, device }) => id === mount.id || device !== mount.device);
+}
+
+function isIn(table: MountTable, mount: Mount): boolean {
+  return table.mounts.some(({ id }) => id === mount.id);
+}
+
+function stillThere(mount: Mount, volumeId: string): BerthError {
+  return new BerthError(
+    "unavailable",
+    `volume ${volumeId} at ${mount.mountPoint} is still mounted after umount said it is not: retry`,
+  );
 }
 
 function notOurs(mount: Mount, volumeId: string): BerthError {

@@ -1,7 +1,7 @@
 import { BerthError } from "../core/errors.ts";
 import { exitCodes, stepError } from "./helper-script.ts";
 import type { Helpers } from "./helpers.ts";
-import type { MountSource } from "./mount-source.ts";
+import type { BindSource } from "./mount-source.ts";
 import { nodeLimits } from "./node-limits.ts";
 import { childOf } from "./node-path.ts";
 
@@ -16,7 +16,7 @@ const sizeLine = /^ {2}"sizeBytes": "([0-9]{1,20})",?$/gm;
 export async function volumeSize(
   helpers: Helpers,
   volumeId: string,
-  source: MountSource,
+  source: BindSource,
   signal: AbortSignal,
 ): Promise<bigint> {
   const reply = await helpers.run({

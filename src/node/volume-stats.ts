@@ -3,16 +3,16 @@ import { type Clock, systemClock } from "../core/clock.ts";
 import { BerthError } from "../core/errors.ts";
 import { type Reply, stepError } from "./helper-script.ts";
 import type { Helpers } from "./helpers.ts";
-import { type MountSource, wasMountOf } from "./mount-source.ts";
+import { type BindSource, wasMountOf } from "./mount-source.ts";
 import { readMountTable } from "./mount-table.ts";
+import type { NodeParts } from "./mount-work.ts";
 import { nodeLimits } from "./node-limits.ts";
 import { parseNodePath } from "./node-path.ts";
-import type { NodeParts } from "./node-volumes.ts";
 import { type SurveyParts, survey } from "./survey.ts";
 
 export interface StatsRequest {
   readonly volumeId: string;
-  readonly source: MountSource;
+  readonly source: BindSource;
   readonly path: string;
   /** The volume's size, from its record. */
   readonly sizeBytes: () => Promise<bigint>;

@@ -68,7 +68,7 @@ describe("a class of type directory", () => {
     assert.equal(two.place({ share: "slow", trashRetention: "0" }, "pvc-1").trashRetentionMs, 0);
   });
 
-  for (const key of ["Mode", "modes", "server", "subDir", "onDelete", "__proto__x", "toString"]) {
+  for (const key of ["Mode", "modes", "server", "subDir", "__proto__x", "toString"]) {
     test(`refuses the unknown parameter ${key} by name`, () =>
       refused({ [key]: "x" }, new RegExp(`parameter ${key} is unknown`)));
   }
@@ -96,6 +96,11 @@ describe("a class of type directory", () => {
   for (const trashRetention of ["", "1", "forever", "-1h", "999999999d"]) {
     test(`refuses trashRetention ${JSON.stringify(trashRetention)} by name`, () =>
       refused({ trashRetention }, /parameter trashRetention/));
+  }
+
+  for (const overcommit of ["", "0", "two", "-1", "1.2345"]) {
+    test(`refuses overcommit ${JSON.stringify(overcommit)} by name`, () =>
+      refused({ overcommit }, /parameter overcommit/));
   }
 
   test("refuses a volume whose id would be too long, before anything is made", () => {

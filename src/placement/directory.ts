@@ -1,8 +1,15 @@
-import { parseDurationMs } from "../core/duration.ts";
 import { BerthError } from "../core/errors.ts";
 import { printVolumeId, type VolumeId, volumeNameOf } from "../core/volume-id.ts";
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
-import type { DirectoryAttributes } from "../volumes/volume.ts";
+import {
+  attributesOf,
+  checkOvercommit,
+  invalidParameter,
+  onDeleteOf,
+  type Parameters,
+  refuseUnknown,
+  retentionOf,
+} from "./class-parameters.ts";
 import type { Placed, Placement } from "./placement.ts";
 
 /** A share of the configuration's `directories`. */
@@ -13,13 +20,16 @@ export interface ConfiguredDirectory {
   readonly trashRetentionMs: number;
 }
 
-type Parameters = Readonly<Record<string, string>>;
-
-const knownKeys = ["type", "share", "mode", "uid", "gid", "trashRetention"] as const;
-
-/** Pods run as any user, and only the claim's own pods ever see the directory. */
-const defaultMode = 0o777;
-const idMax = 2 ** 32 - 2;
+const knownKeys = [
+  "type",
+  "share",
+  "onDelete",
+  "mode",
+  "uid",
+  "gid",
+  "trashRetention",
+  "overcommit",
+] as const;
 
 /** StorageClass `type: directory`: volumes on a local directory that the configuration names. */
 export class DirectoryPlacement implements Placement {
@@ -35,7 +45,8 @@ export class DirectoryPlacement implements Placement {
   }
 
   place(parameters: Parameters, requestedName: string): Placed {
-    refuseUnknown(parameters);
+    refuseUnknown(parameters, this.type, knownKeys);
+    checkOvercommit(parameters);
     const directory = this.#chosen(parameters["share"]);
     const id: VolumeId = {
       type: "directory",
@@ -44,13 +55,12 @@ export class DirectoryPlacement implements Placement {
       source: directory.name,
     };
     printVolumeId(id); // too long an id is refused before anything is created
-    const retention = parameters["trashRetention"];
     return {
       volumes: directory.volumes,
       id,
       directory: attributesOf(parameters),
-      trashRetentionMs:
-        retention === undefined ? directory.trashRetentionMs : durationOf("trashRetention", retention),
+      onDelete: onDeleteOf(parameters),
+      trashRetentionMs: retentionOf(parameters, directory.trashRetentionMs),
     };
   }
 
@@ -64,65 +74,20 @@ export class DirectoryPlacement implements Placement {
     );
   }
 
+  /** A node knows the share by its name, and the directory by the id. */
+  contextOf(): Readonly<Record<string, string>> {
+    return {};
+  }
+
   #chosen(name: string | undefined): ConfiguredDirectory {
     const [first, ...others] = this.#directories.values();
     const chosen = name === undefined && others.length === 0 ? first : this.#directories.get(name ?? "");
     if (chosen !== undefined) return chosen;
     const cause = name === undefined ? "is missing" : `${JSON.stringify(name)} is not in the configuration`;
-    throw invalid("share", cause, `name one of ${this.#names()}`);
+    throw invalidParameter("share", cause, `name one of ${this.#names()}`);
   }
 
   #names(): string {
     return [...this.#directories.keys()].join(", ") || "it names none";
   }
-}
-
-function refuseUnknown(parameters: Parameters): void {
-  for (const key of Object.keys(parameters)) {
-    if (knownKeys.some((known) => known === key)) continue;
-    throw invalid(key, "is unknown to type: directory", `it knows ${knownKeys.join(", ")}`);
-  }
-}
-
-function attributesOf(parameters: Parameters): DirectoryAttributes {
-  const [mode, uid, gid] = [parameters["mode"], parameters["uid"], parameters["gid"]];
-  return {
-    mode: mode === undefined ? defaultMode : modeOf(mode),
-    ...(uid === undefined ? {} : { uid: idOf("uid", uid) }),
-    ...(gid === undefined ? {} : { gid: idOf("gid", gid) }),
-  };
-}
-
-function modeOf(text: string): number {
-  if (!/^0?[0-7]{3,4}$/.test(text) || Number.parseInt(text, 8) > 0o7777) {
-    throw invalid(
-      "mode",
-      `${JSON.stringify(text)} is no mode`,
-      'write three or four octal digits in quotes, such as "0770"',
-    );
-  }
-  return Number.parseInt(text, 8);
-}
-
-function idOf(key: string, text: string): number {
-  if (!/^(0|[1-9][0-9]{0,9})$/.test(text) || Number(text) > idMax) {
-    throw invalid(
-      key,
-      `${JSON.stringify(text)} is no numeric id`,
-      `write a number from 0 to ${idMax} in quotes`,
-    );
-  }
-  return Number(text);
-}
-
-function durationOf(key: string, text: string): number {
-  try {
-    return parseDurationMs(text);
-  } catch (reason) {
-    throw invalid(key, BerthError.from(reason).message, "0 keeps nothing");
-  }
-}
-
-function invalid(key: string, cause: string, remedy: string): BerthError {
-  return new BerthError("invalid-argument", `StorageClass parameter ${key} ${cause}: ${remedy}`);
 }

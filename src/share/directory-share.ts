@@ -1,5 +1,5 @@
 import type { BigIntStats, Dirent } from "node:fs";
-import { readSync, statfs, statSync, writeSync } from "node:fs";
+import { readSync, statfs } from "node:fs";
 import { promisify } from "node:util";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
@@ -20,13 +20,27 @@ import {
   statOpen,
   syncFd,
   unlinkAt,
+  writeAll,
 } from "./fs-at.ts";
 import { OpenDirectories, type OpenDirectory } from "./open-directories.ts";
 import { removeTreeAt } from "./remove-tree.ts";
-import type { Attributes, FileStat, Share, ShareEntry, Space, TreeOptions, TreeProgress } from "./share.ts";
-import { componentsOf, join, type SharePath, shareRoot } from "./share-path.ts";
+import type {
+  Attributes,
+  FileStat,
+  Share,
+  ShareEntry,
+  Space,
+  TreeOptions,
+  TreeProgress,
+  TreeUsage,
+} from "./share.ts";
+import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
+import { usageAt } from "./usage-tree.ts";
 
 const statFileSystem = promisify(statfs);
+
+/** So many entries of a listing are read at once; further ones by Node's thread pool, a batch a turn. */
+const entriesAtOnceMax = 16;
 
 export interface DirectoryShareOptions {
   /** The name that the configuration gives it. */
@@ -66,8 +80,11 @@ export class DirectoryShare implements Share {
   async *list(path: SharePath): AsyncIterable<ShareEntry> {
     const listing = await this.#run("list", path, () => this.#with(path, async ({ fd }) => listOpen(fd)));
     try {
-      for (;;) {
-        const entry = await this.#run("list", path, () => listing.read());
+      for (let count = 0; ; count += 1) {
+        const atOnce = count < entriesAtOnceMax;
+        const entry = await this.#run("list", path, async () =>
+          atOnce ? listing.readSync() : await listing.read(),
+        );
         if (entry === null) return;
         const name = utf8Name(entry);
         if (name !== undefined) yield { name, type: typeOf(entry) };
@@ -97,10 +114,7 @@ export class DirectoryShare implements Share {
       this.#at(path, async (parent, name) => {
         const fd = await createFileAt(parent.fd, name);
         try {
-          for (let done = 0; done < content.length; ) {
-            done += writeSync(fd, content, done, content.length - done, done);
-          }
-          await syncFd(fd);
+          await writeAll(fd, content);
         } finally {
           closeFd(fd);
         }
@@ -179,6 +193,12 @@ export class DirectoryShare implements Share {
     }
   }
 
+  async usage(path: SharePath, options: TreeOptions = {}): Promise<TreeUsage> {
+    return await this.#run("measure", path, () =>
+      this.#at(path, (parent, name) => usageAt(parent.fd, name, options, this.#clock)),
+    );
+  }
+
   async space(path: SharePath): Promise<Space> {
     return await this.#run("ask the space of", path, () =>
       this.#with(path, async ({ fd }) => {
@@ -203,7 +223,10 @@ export class DirectoryShare implements Share {
       return await work();
     } catch (reason) {
       const error = storageError(reason, this.name, step, path);
-      if (hasCode(error, "storage-stale") || (hasCode(error, "storage-no-entry") && !this.#rootIsThere())) {
+      if (
+        hasCode(error, "storage-stale") ||
+        (hasCode(error, "storage-no-entry") && !this.#directories.rootIsThere())
+      ) {
         this.#directories.forget();
         throw new BerthError(
           "storage-unavailable",
@@ -215,10 +238,6 @@ export class DirectoryShare implements Share {
       }
       throw error;
     }
-  }
-
-  #rootIsThere(): boolean {
-    return statSync(this.#path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   }
 
   #changeMode(parent: OpenDirectory, name: string, mode: number): void {
@@ -240,10 +259,9 @@ export class DirectoryShare implements Share {
   }
 
   async #at<T>(path: SharePath, work: (parent: OpenDirectory, name: string) => Promise<T>): Promise<T> {
-    const components = componentsOf(path);
-    const name = components.pop();
-    if (name === undefined) throw this.#unsupported(path, "is the share's root");
-    return await this.#with(join(shareRoot, ...components), (parent) => work(parent, name));
+    const split = splitPath(path);
+    if (split === undefined) throw this.#unsupported(path, "is the share's root");
+    return await this.#with(split.parent, (parent) => work(parent, split.name));
   }
 
   #readAll(fd: number, sizeBytes: bigint, path: SharePath, bytesMax: number): Uint8Array {

@@ -19,6 +19,7 @@ import {
   rename,
   rmdir,
   unlink,
+  write,
 } from "node:fs";
 import { promisify } from "node:util";
 
@@ -33,11 +34,12 @@ import { promisify } from "node:util";
  */
 export type Name = string | Buffer;
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 /** Linux: a handle that only names a file, whatever its mode; Node has no constant for it. */
 const O_PATH = 0o10000000;
 
 const openFile = promisify(open);
+const writeFile = promisify(write);
 const mkdirPath = promisify(mkdir);
 const linkPath = promisify(link);
 const renamePath = promisify(rename);
@@ -54,8 +56,15 @@ export const openPath = (path: string): number => openSync(path, O_RDONLY | O_DI
 export const openDirectoryAt = (directory: number, name: Name): number =>
   openSync(at(directory, name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 
+/** A new file that is written durably: each write is answered when its content is on the disk (O_DSYNC). */
 export const createFileAt = (directory: number, name: Name): Promise<number> =>
-  openFile(at(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  openFile(at(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_DSYNC, 0o600);
+
+export async function writeAll(fd: number, content: Uint8Array): Promise<void> {
+  for (let done = 0; done < content.length; ) {
+    done += (await writeFile(fd, content, done, content.length - done, done)).bytesWritten;
+  }
+}
 
 /** O_NONBLOCK: opening a FIFO that somebody planted must not wait for its writer. */
 export const openFileAt = (directory: number, name: Name): number =>

@@ -1,7 +1,8 @@
-import { BerthError } from "../core/errors.ts";
+import { BerthError, hasCode } from "../core/errors.ts";
 import {
   type AttributeChanges,
   type ConnectOptions,
+  type Credentials,
   connectNfs,
   type DirectoryEntry,
   type FileAttributes,
@@ -11,9 +12,19 @@ import {
   type OperationOptions,
 } from "../nfs/index.ts";
 import { removeTree } from "../nfs/trees/remove.ts";
+import { usageOfTree } from "../nfs/trees/usage.ts";
 import { LazyClient } from "./lazy-client.ts";
 import { NfsHandles } from "./nfs-handles.ts";
-import type { Attributes, FileStat, Share, ShareEntry, Space, TreeOptions, TreeProgress } from "./share.ts";
+import type {
+  Attributes,
+  FileStat,
+  Share,
+  ShareEntry,
+  Space,
+  TreeOptions,
+  TreeProgress,
+  TreeUsage,
+} from "./share.ts";
 import { componentsOf, join, type SharePath, shareRoot } from "./share-path.ts";
 
 export interface NfsShareOptions {
@@ -26,6 +37,8 @@ export interface NfsShareOptions {
 
 /** Only whoever keeps the share reads its records. */
 const newFileMode = 0o600;
+/** Handles of files on their way to another name. */
+const madeFilesMax = 1024;
 
 /**
  * An NFS export as a share, over our own client: no mount, no privilege. It connects at the first
@@ -36,6 +49,8 @@ export class NfsShare implements Share {
   readonly #client: LazyClient;
   readonly #kept: readonly SharePath[];
   readonly #handles = new WeakMap<NfsClient, NfsHandles>();
+  /** Files of unique names that were made a moment ago, to be linked and removed: the one made first goes first. */
+  readonly #made = new Map<SharePath, FileHandle>();
 
   constructor({ name, connect, kept = [] }: NfsShareOptions) {
     this.name = `share ${name} (${connect.host}:${connect.path})`;
@@ -82,6 +97,7 @@ export class NfsShare implements Share {
     await this.#at(path, signal, async (client, parent, name, options) => {
       const first = content.subarray(0, client.features.writeBytesMax);
       const { handle } = await client.create(parent, name, { mode: newFileMode }, first, options);
+      this.#remember(path, handle);
       for (let done = first.length; done < content.length; ) {
         const rest = content.subarray(done);
         done += (await client.write(handle, BigInt(done), rest, "file-sync", options)).writtenBytes;
@@ -90,7 +106,7 @@ export class NfsShare implements Share {
   }
 
   async link(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void> {
-    const { handle } = await this.#lookup(existing, signal);
+    const handle = this.#made.get(existing) ?? (await this.#lookup(existing, signal)).handle;
     await this.#at(created, signal, async (client, parent, name, options) => {
       await client.link(handle, parent, name, options);
     });
@@ -107,23 +123,35 @@ export class NfsShare implements Share {
 
   async setAttributes(path: SharePath, attributes: Attributes, signal?: AbortSignal): Promise<void> {
     const client = await this.#client.get(signal);
-    const { handle } = await this.#lookup(path, signal);
-    for (const changes of inOrder(attributes)) await client.setattr(handle, changes, optionsOf(path, signal));
+    const { handle, attributes: has } = await this.#lookup(path, signal);
+    const options = optionsOf(path, signal);
+    for (const changes of inOrder(attributes)) {
+      try {
+        await client.setattr(handle, changes, options);
+      } catch (error) {
+        // Where root is squashed only the owner changes a mode; AUTH_SYS lets us be the owner (RFC 5531 §8.2).
+        if (!hasCode(error, "storage-access") || changes.mode === undefined) throw error;
+        await client.setattr(handle, changes, { ...options, credentials: ownerOf(has) });
+      }
+    }
   }
 
   async rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void> {
-    await this.#at(from, signal, async (_, fromParent, fromName) => {
-      await this.#at(to, signal, async (client, toParent, toName, options) => {
-        await client.rename(fromParent, fromName, toParent, toName, options);
-      });
-    });
+    this.#made.delete(from);
+    const client = await this.#client.get(signal);
+    const [[fromParent, fromName], [toParent, toName]] = [this.#split(from), this.#split(to)];
+    await this.#handlesOf(client).withBoth(fromParent, toParent, optionsOf(from, signal), (source, target) =>
+      client.rename(source, fromName, target, toName, optionsOf(from, signal)),
+    );
   }
 
   async removeFile(path: SharePath, signal?: AbortSignal): Promise<void> {
     await this.#at(path, signal, async (client, parent, name, options) => {
-      // v4's REMOVE takes empty directories too (RFC 8881 §18.25)
-      const { attributes } = await client.lookup(parent, name, options);
-      if (attributes.type === "directory") throw this.#error("storage-unsupported", path, "is a directory");
+      if (!this.#made.delete(path)) {
+        // v4's REMOVE takes empty directories too (RFC 8881 §18.25)
+        const { attributes } = await client.lookup(parent, name, options);
+        if (attributes.type === "directory") throw this.#error("storage-unsupported", path, "is a directory");
+      }
       await client.remove(parent, name, options);
     });
   }
@@ -140,6 +168,18 @@ export class NfsShare implements Share {
     });
   }
 
+  async usage(path: SharePath, options: TreeOptions = {}): Promise<TreeUsage> {
+    const client = await this.#client.get(options.signal);
+    const root = await this.#lookup(path, options.signal);
+    let isWhole = true;
+    const onFailure = (): void => {
+      isWhole = false; // of one entry: the others still count
+    };
+    const found = await usageOfTree(client, root, { ...options, actAsOwner: true, onFailure });
+    const { usedBytes, inodes, sharedNames, boundaries } = found;
+    return { usedBytes, inodes, approximate: !isWhole || sharedNames > 0 || boundaries > 0 };
+  }
+
   async space(path: SharePath, signal?: AbortSignal): Promise<Space> {
     return await this.#with(path, signal, async (client, directory, options) => {
       const space = await client.fsstat(directory, options);
@@ -152,11 +192,16 @@ export class NfsShare implements Share {
     await this.#client.close();
   }
 
+  #remember(path: SharePath, handle: FileHandle): void {
+    const [oldest] = this.#made.keys();
+    if (this.#made.size >= madeFilesMax && oldest !== undefined) this.#made.delete(oldest);
+    this.#made.set(path, handle);
+  }
+
   async #lookup(path: SharePath, signal: AbortSignal | undefined): Promise<FileNode> {
     if (path === shareRoot) return await this.#root(signal);
-    return await this.#at(path, signal, (client, parent, name, options) =>
-      client.lookup(parent, name, options),
-    );
+    const client = await this.#client.get(signal);
+    return await this.#handlesOf(client).node(path, optionsOf(path, signal));
   }
 
   async #root(signal: AbortSignal | undefined): Promise<FileNode> {
@@ -171,13 +216,17 @@ export class NfsShare implements Share {
     signal: AbortSignal | undefined,
     operation: (client: NfsClient, parent: FileHandle, name: string, options: OperationOptions) => Promise<R>,
   ): Promise<R> {
-    const components = componentsOf(path);
-    const name = components.pop();
-    if (name === undefined) throw this.#error("invalid-argument", path, "is the share's root");
-    const parent = join(shareRoot, ...components);
+    const [parent, name] = this.#split(path);
     return await this.#with(parent, signal, (client, directory) => {
       return operation(client, directory, name, optionsOf(path, signal));
     });
+  }
+
+  #split(path: SharePath): [SharePath, string] {
+    const components = componentsOf(path);
+    const name = components.pop();
+    if (name === undefined) throw this.#error("invalid-argument", path, "is the share's root");
+    return [join(shareRoot, ...components), name];
   }
 
   async #with<R>(
@@ -209,6 +258,10 @@ export class NfsShare implements Share {
 
 function optionsOf(path: SharePath, signal: AbortSignal | undefined): OperationOptions {
   return signal === undefined ? { path } : { path, signal };
+}
+
+function ownerOf({ uid, gid }: FileAttributes): Credentials {
+  return { uid, gid, gids: [] };
 }
 
 /** The mode after the owner: changing that takes away set-uid and set-gid. */

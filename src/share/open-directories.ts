@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
 import { closeFd, openDirectoryAt, openPath, statOpen, syncFd } from "./fs-at.ts";
-import { componentsOf, join, type SharePath, shareRoot } from "./share-path.ts";
+import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
 
 const checkMs = 1000;
 
@@ -74,6 +74,13 @@ export class OpenDirectories {
     return this.#get(path);
   }
 
+  /** True unless the root is known to be gone: its path leads nowhere, or it was removed while it was open. */
+  rootIsThere(): boolean {
+    const kept = this.#open.get(shareRoot);
+    if (kept !== undefined) return statOpen(kept.fd).nlink > 0n;
+    return statSync(this.#rootPath, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  }
+
   /** Forgets what is kept open; those in use are closed when their users release them. */
   forget(): void {
     const kept = [...this.#open.values()];
@@ -91,12 +98,11 @@ export class OpenDirectories {
   }
 
   #openNow(path: SharePath): OpenDirectory {
-    const components = componentsOf(path);
-    const name = components.pop();
-    if (name === undefined) return new OpenDirectory(openPath(this.#rootPath));
-    const parent = this.#get(join(shareRoot, ...components));
+    const split = splitPath(path);
+    if (split === undefined) return new OpenDirectory(openPath(this.#rootPath));
+    const parent = this.#get(split.parent);
     try {
-      return new OpenDirectory(openDirectoryAt(parent.fd, name));
+      return new OpenDirectory(openDirectoryAt(parent.fd, split.name));
     } finally {
       parent.release();
     }

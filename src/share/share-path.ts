@@ -25,6 +25,14 @@ export function componentsOf(path: SharePath): string[] {
   return path === shareRoot ? [] : path.split("/");
 }
 
+/** The directory that a path lies in, and its last component; undefined for the root. */
+export function splitPath(path: SharePath): { parent: SharePath; name: string } | undefined {
+  if (path === shareRoot) return undefined;
+  const slash = path.lastIndexOf("/");
+  // What comes before a path's last component is a path.
+  return { parent: (slash < 0 ? shareRoot : path.slice(0, slash)) as SharePath, name: path.slice(slash + 1) };
+}
+
 function checkComponent(component: string, path: string): void {
   if (component === "") throw invalidPath(path, "has an empty component");
   if (component === "." || component === "..") throw invalidPath(path, `has the component ${component}`);

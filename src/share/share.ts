@@ -41,6 +41,15 @@ export interface TreeOptions {
   readonly entriesPerSecondMax?: number;
 }
 
+/** What a tree takes, its first directory included; a file with several names counts once. */
+export interface TreeUsage {
+  /** On the disk, as `du` counts. */
+  readonly usedBytes: bigint;
+  readonly inodes: number;
+  /** Something could not be read, lies on another file system, or has too many names to remember. */
+  readonly approximate: boolean;
+}
+
 export interface Attributes {
   readonly mode?: number;
   readonly uid?: number;
@@ -98,6 +107,12 @@ export interface Share {
    * short, it can be run again.
    */
   removeTree(path: SharePath, options?: TreeOptions): Promise<TreeProgress>;
+
+  /**
+   * Measures a tree, whatever its names, links, modes and depth. Never follows a symbolic link, never enters
+   * another file system.
+   */
+  usage(path: SharePath, options?: TreeOptions): Promise<TreeUsage>;
 
   space(path: SharePath, signal?: AbortSignal): Promise<Space>;
 

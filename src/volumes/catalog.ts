@@ -1,11 +1,10 @@
 import { BerthError, hasCode } from "../core/errors.ts";
 import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
-import type { Share } from "../share/share.ts";
+import type { FileStat, Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import { readIfThere } from "./claim.ts";
 import {
   deletedFile,
-  directoryPath,
   generationOf,
   identityFile,
   layoutPaths,
@@ -18,6 +17,7 @@ import {
   decodeDeleted,
   decodeIdentity,
   decodeSize,
+  type Identity,
   isOwnedBy,
   nonceOf,
   type Owner,
@@ -36,23 +36,56 @@ export async function ensureLayout(share: Share): Promise<void> {
   }
 }
 
+/** What a share says of a path where nothing is, or nothing can be: something on the way is no directory. */
+export const absent = ["storage-no-entry", "storage-not-a-directory"] as const;
+
+/** For `catch`: what was to be removed is gone. */
+export function ignoreAbsent(reason: unknown): void {
+  if (!hasCode(reason, ...absent)) throw reason;
+}
+
+export async function typeAt(share: Share, path: SharePath): Promise<FileStat["type"] | undefined> {
+  try {
+    return (await share.stat(path)).type;
+  } catch (reason) {
+    if (hasCode(reason, ...absent)) return undefined;
+    throw reason;
+  }
+}
+
+/** What the directory at a path is, as records write it; undefined when nothing is there. */
+export async function fileidAt(share: Share, path: SharePath): Promise<string | undefined> {
+  try {
+    return `${(await share.stat(path)).fileid}`;
+  } catch (reason) {
+    if (hasCode(reason, ...absent)) return undefined;
+    throw reason;
+  }
+}
+
+/** The identity in a record's directory, or undefined when there is none. */
+export async function identityAt(share: Share, path: SharePath): Promise<Identity | undefined> {
+  const content = await readIfThere(share, join(path, identityFile));
+  return content === undefined ? undefined : decodeIdentity(content, join(path, identityFile));
+}
+
 /** Whether there is anything at a path, whatever it is. */
 export async function isThere(share: Share, path: SharePath): Promise<boolean> {
   try {
     await share.stat(path);
     return true;
   } catch (reason) {
-    if (hasCode(reason, "storage-no-entry")) return false;
+    if (hasCode(reason, ...absent)) return false;
     throw reason;
   }
 }
 
-/** What is gone or in use stays as it is. */
+/** What is gone, in use or no directory stays as it is. */
 export async function removeIfEmpty(share: Share, path: SharePath): Promise<void> {
   try {
     await share.removeDirectory(path);
   } catch (reason) {
-    if (!hasCode(reason, "storage-no-entry", "storage-not-empty")) throw reason;
+    if (!hasCode(reason, ...absent, "storage-not-empty")) throw reason;
   }
 }
 
@@ -66,8 +99,6 @@ export async function readRecord(share: Share, name: VolumeName): Promise<Volume
 
 /** The record in a directory: in its place, or in the trash. */
 export async function readRecordAt(share: Share, path: SharePath): Promise<VolumeRecord | undefined> {
-  const files = await fileNames(share, path);
-  if (files === undefined) return undefined;
   const read = async <T>(
     file: string,
     decode: (content: Uint8Array, where: string) => T,
@@ -75,8 +106,8 @@ export async function readRecordAt(share: Share, path: SharePath): Promise<Volum
     const content = await readIfThere(share, join(path, file));
     return content === undefined ? undefined : decode(content, join(path, file));
   };
-  const identity = await read(identityFile, decodeIdentity);
-  if (identity === undefined) return undefined;
+  const [files, identity] = await Promise.all([fileNames(share, path), read(identityFile, decodeIdentity)]);
+  if (files === undefined || identity === undefined) return undefined;
   const nonce = nonceOf(identity);
   const generation = Math.max(0, ...files.map((file) => generationOf(file, nonce) ?? 0));
   const size = generation > 0 ? await read(sizeFile(generation, nonce), decodeSize) : undefined;
@@ -95,7 +126,7 @@ export async function readRecordAt(share: Share, path: SharePath): Promise<Volum
  */
 export function checkRecord(record: VolumeRecord, id: VolumeId, owner: Owner, share: string): void {
   const { identity } = record;
-  if (identity.id !== printVolumeId(id) || identity.directory.path !== directoryPath(id.name)) {
+  if (identity.id !== printVolumeId(id)) {
     throw new BerthError(
       "failed-precondition",
       `${share}: the record of ${id.name} says that it is volume ${identity.id} in directory ${identity.directory.path}: ` +
@@ -127,16 +158,12 @@ export function volumeOf(id: VolumeId, record: VolumeRecord, inPlace: boolean): 
 }
 
 /** True when the volume's own directory is at its path: it, not something of the same name. */
-export async function isInPlace(
-  share: Share,
-  { identity }: VolumeRecord,
-  name: VolumeName,
-): Promise<boolean> {
+export async function isInPlace(share: Share, { identity }: VolumeRecord): Promise<boolean> {
   try {
-    const found = await share.stat(directoryPath(name));
+    const found = await share.stat(identity.directory.path);
     return found.type === "directory" && found.fileid === BigInt(identity.directory.fileid);
   } catch (reason) {
-    if (hasCode(reason, "storage-no-entry")) return false;
+    if (hasCode(reason, ...absent)) return false;
     throw reason;
   }
 }

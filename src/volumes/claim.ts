@@ -8,9 +8,6 @@ import { stagedFilePath } from "./layout.ts";
 /**
  * Gives `content` the name `path`, if nothing has that name yet: it is written whole and durable under a
  * name of its own, then linked. Of several who try, in whatever process, one gets "claimed".
- *
- * An answer may be lost after its step took effect. So whatever the link says, the name is read back:
- * `content` holds `nonce`, so equal bytes are ours.
  * @throws BerthError the storage error, when it cannot be known whether the name was claimed
  */
 export async function claimFile(
@@ -22,16 +19,29 @@ export async function claimFile(
   const temporary = stagedFilePath(nonce);
   try {
     await share.createFile(temporary, content);
-    try {
-      await share.link(temporary, path);
-      return "claimed";
-    } catch (reason) {
-      const found = await readIfThere(share, path);
-      if (found !== undefined) return Buffer.from(found).equals(content) ? "claimed" : "taken";
-      throw reason;
-    }
+    return await linkClaim(share, temporary, path, content);
   } finally {
     await forget(share, temporary);
+  }
+}
+
+/**
+ * The second half of `claimFile`. An answer may be lost after its step took effect: so whatever the link
+ * says, the name is read back. `content` holds a nonce, so equal bytes are ours.
+ */
+export async function linkClaim(
+  share: Share,
+  temporary: SharePath,
+  path: SharePath,
+  content: Uint8Array,
+): Promise<"claimed" | "taken"> {
+  try {
+    await share.link(temporary, path);
+    return "claimed";
+  } catch (reason) {
+    const found = await readIfThere(share, path);
+    if (found !== undefined) return Buffer.from(found).equals(content) ? "claimed" : "taken";
+    throw reason;
   }
 }
 
@@ -49,8 +59,8 @@ export async function readIfThere(share: Share, path: SharePath): Promise<Uint8A
   }
 }
 
-/** What stays behind here is swept by the reaper: the outcome is decided already. */
-async function forget(share: Share, temporary: SharePath): Promise<void> {
+/** Removes a temporary name. What stays behind here is swept by the reaper: the outcome is decided already. */
+export async function forget(share: Share, temporary: SharePath): Promise<void> {
   try {
     await share.removeFile(temporary);
   } catch (reason) {

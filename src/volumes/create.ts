@@ -1,16 +1,27 @@
 import { assert } from "../core/assert.ts";
 import type { Call } from "../core/call.ts";
-import { BerthError, type DomainCode, hasCode, type StorageCode } from "../core/errors.ts";
+import { BerthError, hasCode } from "../core/errors.ts";
 import type { Nonce } from "../core/nonce.ts";
+import { sideBySide } from "../core/side-by-side.ts";
 import { printVolumeId, type VolumeName } from "../core/volume-id.ts";
-import type { FileStat, Share } from "../share/share.ts";
+import type { FileStat } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { ensureLayout, isInPlace, isThere, readRecord, removeIfEmpty, volumeOf } from "./catalog.ts";
-import { claimFile } from "./claim.ts";
+import { ensureLayout, isInPlace, readRecord, removeIfEmpty, volumeOf } from "./catalog.ts";
+import { forget, linkClaim } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
-import { directoryPath, identityFile, recordPath, stagedTreePath } from "./layout.ts";
-import { encodeRecord, type Identity, isOwnedBy, newIdentity, nonceOf, type VolumeRecord } from "./record.ts";
-import { retire } from "./retire.ts";
+import {
+  directoryPath,
+  identityFile,
+  recordPath,
+  stagedFilePath,
+  stagedTreePath,
+  stagingPath,
+} from "./layout.ts";
+import { giveAttributes } from "./owner-change.ts";
+import { moveIntoPlace, statIfThere } from "./place.ts";
+import { encodeRecord, type Identity, isOwnedBy, newIdentity, type VolumeRecord } from "./record.ts";
+import { fateOf, retire } from "./retire.ts";
+import { settled } from "./settled.ts";
 import type { CapacityRange, Volume, VolumeRequest } from "./volume.ts";
 
 /** A volume of no particular size is recorded as this. */
@@ -22,10 +33,12 @@ const attemptsMax = 5;
  *
  * 1. build the directory in staging under a name with a nonce, with its final mode and owner;
  * 2. claim the volume's name: the record, which names the nonce and the directory's fileid, is linked;
- * 3. rename the directory to its path.
+ * 3. claim its path, and make the parents that are missing;
+ * 4. rename the directory to its path.
  *
  * The directory is made before the claim, so it is made once: whoever else goes on with this claim can
- * only rename what is there, never a second, empty directory over a volume in use.
+ * only rename what is there, never a second, empty directory over a volume in use. A directory that is
+ * adopted is where it is: it is claimed, and no more.
  */
 export async function createVolume(
   context: ShareContext,
@@ -36,39 +49,63 @@ export async function createVolume(
   const name = request.id.name;
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     call.signal.throwIfAborted();
-    const found = await readRecord(share, name).catch((reason: unknown) => {
+    const [found, existing] = await sideBySide<[VolumeRecord | undefined, FileStat | undefined]>([
+      readRecord(share, name),
+      statIfThere(share, pathOf(request)),
+    ]).catch((reason: unknown) => {
       call.effects.begin(); // what an earlier attempt left is not known: no answer may be final
-      throw reason;
+      if (!hasCode(reason, "failed-precondition")) throw reason;
+      throw new BerthError("unavailable", `${share.name}: ${reason.message}`, { cause: reason });
     });
     if (found === undefined) {
-      await refuseWhatIsThere(context, name);
+      if (existing !== undefined) {
+        if ((await readRecord(share, name)) !== undefined) continue; // made since the first look
+        await refuseExisting(context, request, existing);
+      }
       call.effects.begin();
-      const claimed = await buildAndClaim(context, request);
+      const claimed = await buildAndClaim(context, request, existing);
       if (claimed === undefined) continue;
-      await moveIntoPlace(context, name, claimed);
-      return volumeOf(request.id, claimed, true);
-    } else if (found.deleted !== undefined && isOwnedBy(found.identity, context.owner)) {
-      call.effects.begin();
-      await retire(share, name, found); // a deletion that was cut off: finish it, then start anew
-    } else {
-      refuseOther(context, request, found);
-      call.effects.begin(); // an earlier attempt made the claim
-      if (await isInPlace(share, found, name)) return volumeOf(request.id, found, true);
-      await moveIntoPlace(context, name, found);
-      return volumeOf(request.id, found, true);
+      await moveIntoPlace(context, name, claimed.record, request.adopt, claimed.temporary);
+      return volumeOf(request.id, claimed.record, true);
     }
+    if (found.deleted !== undefined && isOwnedBy(found.identity, context.owner)) {
+      call.effects.begin();
+      await retire(context, name, found, fateOf(found)); // a deletion that was cut off: finish it, then start anew
+      continue;
+    }
+    refuseOther(context, request, found);
+    call.effects.begin(); // an earlier attempt made the claim
+    const isAdopted = found.identity.adopted === true; // in place from the start, whoever has claimed it
+    if (isAdopted || !(await isInPlace(share, found)))
+      await moveIntoPlace(context, name, found, request.adopt);
+    return volumeOf(request.id, found, true);
   }
   throw new BerthError("aborted", `${share.name}: ${name} keeps changing while it is created: retry`);
 }
 
-/** What existed before Berth is never taken over. */
-async function refuseWhatIsThere({ share }: ShareContext, name: VolumeName): Promise<void> {
-  const path = directoryPath(name);
-  if (!(await isThere(share, path))) return;
-  throw new BerthError(
-    "already-exists",
-    `${share.name}: ${path} exists and is no volume of Berth: move it away, or ask for another name`,
-  );
+const pathOf = ({ path, id }: VolumeRequest): SharePath => path ?? directoryPath(id.name);
+
+/** What existed before Berth is taken over only if the class says so. */
+async function refuseExisting(
+  { share }: ShareContext,
+  request: VolumeRequest,
+  existing: FileStat,
+): Promise<void> {
+  const path = pathOf(request);
+  const refuse = (code: "already-exists" | "failed-precondition", cause: string, remedy: string) =>
+    new BerthError(code, `${share.name}: ${path} exists and ${cause}: ${remedy}`);
+  if (request.adopt === undefined) {
+    const remedy = "move it away, ask for another name, or let the class adopt it (adoptExisting)";
+    throw refuse("already-exists", "is no volume of Berth", remedy);
+  }
+  if (existing.type !== "directory") {
+    throw refuse("failed-precondition", `is a ${existing.type}`, "only a directory can be adopted");
+  }
+  await ensureLayout(share);
+  if ((await share.stat(stagingPath)).fsid !== existing.fsid) {
+    const remedy = "give that an export of its own";
+    throw refuse("failed-precondition", "lies on another file system than the share", remedy);
+  }
 }
 
 /** A claim that stands, of a request that differs. */
@@ -90,6 +127,9 @@ function refuseOther(
   if (identity.requestedName !== request.requestedName) {
     throw differs("name", identity.requestedName, request.requestedName);
   }
+  if (identity.directory.path !== pathOf(request)) {
+    throw differs("directory", identity.directory.path, pathOf(request));
+  }
   const { requiredBytes, limitBytes } = request.capacity;
   if (sizeBytes < requiredBytes) throw differs("size", `${sizeBytes}`, `at least ${requiredBytes} bytes`);
   if (limitBytes > 0n && sizeBytes > limitBytes)
@@ -100,45 +140,48 @@ function refuseOther(
   }
 }
 
-/** Steps 1 and 2. @returns undefined when somebody else has the claim: what was built is removed, the next look finds theirs */
+/**
+ * Steps 1 and 2.
+ * @param adopted what is at the path already
+ * @returns undefined when somebody else has the claim: what was built is removed, the next look finds theirs
+ */
 async function buildAndClaim(
   context: ShareContext,
   request: VolumeRequest,
-): Promise<VolumeRecord | undefined> {
+  adopted: FileStat | undefined,
+): Promise<{ record: VolumeRecord; temporary: SharePath } | undefined> {
   const { share, newNonce } = context;
   const { name } = request.id;
   const nonce = newNonce();
   const staged = stagedTreePath(name, nonce);
+  const temporary = stagedFilePath(nonce);
   const undo = async (): Promise<void> => {
-    await removeIfEmpty(share, staged);
+    await sideBySide([removeIfEmpty(share, staged), forget(share, temporary)]);
     await removeIfEmpty(share, recordPath(name));
   };
   try {
-    const directory = await build(context, request, nonce);
-    await makeRecordDirectory(context, name);
-    const identity = identityFor(context, request, nonce, directory);
-    const outcome = await claimFile(
-      share,
-      join(recordPath(name), identityFile),
-      encodeRecord(identity),
-      nonce,
-    );
+    const [directory] = await sideBySide<[FileStat, unknown]>([
+      adopted === undefined ? build(context, request, staged) : Promise.resolve(adopted),
+      makeRecordDirectory(context, name),
+    ]);
+    const identity = identityFor(context, request, nonce, directory, adopted !== undefined);
+    const content = encodeRecord(identity);
+    await share.createFile(temporary, content);
+    const outcome = await linkClaim(share, temporary, join(recordPath(name), identityFile), content);
     if (outcome === "claimed") {
-      return { identity, generation: 0, sizeBytes: BigInt(identity.sizeBytes), deleted: undefined };
+      const sizeBytes = BigInt(identity.sizeBytes);
+      return { record: { identity, generation: 0, sizeBytes, deleted: undefined }, temporary };
     }
-    await removeIfEmpty(share, staged);
+    await sideBySide([removeIfEmpty(share, staged), forget(share, temporary)]);
     return undefined;
   } catch (reason) {
     throw await settled(reason, undo);
   }
 }
 
-async function build(context: ShareContext, request: VolumeRequest, nonce: Nonce): Promise<FileStat> {
-  const { share } = context;
-  const { mode, ...ids } = request.directory;
-  const staged = stagedTreePath(request.id.name, nonce);
-  const made = await makeStaged(context, staged, mode);
-  if (ids.uid !== undefined || ids.gid !== undefined) await share.setAttributes(staged, request.directory);
+async function build(context: ShareContext, request: VolumeRequest, staged: SharePath): Promise<FileStat> {
+  const made = await makeStaged(context, staged, request.directory.mode);
+  await giveAttributes(context.share, staged, made, request.directory);
   return made;
 }
 
@@ -152,11 +195,14 @@ async function makeStaged(context: ShareContext, staged: SharePath, mode: number
   }
 }
 
-async function makeRecordDirectory({ share }: ShareContext, name: VolumeName): Promise<void> {
+async function makeRecordDirectory({ share }: Pick<ShareContext, "share">, name: VolumeName): Promise<void> {
   try {
     await share.makeDirectory(recordPath(name), 0o700);
   } catch (reason) {
-    if (!hasCode(reason, "storage-exists")) throw reason; // another attempt made it: the claim decides
+    if (hasCode(reason, "storage-exists")) return; // another attempt made it: the claim decides
+    if (!hasCode(reason, "storage-no-entry")) throw reason;
+    await ensureLayout(share); // the first volume of the share
+    await makeRecordDirectory({ share }, name);
   }
 }
 
@@ -165,16 +211,18 @@ function identityFor(
   request: VolumeRequest,
   nonce: Nonce,
   directory: FileStat,
+  isAdopted: boolean,
 ): Identity {
   const { id, requestedName, accessModes, mountFlags, parameters, trashRetentionMs, claim } = request;
-  const { mode, uid, gid } = request.directory;
+  const { uid, gid } = request.adopt ?? request.directory;
+  const mode = isAdopted ? (request.adopt?.mode ?? directory.mode) : request.directory.mode;
   return newIdentity({
     ...context.owner,
     id: printVolumeId(id),
     requestedName,
     nonce,
     directory: {
-      path: directoryPath(id.name),
+      path: pathOf(request),
       fsid: `${directory.fsid}`,
       fileid: `${directory.fileid}`,
       mode: mode.toString(8).padStart(4, "0"),
@@ -187,6 +235,8 @@ function identityFor(
     parameters,
     ...(claim === undefined ? {} : { claim }),
     trashRetentionMs,
+    ...(request.onDelete === undefined ? {} : { onDelete: request.onDelete }),
+    ...(isAdopted ? { adopted: true as const } : {}),
     createdAt: new Date(context.clock.nowMs()).toISOString(),
   });
 }
@@ -195,56 +245,4 @@ function sizeFor({ requiredBytes, limitBytes }: CapacityRange): bigint {
   assert(limitBytes === 0n || requiredBytes <= limitBytes, "a capacity range is checked at the edge");
   if (requiredBytes > 0n) return requiredBytes;
   return limitBytes > 0n && limitBytes < defaultSizeBytes ? limitBytes : defaultSizeBytes;
-}
-
-/** Step 3. It may have been done before; and somebody else may have put something at the path. */
-async function moveIntoPlace(context: ShareContext, name: VolumeName, record: VolumeRecord): Promise<void> {
-  const { share } = context;
-  const staged = stagedTreePath(name, nonceOf(record.identity));
-  try {
-    await refuseWhatIsThere(context, name); // the rename would replace an empty directory
-    await share.rename(staged, directoryPath(name));
-  } catch (reason) {
-    if (await isInPlace(share, record, name)) return; // another call did it, or our answer was lost
-    if (!hasCode(reason, "already-exists", "storage-not-empty", "storage-exists", "storage-no-entry"))
-      throw reason;
-    if (!(await isThere(share, staged))) throw misplaced(share, name, reason);
-    if (hasCode(reason, "storage-no-entry")) throw reason;
-    await retire(share, name, record); // the volume never was in place, so nothing is lost with its claim
-    throw reason;
-  }
-}
-
-/** Moved away or restored from a backup, perhaps: an empty volume in its place would hide what is lost. */
-function misplaced(share: Share, name: VolumeName, cause: unknown): BerthError {
-  return new BerthError(
-    "unavailable",
-    `${share.name}: volume ${name} is recorded, but its own directory is not at ${directoryPath(name)}: ` +
-      "put it back, or delete the volume",
-    { cause },
-  );
-}
-
-/** Storage errors that say that the step had no effect, and what they mean once all before it is undone. */
-const definite: Partial<Record<StorageCode, DomainCode>> = {
-  "storage-access": "permission-denied",
-  "storage-name-too-long": "invalid-argument",
-  "storage-no-space": "resource-exhausted",
-  "storage-not-a-directory": "failed-precondition",
-  "storage-quota": "resource-exhausted",
-  "storage-read-only": "failed-precondition",
-  "storage-unsupported": "failed-precondition",
-};
-
-/** After a definite failure nothing must be left, so that the caller may forget the volume; else it must not. */
-async function settled(reason: unknown, undo: () => Promise<void>): Promise<unknown> {
-  if (!(reason instanceof BerthError)) return reason;
-  const code = Object.entries(definite).find(([storage]) => storage === reason.code)?.[1];
-  if (code === undefined) return reason;
-  try {
-    await undo();
-  } catch {
-    return reason; // non-final: a retry, or the reaper, removes the rest
-  }
-  return new BerthError(code, reason.message, { cause: reason });
 }

@@ -1,20 +1,31 @@
 import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
-import type { VolumeId, VolumeName } from "../core/volume-id.ts";
+import { sideBySide } from "../core/side-by-side.ts";
+import { parseVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
 import { join } from "../share/share-path.ts";
-import { checkRecord, isThere, readRecord, removeIfEmpty } from "./catalog.ts";
+import { checkRecord, fileidAt, isThere, readRecord, removeIfEmpty } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
-import { deletedFile, directoryPath, recordPath } from "./layout.ts";
+import {
+  claimPathOf,
+  deletedFile,
+  directoryPath,
+  identityFile,
+  recordPath,
+  stagedTreePath,
+  trashEntryPath,
+} from "./layout.ts";
+import { claimAt } from "./path-claim.ts";
 import { encodeRecord, newDeleted, nonceOf, type VolumeRecord } from "./record.ts";
-import { retire } from "./retire.ts";
+import { fateOf, makeHolder, retire } from "./retire.ts";
 
 /**
  * Deletes a volume in a time that does not depend on its size. Its steps:
  *
  * 1. link `deleted.<nonce>.json` into the record: from now on the deletion is decided, and anyone may finish it;
- * 2. rename the directory into the trash;
- * 3. rename the record after it.
+ * 2. rename the directory into the trash (or beside, or leave it: `onDelete`);
+ * 3. let its path go, and the parents that Berth made and nobody else uses;
+ * 4. rename the record after it.
  *
  * What is neither there nor recorded is deleted: that is success.
  */
@@ -27,16 +38,21 @@ export async function deleteVolume(context: ShareContext, call: Call, id: Volume
     return;
   }
   checkRecord(record, id, owner, share.name);
-  if (record.deleted === undefined) await refuseStranger(context, id.name, record);
+  const looked = record.deleted === undefined && (await isInItsPlace(context, id.name, record));
   call.effects.begin();
-  if (record.deleted === undefined) await decide(context, id.name, record);
-  await retire(share, id.name, record);
+  const deleted = record.deleted ?? (await decide(context, id.name, record));
+  const decided = { ...record, deleted };
+  await retire(context, id.name, decided, fateOf(decided), looked);
 }
 
 /** A directory without a record may be anybody's. */
 async function refuseUnrecorded({ share }: ShareContext, name: VolumeName): Promise<void> {
   const path = directoryPath(name);
   if (!(await isThere(share, path))) return;
+  const claim = await claimAt(share, path);
+  const isAnothers = claim !== undefined && parseVolumeId(claim.id)?.name !== name; // whose subDir is this name
+  // Or it was created since we looked. A claim of its own without a record is what somebody's hand has left.
+  if (isAnothers || (await readRecord(share, name)) !== undefined) return;
   throw new BerthError(
     "failed-precondition",
     `${share.name}: directory ${path} has no record in ${recordPath(name)}, so Berth does not delete it: ` +
@@ -44,27 +60,47 @@ async function refuseUnrecorded({ share }: ShareContext, name: VolumeName): Prom
   );
 }
 
-/** A directory of the volume's name that is not the one that Berth made: restored from a backup, say. */
-async function refuseStranger(
+/**
+ * Whether the volume's own directory is at its path. If not, it never came there, or was moved away.
+ * @throws BerthError `failed-precondition` for a directory that is not the one that Berth made (restored from a
+ * backup, say), and for a record that names a directory which is not its own
+ */
+async function isInItsPlace(
   { share }: ShareContext,
   name: VolumeName,
   { identity }: VolumeRecord,
-): Promise<void> {
-  const path = directoryPath(name);
-  try {
-    const { fileid } = await share.stat(path);
-    if (fileid === BigInt(identity.directory.fileid)) return;
-    throw new BerthError(
-      "failed-precondition",
-      `${share.name}: ${path} (fileid ${fileid}) is not the directory that Berth made for this volume ` +
-        `(fileid ${identity.directory.fileid}), so it is not deleted: move it away by hand`,
+): Promise<boolean> {
+  const { path, fileid } = identity.directory;
+  const [claim, found] = await Promise.all([claimAt(share, path), fileidAt(share, path)]);
+  const refuse = (cause: string, remedy: string): BerthError =>
+    new BerthError("failed-precondition", `${share.name}: ${path} ${cause}, so it is not deleted: ${remedy}`);
+  if (claim?.nonce === identity.nonce) {
+    if (found === undefined || found === fileid) return found === fileid;
+    throw refuse(
+      `(fileid ${found}) is not the directory that Berth made for this volume (fileid ${fileid})`,
+      "move it away by hand",
     );
-  } catch (reason) {
-    if (!hasCode(reason, "storage-no-entry")) throw reason;
   }
+  if (identity.adopted === true || (await isThere(share, stagedTreePath(name, nonceOf(identity)))))
+    return false;
+  if (claim !== undefined) {
+    throw refuse(
+      `is the directory of volume ${claim.id}, whatever the record of ${name} says`,
+      "somebody changed that record; restore it from a backup",
+    );
+  }
+  if (found === undefined) return false;
+  throw refuse(
+    `has no claim in ${claimPathOf(path)}`,
+    `if it is this volume's, make the claim again as a link to ${join(recordPath(name), identityFile)}; else move it away`,
+  );
 }
 
-async function decide(context: ShareContext, name: VolumeName, { identity }: VolumeRecord): Promise<void> {
+async function decide(
+  context: ShareContext,
+  name: VolumeName,
+  { identity }: VolumeRecord,
+): Promise<NonNullable<VolumeRecord["deleted"]>> {
   const nonce = context.newNonce();
   const nowMs = context.clock.nowMs();
   const deleted = newDeleted({
@@ -72,15 +108,15 @@ async function decide(context: ShareContext, name: VolumeName, { identity }: Vol
     deletedAt: new Date(nowMs).toISOString(),
     purgeAfter: new Date(nowMs + identity.trashRetentionMs).toISOString(),
   });
+  const [path, entry] = [join(recordPath(name), deletedFile(nonceOf(identity))), nonceOf(identity)];
   try {
-    await claimFile(
-      context.share,
-      join(recordPath(name), deletedFile(nonceOf(identity))),
-      encodeRecord(deleted),
-      nonce,
-    );
+    await sideBySide([
+      claimFile(context.share, path, encodeRecord(deleted), nonce),
+      makeHolder(context.share, trashEntryPath(entry)), // it is needed next
+    ]);
   } catch (reason) {
     // The record is gone: another call has finished the deletion in the meantime.
     if (!hasCode(reason, "storage-no-entry")) throw reason;
   }
+  return deleted;
 }

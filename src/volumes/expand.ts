@@ -2,6 +2,7 @@ import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { printVolumeId, type VolumeId } from "../core/volume-id.ts";
 import { join } from "../share/share-path.ts";
+import { admitGrowth } from "./admission.ts";
 import { checkRecord, isInPlace, readRecord, volumeOf } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
@@ -17,7 +18,7 @@ export async function getVolume(context: ShareContext, id: VolumeId): Promise<Vo
   const record = await readRecord(share, id.name);
   if (record === undefined || record.deleted !== undefined) throw notFound(context, id);
   checkRecord(record, id, owner, share.name);
-  return volumeOf(id, record, await isInPlace(share, record, id.name));
+  return volumeOf(id, record, await isInPlace(share, record));
 }
 
 /**
@@ -42,9 +43,12 @@ export async function expandVolume(
         `volume ${id.name} has ${record.sizeBytes} bytes, more than the limit of ${limitBytes}: volumes only grow`,
       );
     }
-    if (record.sizeBytes >= requiredBytes)
-      return volumeOf(id, record, await isInPlace(share, record, id.name));
+    if (record.sizeBytes >= requiredBytes) {
+      if (attempt > 1) await admitGrowth(context, id.name, record, record.sizeBytes, "grown");
+      return volumeOf(id, record, await isInPlace(share, record));
+    }
     call.effects.begin();
+    await admitGrowth(context, id.name, record, requiredBytes, "grow");
     const [generation, nonce] = [record.generation + 1, newNonce()];
     const size = newSize({
       generation,
@@ -62,6 +66,6 @@ export async function expandVolume(
   throw new BerthError("aborted", `${share.name}: ${id.name} keeps changing while it is expanded: retry`);
 }
 
-function notFound({ share }: ShareContext, id: VolumeId): BerthError {
+export function notFound({ share }: ShareContext, id: VolumeId): BerthError {
   return new BerthError("not-found", `${share.name} has no volume ${printVolumeId(id)}`);
 }

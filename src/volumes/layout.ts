@@ -1,24 +1,38 @@
 import type { Nonce } from "../core/nonce.ts";
 import { parseVolumeName, type VolumeName } from "../core/volume-id.ts";
-import { join, parseSharePath, type SharePath, shareRoot } from "../share/share-path.ts";
+import { componentsOf, join, parseSharePath, type SharePath, shareRoot } from "../share/share-path.ts";
 
 /**
  * What lies where on a share:
  *
- *     <name>/                            a volume: only this is ever mounted into a pod
+ *     <name>/, or <subDir>/              a volume: only this is ever mounted into a pod
  *     .berth/volumes/<name>/             its record: identity.json, size-<n>.<nonce>.json, deleted.<nonce>.json
+ *     .berth/paths/<directory>           the claim on its directory: another name of its identity.json
+ *     .berth/paths/<parent>/.berth       says that Berth made this parent of volumes' directories
  *     .berth/staging/<name>.<nonce>/     a tree being built
- *     .berth/staging/<nonce>.json        a record on its way to its name
+ *     .berth/staging/<nonce>.parent/     a parent being built
+ *     .berth/staging/<nonce>.json        a record on its way to its name, or a claim on its way out
  *     .berth/trash/<nonce>/{tree,record} a deleted volume, waiting for the reaper
+ *     .berth/kept/<nonce>/               the record of a deleted volume whose directory was kept (onDelete)
  */
-const berth = parseSharePath(".berth");
+export const berthName = ".berth";
+const berth = parseSharePath(berthName);
 
 export const volumesPath = join(berth, "volumes");
 export const stagingPath = join(berth, "staging");
 export const trashPath = join(berth, "trash");
+export const claimsPath = join(berth, "paths");
+export const keptPath = join(berth, "kept");
 
 /** In the order in which they are made: staging comes last, since a share without it has them all made anew. */
-export const layoutPaths: readonly SharePath[] = [berth, volumesPath, trashPath, stagingPath];
+export const layoutPaths: readonly SharePath[] = [
+  berth,
+  volumesPath,
+  trashPath,
+  claimsPath,
+  keptPath,
+  stagingPath,
+];
 
 export const identityFile = "identity.json";
 export const treeName = "tree";
@@ -31,7 +45,31 @@ export const recordPath = (name: VolumeName): SharePath => join(volumesPath, nam
 export const stagedTreePath = (name: VolumeName, nonce: Nonce): SharePath =>
   join(stagingPath, `${name}.${nonce}`);
 export const stagedFilePath = (nonce: Nonce): SharePath => join(stagingPath, `${nonce}.json`);
+export const stagedParentPath = (nonce: Nonce): SharePath => join(stagingPath, `${nonce}.parent`);
 export const trashEntryPath = (nonce: Nonce): SharePath => join(trashPath, nonce);
+export const keptRecordPath = (nonce: Nonce): SharePath => join(keptPath, nonce);
+
+/** Where the claim on a volume's directory is: the claims are a tree of the same shape as the directories. */
+export const claimPathOf = (directory: SharePath): SharePath => join(claimsPath, ...componentsOf(directory));
+/** No component of a volume's directory has this name, so no claim does. */
+export const parentMarkerPath = (parent: SharePath): SharePath => join(claimPathOf(parent), berthName);
+
+const archiveNonceLength = 8;
+/** What `archivePathOf` adds to a name; a name of a class with `onDelete: archive` leaves room for it. */
+export const archiveBytes = "archived-".length + 1 + archiveNonceLength;
+
+/** Beside the directory, and the same for every attempt to archive it; no other volume's archive has this name. */
+export function archivePathOf(directory: SharePath, nonce: Nonce): SharePath {
+  const components = componentsOf(directory);
+  const last = components.pop() ?? "";
+  return join(shareRoot, ...components, `archived-${last}-${nonce.slice(0, archiveNonceLength)}`);
+}
+
+/** The directories that a volume's lies in, the outermost first; without the share itself. */
+export function parentsOf(directory: SharePath): SharePath[] {
+  const components = componentsOf(directory);
+  return components.slice(1).map((_, index) => join(shareRoot, ...components.slice(0, index + 1)));
+}
 
 /**
  * What is linked into a record later names the record's nonce: a call that was frozen while the volume was

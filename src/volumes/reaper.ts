@@ -4,17 +4,12 @@ import { type Nonce, parseNonce } from "../core/nonce.ts";
 import { parseVolumeName, type VolumeName } from "../core/volume-id.ts";
 import type { ShareEntry } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { idOf, readRecord, readRecordAt, removeIfEmpty } from "./catalog.ts";
+import { readRecord, readRecordAt, removeIfEmpty } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import {
-  directoryPath,
-  purgedName,
-  recordName,
-  stagingPath,
-  trashEntryPath,
-  trashPath,
-  treeName,
-} from "./layout.ts";
+import { purgedName, recordName, stagingPath, trashEntryPath, trashPath, treeName } from "./layout.ts";
+import { Ledger } from "./ledger/ledger.ts";
+import { removeParents } from "./parents.ts";
+import { claimAt, reclaimFrom, releasePath } from "./path-claim.ts";
 import { isOwnedBy, type VolumeRecord } from "./record.ts";
 
 export interface ReaperOptions {
@@ -86,6 +81,7 @@ export class Reaper {
       outcomes.push(await this.#purge(entry, signal));
     }
     const swept = await this.#sweepStaging(signal);
+    await Ledger.of(this.#context).releaseGone(this.#options.stagingGraceMs);
     const dueMs = outcomes.flatMap((outcome) => (outcome.kind === "waiting" ? (outcome.dueMs ?? []) : []));
     const report: ReapReport = {
       purged: outcomes.filter(({ kind }) => kind === "purged").length,
@@ -141,6 +137,8 @@ export class Reaper {
     const pace = this.#options.entriesPerSecondMax;
     const options = pace === undefined ? { signal } : { signal, entriesPerSecondMax: pace };
     const { entries } = await share.removeTree(tree, options);
+    await releasePath(this.#context, record); // where its deletion was cut off
+    await removeParents(this.#context, record.identity.directory.path);
     await share.rename(recordAt, join(entry, purgedName));
     await this.#removeEntry(entry, signal);
     return { kind: "purged", entries };
@@ -148,21 +146,21 @@ export class Reaper {
 
   /**
    * A deletion that was frozen before its rename, and killed right after it, took the tree of the volume that
-   * has had the name since: that one's record still names it.
+   * has had the path since: that one's claim still names it.
    */
   async #moveBack(tree: SharePath, record: VolumeRecord, fileid: bigint | undefined): Promise<void> {
-    const { share, owner } = this.#context;
-    const name = idOf(record, undefined, owner)?.name;
-    const current = name === undefined ? undefined : await readRecord(share, name);
-    const isTheirs = fileid !== undefined && `${fileid}` === current?.identity.directory.fileid;
-    if (name === undefined || !isTheirs || (await this.#fileid(directoryPath(name))) !== undefined) {
+    const { share } = this.#context;
+    const { path } = record.identity.directory;
+    const current = await claimAt(share, path);
+    const isTheirs = fileid !== undefined && `${fileid}` === current?.directory.fileid;
+    if (!isTheirs || (await this.#fileid(path)) !== undefined) {
       throw new BerthError(
         "failed-precondition",
         `${share.name}: ${tree} is not the tree that the record beside it speaks of: look whose it is, and move it by hand`,
       );
     }
-    await share.rename(tree, directoryPath(name));
-    this.#log.warn(`a deletion that was cut off had taken the tree of volume ${name}: it is back`, {
+    await share.rename(tree, path);
+    this.#log.warn(`a deletion that was cut off had taken the tree of volume ${current?.id}: it is back`, {
       share: share.name,
     });
   }
@@ -179,7 +177,9 @@ export class Reaper {
     for (const entry of await this.#list(stagingPath)) {
       signal.throwIfAborted();
       if (!(await this.#isAbandoned(entry))) continue;
-      await share.removeTree(join(stagingPath, entry.name), { signal });
+      const path = join(stagingPath, entry.name);
+      if (entry.name.endsWith(".json")) await reclaimFrom(share, path).catch(ignoreUnreadable);
+      await share.removeTree(path, { signal });
       swept += 1;
     }
     return swept;
@@ -229,18 +229,24 @@ function nonceIn(text: string): Nonce | undefined {
   }
 }
 
-/** `<name>.<nonce>` is a tree for that volume, `<nonce>.json` a record on its way; all else is not ours. */
+/** `<name>.<nonce>` is a tree for that volume, `<nonce>.json` and `.parent` are on their way; all else is not ours. */
 function stagedOwner(fileName: string): { name: VolumeName | undefined; nonce: Nonce } | undefined {
   const dot = fileName.lastIndexOf(".");
   const [before, after] = [fileName.slice(0, dot), fileName.slice(dot + 1)];
-  const nonce = nonceIn(after === "json" ? before : after);
+  const isNamedAfterNonce = after === "json" || after === "parent";
+  const nonce = nonceIn(isNamedAfterNonce ? before : after);
   if (nonce === undefined) return undefined;
-  if (after === "json") return { name: undefined, nonce };
+  if (isNamedAfterNonce) return { name: undefined, nonce };
   try {
     return { name: parseVolumeName(before), nonce };
   } catch {
     return undefined; // somebody else's file
   }
+}
+
+/** What is half written is no claim. */
+function ignoreUnreadable(reason: unknown): void {
+  if (!hasCode(reason, "failed-precondition")) throw reason;
 }
 
 /** The sleep ends early when the reaper is asked to stop; the loop sees that itself. */

@@ -2,6 +2,9 @@ import * as v from "valibot";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { type Nonce, parseNonce } from "../core/nonce.ts";
+import type { SharePath } from "../share/share-path.ts";
+import { parseDirectoryPath } from "./directory-path.ts";
+import { onDeleteChoices } from "./volume.ts";
 
 const schemaVersion = 1;
 
@@ -12,9 +15,27 @@ const sizeBytes = v.pipe(
   decimal,
   v.check((text) => BigInt(text) < 2n ** 63n),
 );
-const time = v.pipe(v.string(), v.isoTimestamp());
+/** One that JavaScript reads too: of a retention that is NaN the end would have come. */
+const time = v.pipe(
+  v.string(),
+  v.isoTimestamp(),
+  v.check((text) => !Number.isNaN(Date.parse(text))),
+);
 const octal = v.pipe(v.string(), v.regex(/^[0-7]{4}$/));
 const id = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** A forged one must not lead anywhere. */
+const directoryPath = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }): SharePath => {
+    try {
+      return parseDirectoryPath(dataset.value);
+    } catch {
+      addIssue({ message: "is no directory of a volume" });
+      return NEVER;
+    }
+  }),
+);
 
 /** Whose a volume is: listing, reaping and reports keep to their own. */
 const owner = { cluster: v.string(), driver: v.string() };
@@ -26,9 +47,9 @@ const identitySchema = v.object({
   requestedName: v.string(),
   nonce,
   directory: v.object({
-    path: v.string(),
+    path: directoryPath,
     /** What the directory is, whatever its name; the fsid is for people: a reboot may change it. */
-    fsid: decimal,
+    fsid: v.pipe(v.string(), v.regex(/^[0-9]{1,39}$/)), // 128 bits in NFS 4 (RFC 8881 §5.8.1.9)
     fileid: decimal,
     mode: octal,
     uid: v.exactOptional(id),
@@ -50,6 +71,10 @@ const identitySchema = v.object({
   parameters: v.record(v.string(), v.string()),
   claim: v.exactOptional(v.object({ name: v.string(), namespace: v.string() })),
   trashRetentionMs: v.pipe(id, v.maxValue(limits.durationMsMax)),
+  /** Absent: delete. */
+  onDelete: v.exactOptional(v.picklist(onDeleteChoices)),
+  /** The directory existed before the volume (`adoptExisting`). */
+  adopted: v.exactOptional(v.literal(true)),
   createdAt: time,
 });
 
@@ -68,6 +93,10 @@ const deletedSchema = v.object({
   purgeAfter: time,
 });
 
+const parentSchema = v.object({ schema: v.literal(schemaVersion), ...owner, nonce, fileid: decimal });
+
+/** Says which directory Berth made to put volumes in. */
+export type Parent = v.InferOutput<typeof parentSchema>;
 /** What is written once, when a volume's name is claimed: enough to write its PV again. */
 export type Identity = v.InferOutput<typeof identitySchema>;
 /** A later size; the highest generation counts. */
@@ -99,8 +128,10 @@ export const newDeleted = (fields: Omit<Deleted, "schema">): Deleted => ({
   ...fields,
 });
 
+export const newParent = (fields: Omit<Parent, "schema">): Parent => ({ schema: schemaVersion, ...fields });
+
 /** The bytes of a record's file: JSON that a person can read, with a line end. */
-export function encodeRecord(record: Identity | Size | Deleted): Uint8Array {
+export function encodeRecord(record: Identity | Size | Deleted | Parent): Uint8Array {
   return Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`);
 }
 
@@ -109,6 +140,9 @@ export const decodeIdentity = (content: Uint8Array, path: string): Identity =>
 export const decodeSize = (content: Uint8Array, path: string): Size => decode(sizeSchema, content, path);
 export const decodeDeleted = (content: Uint8Array, path: string): Deleted =>
   decode(deletedSchema, content, path);
+
+export const decodeParent = (content: Uint8Array, path: string): Parent =>
+  decode(parentSchema, content, path);
 
 export const nonceOf = (record: { readonly nonce: string }): Nonce => parseNonce(record.nonce);
 
@@ -122,7 +156,7 @@ function decode<Schema extends v.GenericSchema>(
   content: Uint8Array,
   path: string,
 ): v.InferOutput<Schema> {
-  const parsed = v.safeParse(schema, parseJson(content));
+  const parsed = v.safeParse(schema, parseJson(content), { abortPipeEarly: true });
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const where = v.getDotPath(issue);

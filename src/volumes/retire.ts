@@ -1,57 +1,81 @@
 import { BerthError, hasCode } from "../core/errors.ts";
+import { sideBySide } from "../core/side-by-side.ts";
 import type { VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { readIfThere } from "./claim.ts";
+import { fileidAt, identityAt, isThere } from "./catalog.ts";
+import type { ShareContext } from "./context.ts";
 import {
-  directoryPath,
-  identityFile,
+  archivePathOf,
+  keptPath,
+  keptRecordPath,
   recordName,
   recordPath,
   stagedTreePath,
   trashEntryPath,
   treeName,
 } from "./layout.ts";
-import { decodeIdentity, type Identity, nonceOf, type VolumeRecord } from "./record.ts";
+import { removeParents } from "./parents.ts";
+import { claimAt, releasePath } from "./path-claim.ts";
+import { nonceOf, type VolumeRecord } from "./record.ts";
+import { renameTree } from "./rename-tree.ts";
+import type { OnDelete } from "./volume.ts";
 
 const attemptsMax = 5;
 
 /**
- * Moves a volume, first its tree and then its record, into its entry of the trash. Every step may have
+ * Takes a volume away: first its tree, then the claim on its directory, then its record. Every step may have
  * been done before, by a call that was cut off or by another process.
  *
  * A rename cannot ask "only if it is still the one": between a look and the rename another process may
  * have finished this deletion and created the name anew. So what was moved is looked at again, and a
  * stranger is moved back. A fileid alone does not tell: file systems give it to the next file. But a claim
- * comes before its tree is placed, and a tree leaves before its record: so a tree at the volume's path is
- * this volume's only while the name's record has this volume's nonce.
+ * comes before its tree is placed, and a tree leaves before its claim: so a tree at the volume's path is
+ * this volume's only while the claim on the path has this volume's nonce.
+ *
+ * @param fate of the tree at the volume's path: what the class wants of a deletion; for a creation that is
+ * given up "delete", or "retain" where the directory was there before
+ * @param looked whether the caller has just seen that the tree at the path is this volume's
  */
-export async function retire(share: Share, name: VolumeName, record: VolumeRecord): Promise<void> {
+export async function retire(
+  context: ShareContext,
+  name: VolumeName,
+  record: VolumeRecord,
+  fate: OnDelete,
+  looked = false,
+): Promise<void> {
+  const { share } = context;
   const nonce = nonceOf(record.identity);
+  const { path } = record.identity.directory;
   const entry = trashEntryPath(nonce);
-  const tree: Thing = {
-    isOurs: async (path) =>
-      (await fileidAt(share, path)) === record.identity.directory.fileid &&
-      (await identityAt(share, recordPath(name)))?.nonce === nonce,
-    // Its record may have gone in the meantime, or a successor's come: that one names the stranger, or does not.
-    isStranger: async (path) => {
-      const current = await identityAt(share, recordPath(name));
-      if (current === undefined || current.nonce === nonce) return false;
-      return current.directory.fileid === (await fileidAt(share, path));
-    },
-  };
-  const ownRecord: Thing = {
-    isOurs: async (path) => (await identityAt(share, path))?.nonce === nonce,
-    isStranger: async (path) => {
-      const moved = await identityAt(share, path);
+  const trashed = join(entry, treeName);
+  const [staged, tree] = treesOf(share, name, record);
+  const target = fate === "archive" ? archivePathOf(path, nonce) : trashed;
+  // A creation that still runs may rename it from the one to the other between two looks, but never back.
+  for (const [index, from] of [path, staged.path, path].entries()) {
+    if (from === path && fate === "retain") continue;
+    const thing = from === path ? tree : staged;
+    const isKnown = looked && index === 0;
+    if (await move(share, from, from === path ? target : trashed, entry, thing, isKnown)) break;
+  }
+  const isKept = record.deleted !== undefined && fate !== "delete" && !(await isThere(share, trashed));
+  const [to, holder] = isKept ? [keptRecordPath(nonce), keptPath] : [join(entry, recordName), entry];
+  const isRecord: Thing = {
+    isOurs: async (at) => (await identityAt(share, at))?.nonce === nonce,
+    isStranger: async (at) => {
+      const moved = await identityAt(share, at);
       return moved !== undefined && moved.nonce !== nonce;
     },
   };
-  // A creation that still runs may rename it from the one to the other between two looks, but never back.
-  for (const from of [directoryPath(name), stagedTreePath(name, nonce), directoryPath(name)]) {
-    if (await move(share, from, join(entry, treeName), entry, tree)) break;
-  }
-  await move(share, recordPath(name), join(entry, recordName), entry, ownRecord);
+  // Side by side: a claim whose record is gone is taken away by whoever meets it, at last by the reaper.
+  const release = releasePath(context, record).then(() => removeParents(context, path));
+  await sideBySide([release, move(share, recordPath(name), to, holder, isRecord)]);
+}
+
+/** What a record says of its deletion's directory, for whoever finishes it. */
+export function fateOf({ identity, deleted }: VolumeRecord): OnDelete {
+  if (deleted !== undefined) return identity.onDelete ?? "delete";
+  return identity.adopted === true ? "retain" : "delete";
 }
 
 /** How a thing is told from another of the same name. */
@@ -62,33 +86,50 @@ interface Thing {
   isStranger(path: SharePath): Promise<boolean>;
 }
 
-async function identityAt(share: Share, path: SharePath): Promise<Identity | undefined> {
-  const content = await readIfThere(share, join(path, identityFile));
-  return content === undefined ? undefined : decodeIdentity(content, join(path, identityFile));
+/** The tree where it was built, and where it was placed. */
+function treesOf(
+  share: Share,
+  name: VolumeName,
+  { identity }: VolumeRecord,
+): [Thing & { readonly path: SharePath }, Thing] {
+  const { path, fileid } = identity.directory;
+  const isIt = async (at: SharePath): Promise<boolean> => (await fileidAt(share, at)) === fileid;
+  const staged = {
+    path: stagedTreePath(name, nonceOf(identity)),
+    isOurs: isIt,
+    isStranger: async () => false, // nobody else has the nonce in its name
+  };
+  const placed: Thing = {
+    isOurs: async (at) => {
+      const [isThisOne, claim] = await Promise.all([isIt(at), claimAt(share, path)]);
+      return isThisOne && claim?.nonce === identity.nonce;
+    },
+    // The claim may have gone in the meantime, or a successor's come: that one names the stranger, or does not.
+    isStranger: async (at) => {
+      const [claim, moved] = await Promise.all([claimAt(share, path), fileidAt(share, at)]);
+      return claim !== undefined && claim.nonce !== identity.nonce && claim.directory.fileid === moved;
+    },
+  };
+  return [staged, placed];
 }
 
-/** As records write it. */
-async function fileidAt(share: Share, path: SharePath): Promise<string | undefined> {
-  try {
-    return `${(await share.stat(path)).fileid}`;
-  } catch (reason) {
-    if (hasCode(reason, "storage-no-entry")) return undefined;
-    throw reason;
-  }
-}
-
-/** Moves what is at `from` into the entry, if it is ours. @returns whether it was there and is moved now */
+/** Moves what is at `from` to a name in `holder`, if it is ours. @returns whether it was there and is moved now */
 async function move(
   share: Share,
   from: SharePath,
   to: SharePath,
-  entry: SharePath,
+  holder: SharePath,
   thing: Thing,
+  isKnown = false,
 ): Promise<boolean> {
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    if (!(await thing.isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
-    await makeEntry(share, entry);
-    if (!(await renamed(share, from, to))) continue;
+    const isFirstKnown = isKnown && attempt === 1;
+    // gone: somebody else moved it, or our own answer was lost
+    if (!isFirstKnown && !(await thing.isOurs(from))) return false;
+    if (!(await renamed(share, from, to))) {
+      await makeHolder(share, holder);
+      continue;
+    }
     if (!(await thing.isStranger(to))) return true;
     await share.rename(to, from);
   }
@@ -101,21 +142,17 @@ async function move(
 /** @returns false when there is nothing at `from`, no entry to move it to, or something there already */
 async function renamed(share: Share, from: SharePath, to: SharePath): Promise<boolean> {
   try {
-    await share.rename(from, to);
+    await renameTree(share, from, to);
     return true;
   } catch (reason) {
     if (hasCode(reason, "storage-no-entry", "storage-not-empty", "storage-exists")) return false;
-    if (!hasCode(reason, "storage-access")) throw reason;
-    // To get another parent a directory must be writable, even to its owner: a pod may have changed that.
-    await share.setAttributes(from, { mode: 0o700 });
-    await share.rename(from, to);
-    return true;
+    throw reason;
   }
 }
 
-async function makeEntry(share: Share, entry: SharePath): Promise<void> {
+export async function makeHolder(share: Share, holder: SharePath): Promise<void> {
   try {
-    await share.makeDirectory(entry, 0o700);
+    await share.makeDirectory(holder, 0o700);
   } catch (reason) {
     if (!hasCode(reason, "storage-exists")) throw reason;
   }

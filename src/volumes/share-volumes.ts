@@ -4,7 +4,9 @@ import { KeyedLock } from "../core/keyed-lock.ts";
 import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import type { Share, Space } from "../share/share.ts";
 import { shareRoot } from "../share/share-path.ts";
+import { type Room, roomFor } from "./admission.ts";
 import { idOf, isInPlace, listNames, readRecord, volumeOf } from "./catalog.ts";
+import { type Inspected, inspectVolume } from "./condition.ts";
 import type { ShareContext } from "./context.ts";
 import { createVolume } from "./create.ts";
 import { deleteVolume } from "./delete.ts";
@@ -89,13 +91,25 @@ export class ShareVolumes {
     return await this.share.space(shareRoot, call.signal);
   }
 
+  /** The volume and its condition. @throws BerthError `not-found` */
+  async inspect(call: Call, id: VolumeId): Promise<Inspected> {
+    call.signal.throwIfAborted();
+    return await inspectVolume(this.#context, id);
+  }
+
+  /** What a class leaves to be promised; undefined where it sets no limit. */
+  async room(call: Call, parameters: Readonly<Record<string, string>>): Promise<Room | undefined> {
+    call.signal.throwIfAborted();
+    return await roomFor(this.#context, parameters);
+  }
+
   async #read(call: Call, name: VolumeName): Promise<Volume | undefined> {
     const { share, owner } = this.#context;
     try {
       const record = await readRecord(share, name);
       if (record === undefined || record.deleted !== undefined) return undefined;
       const id = idOf(record, name, owner);
-      return id === undefined ? undefined : volumeOf(id, record, await isInPlace(share, record, name));
+      return id === undefined ? undefined : volumeOf(id, record, await isInPlace(share, record));
     } catch (reason) {
       if (!hasCode(reason, "failed-precondition")) throw reason;
       call.log.warn(reason.message, { share: share.name });

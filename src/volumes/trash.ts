@@ -8,14 +8,17 @@ import { idOf, isInPlace, isThere, readRecord, readRecordAt, volumeOf } from "./
 import type { ShareContext } from "./context.ts";
 import {
   deletedFile,
-  directoryPath,
+  identityFile,
   recordName,
   recordPath,
   trashEntryPath,
   trashPath,
   treeName,
 } from "./layout.ts";
+import { makeParents } from "./parents.ts";
+import { claimPath } from "./path-claim.ts";
 import { type Deleted, nonceOf, type VolumeRecord } from "./record.ts";
+import { renameTree } from "./rename-tree.ts";
 import type { Volume } from "./volume.ts";
 
 /** The reaper may begin with a volume at the moment when it is due: nearer than this nothing is restored. */
@@ -53,7 +56,7 @@ export async function listTrash(context: ShareContext, call: Call): Promise<Tras
  * run again:
  *
  * 1. rename the record back: until step 3 it still says "deleted", so a retried DeleteVolume undoes this;
- * 2. rename the tree back;
+ * 2. claim the path again, and rename the tree back;
  * 3. remove `deleted.<nonce>.json`: the volume is ready.
  *
  * @throws BerthError `not-found`; `already-exists` when the name is taken; `failed-precondition` when due
@@ -67,12 +70,19 @@ export async function restoreVolume(context: ShareContext, call: Call, name: Vol
       `${share.name}: the retention of volume ${name} ended at ${found.deleted.purgeAfter}, so its tree may be gone in part`,
     );
   }
+  // Looked at before the record moves: halfway the volume would be in no list.
+  const { path } = found.record.identity.directory;
+  const isInPlaceNow = await isInPlace(share, found.record);
+  if (!isInPlaceNow && (await isThere(share, path))) throw taken(share, path);
   call.effects.begin();
   const entry = trashEntryPath(found.nonce);
   await moveBack(share, join(entry, recordName), recordPath(name));
-  if (!(await isInPlace(share, found.record, name)))
-    await moveBack(share, join(entry, treeName), directoryPath(name));
-  if (!(await isInPlace(share, found.record, name))) {
+  await reclaim(context, found, name);
+  if (!isInPlaceNow) {
+    await makeParents(context, path);
+    await moveBack(share, join(entry, treeName), path);
+  }
+  if (!(await isInPlace(share, found.record))) {
     throw new BerthError(
       "failed-precondition",
       `${share.name}: the tree of volume ${name} is not in the trash any more`,
@@ -80,6 +90,15 @@ export async function restoreVolume(context: ShareContext, call: Call, name: Vol
   }
   await share.removeFile(join(recordPath(name), deletedFile(found.nonce)));
   return volumeOf(found.id, { ...found.record, deleted: undefined }, true);
+}
+
+/** @throws BerthError `already-exists` when another volume has, lies in or contains the directory now */
+async function reclaim(context: ShareContext, { nonce, record }: Found, name: VolumeName): Promise<void> {
+  const { share } = context;
+  const outcome = await claimPath(context, record, join(recordPath(name), identityFile));
+  if (outcome.kind === "claimed") return;
+  await share.rename(recordPath(name), join(trashEntryPath(nonce), recordName));
+  throw taken(share, outcome.at);
 }
 
 /** A restore that was cut off after its first step. */
@@ -136,7 +155,7 @@ async function entries(share: Share): Promise<Nonce[]> {
 async function moveBack(share: Share, from: SharePath, to: SharePath): Promise<void> {
   if (!(await isThere(share, from))) return;
   if (await isThere(share, to)) throw taken(share, to);
-  await share.rename(from, to);
+  await renameTree(share, from, to);
 }
 
 function taken(share: Share, path: SharePath): BerthError {

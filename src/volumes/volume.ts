@@ -1,4 +1,6 @@
 import type { VolumeId } from "../core/volume-id.ts";
+import type { Attributes } from "../share/share.ts";
+import type { SharePath } from "../share/share-path.ts";
 
 /** Sizes that the caller accepts: at least `requiredBytes` (0: any), at most `limitBytes` (0: no limit). */
 export interface CapacityRange {
@@ -16,6 +18,13 @@ export type AccessMode =
   | "SINGLE_NODE_SINGLE_WRITER"
   | "SINGLE_NODE_MULTI_WRITER";
 
+/**
+ * What becomes of a volume's directory when the volume is deleted: it goes to the trash, it stays where it
+ * is, or it is renamed to `archived-…` beside.
+ */
+export const onDeleteChoices = ["delete", "retain", "archive"] as const;
+export type OnDelete = (typeof onDeleteChoices)[number];
+
 /** What creates a volume, checked: nothing in it can fail for its form. */
 export interface VolumeRequest {
   readonly id: VolumeId;
@@ -27,6 +36,12 @@ export interface VolumeRequest {
   /** The class's parameters, without those of Kubernetes' own. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly directory: DirectoryAttributes;
+  /** Where its directory goes, relative to the share's root; default: its name. */
+  readonly path?: SharePath;
+  /** Default: delete. */
+  readonly onDelete?: OnDelete;
+  /** A directory that is there already is taken over, and gets these attributes. */
+  readonly adopt?: Attributes;
   /** How long its tree stays in the trash after deletion. */
   readonly trashRetentionMs: number;
   /** The claim, where the provisioner names it (`--extra-create-metadata`). */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { hasCode, type StorageCode } from "../../src/core/errors.ts";
 import { NfsShare } from "../../src/share/nfs-share.ts";
@@ -112,6 +112,17 @@ for (const version of ["3", "4.1"] as const) {
       assert.equal(entries, 6);
       assert.equal((await share.removeTree(path("tree"))).entries, 0);
       await fails(share.stat(path("tree")), "storage-no-entry");
+    });
+
+    test("measures a tree, a file with several names once", async () => {
+      await mkdir(`${local}/measured/a`, { recursive: true });
+      await writeFile(`${local}/measured/a/file`, Buffer.alloc(300_000, "x"));
+      await link(`${local}/measured/a/file`, `${local}/measured/again`);
+      await symlink("/etc", `${local}/measured/link`);
+      const { usedBytes, inodes, approximate } = await share.usage(path("measured"));
+      assert.deepEqual([inodes, approximate], [4, false]);
+      assert.ok(usedBytes >= 300_000n && usedBytes < 400_000n, `${usedBytes} bytes`);
+      await fails(share.usage(path("not-there")), "storage-no-entry");
     });
 
     test("tells the space of its file system", async () => {

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { type ErrorCode, hasCode } from "../../src/core/errors.ts";
 import type { Share } from "../../src/share/share.ts";
 import { join, parseSharePath, type SharePath, shareRoot } from "../../src/share/share-path.ts";
+import { usageFacts } from "./usage-facts.ts";
 
 /** A share with nothing on it, and hands that put there what no `Share` makes itself. */
 export interface ShareFixture {
@@ -68,11 +69,12 @@ export function shareContract(name: string, makeShare: () => Promise<ShareFixtur
     renameFacts(fact);
     removeFacts(fact);
     removeTreeFacts(fact);
+    usageFacts(fact);
     pathFacts(fact);
   });
 }
 
-type Fact = (title: string, work: (share: Share, fixture: ShareFixture) => Promise<void>) => void;
+export type Fact = (title: string, work: (share: Share, fixture: ShareFixture) => Promise<void>) => void;
 
 function statFacts(fact: Fact): void {
   fact("stat and list tell the types of things apart", async (share, fixture) => {
@@ -332,6 +334,7 @@ function operationsOn(share: Share, path: SharePath): Operation[] {
     () => share.removeFile(path),
     () => share.removeDirectory(path),
     () => share.space(path),
+    () => share.usage(path),
   ];
 }
 

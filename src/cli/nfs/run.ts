@@ -7,8 +7,8 @@ import { Progress } from "./progress.ts";
 export const nfsExitCodes = { ok: 0, failed: 1, badUsage: 2, unreachable: 3, interrupted: 130 } as const;
 
 export const exitCodesHelp = `
-Exit codes: 0 done; 1 the server refused or failed, or part was left undone; 2 bad usage;
-3 the server cannot be reached or does not answer; 130 interrupted (Ctrl-C; what was done stays, and is told).`;
+Exit codes: 0 done; 1 the server refused or failed, or part was left undone;
+2 bad usage; 3 the server cannot be reached or does not answer; 130 interrupted.`;
 
 /** What every command works with. */
 export interface Work {

@@ -1,12 +1,12 @@
-import type { Cluster } from "../orchestrator/cluster.ts";
-import type { Manifests } from "../orchestrator/manifests.ts";
+import type { Lab } from "../lab.ts";
 import type { Timeline } from "../timeline/timeline.ts";
+import type { Experiment } from "./manifests.ts";
 import type { Views } from "./views.ts";
 import type { Workload } from "./workload.ts";
 
 export interface ExperimentParts {
-  readonly manifests: Manifests;
-  readonly cluster: Cluster;
+  readonly lab: Lab;
+  readonly experiment: Experiment;
   readonly workload: Workload;
   readonly timeline: Timeline;
   readonly views: Views;
@@ -35,17 +35,21 @@ export async function runExperiment(parts: ExperimentParts): Promise<void> {
   }
 }
 
-function createStep({ manifests, cluster, views, patience }: ExperimentParts): Step {
+function createStep({ lab, experiment, views, patience }: ExperimentParts): Step {
+  const { driver, storageClass, claim, deployment } = experiment;
   return {
-    command: `kubectl apply: claim ${manifests.claim.name}`,
+    command: `kubectl apply: claim ${claim.name}`,
     explanation: "A claim asks for storage. The controller makes a volume; no node hears of it.",
-    act: () => cluster.createClaim(patience()),
-    look: async () => views.share(),
+    act: async () => {
+      lab.apply([driver, storageClass, claim, { ...deployment, replicas: 0 }]);
+      await lab.settled(patience());
+    },
+    look: () => views.share(),
   };
 }
 
 function scaleUpSteps(parts: ExperimentParts): Step[] {
-  const { cluster, workload, views } = parts;
+  const { lab, workload, views } = parts;
   return [
     scaleStep(
       parts,
@@ -53,8 +57,8 @@ function scaleUpSteps(parts: ExperimentParts): Step[] {
       "The first pod. Its node mounts the volume twice: for itself, then for the pod.",
       async () => {
         await writeAndRead(parts);
-        const [pod] = cluster.pods;
-        if (pod !== undefined) views.mountsOf(pod, await workload.df(pod));
+        const [pod] = lab.cluster.pods;
+        if (pod !== undefined) await views.mountsOf(pod, await workload.df(pod));
       },
     ),
     scaleStep(
@@ -63,33 +67,37 @@ function scaleUpSteps(parts: ExperimentParts): Step[] {
       "Three more. A node that has the volume mounts it for the new pod only.",
       async () => {
         const lines = await writeAndRead(parts);
-        views.holders();
-        const pod = cluster.pods.at(-1);
+        await views.holders();
+        const pod = lab.cluster.pods.at(-1);
         if (pod !== undefined) views.file(pod, lines);
       },
     ),
     scaleStep(parts, 5, "One more, on a node that has the volume.", async () => {
       await writeAndRead(parts);
-      views.holders();
+      await views.holders();
     }),
   ];
 }
 
 function endSteps(parts: ExperimentParts): Step[] {
-  const { manifests, cluster, workload, views, patience } = parts;
+  const { lab, experiment, workload, views, patience } = parts;
   return [
     scaleStep(parts, 4, "One pod goes. Its neighbour stays, and so does the node's mount.", async () => {
-      await workload.readAll(cluster.pods);
-      views.holders();
+      await workload.readAll(lab.cluster.pods);
+      await views.holders();
     }),
     {
-      command: `kubectl delete pvc ${manifests.claim.name}`,
+      command: `kubectl delete pvc ${experiment.claim.name}`,
       explanation: "Somebody deletes the claim while four pods work with it.",
-      act: () => cluster.deleteClaim(patience()),
+      act: async () => {
+        const { namespace, name } = experiment.claim;
+        lab.delete("PersistentVolumeClaim", `${namespace}/${name}`);
+        await lab.settled(patience());
+      },
       look: async () => {
         await writeAndRead(parts);
-        views.holders();
-        views.share();
+        await views.holders();
+        await views.share();
       },
     },
     scaleStep(
@@ -97,25 +105,30 @@ function endSteps(parts: ExperimentParts): Step[] {
       0,
       "All pods go. The last on each node takes the node's mount with it, and the last of all frees the claim: its deletion, asked for above, goes on.",
       async () => {
-        views.holders();
-        views.share();
+        await views.holders();
+        await views.share();
       },
     ),
   ];
 }
 
 function scaleStep(
-  { manifests, cluster, patience }: ExperimentParts,
+  { lab, experiment, patience }: ExperimentParts,
   replicas: number,
   explanation: string,
   look: () => Promise<void>,
 ): Step {
-  const command = `kubectl scale deployment ${manifests.deployment.name} --replicas=${replicas}`;
-  return { command, explanation, act: () => cluster.scale(replicas, patience()), look };
+  const { namespace, name } = experiment.deployment;
+  const act = async () => {
+    lab.scale(`${namespace}/${name}`, replicas);
+    await lab.settled(patience());
+  };
+  const command = `kubectl scale deployment ${name} --replicas=${replicas}`;
+  return { command, explanation, act, look };
 }
 
 /** Every pod appends a line, then every pod reads all lines. @returns what the last one read */
-async function writeAndRead({ cluster, workload }: ExperimentParts): Promise<readonly string[]> {
-  await workload.writeAll(cluster.pods);
-  return await workload.readAll(cluster.pods);
+async function writeAndRead({ lab, workload }: ExperimentParts): Promise<readonly string[]> {
+  await workload.writeAll(lab.cluster.pods);
+  return await workload.readAll(lab.cluster.pods);
 }

@@ -1,4 +1,3 @@
-import { readdirSync } from "node:fs";
 import { type Call, type CallHook, textField } from "../calls.ts";
 import type { CallResult } from "../csi-client.ts";
 import type {
@@ -15,22 +14,27 @@ import type { Pod } from "../orchestrator/objects.ts";
 export interface RecordedNode {
   readonly name: string;
   readonly kubeletDirectory: string;
-  mounts(): Mount[];
+  mounts(): Promise<Mount[]>;
 }
 
 export interface RecorderOptions {
-  readonly nodes: readonly RecordedNode[];
-  /** The share's root, whose names are recorded. */
-  readonly shareDirectory: string;
   /** Milliseconds since the lab began. */
   readonly elapsedMs: () => number;
   readonly onBegin: (call: Call) => void;
   readonly onEnd: (call: RecordedCall) => void;
 }
 
-/** Keeps what happens, as it happens: after each call the mount tables of all nodes. */
+/** What is looked at after each call. */
+export interface Scene {
+  readonly nodes: readonly RecordedNode[];
+  /** The names at the share's root. */
+  readonly shareNames: () => Promise<string[]>;
+}
+
+/** Keeps what happens, as it happens: after each call that may change something the mount tables of all nodes. */
 export class Recorder implements CallHook {
   readonly #options: RecorderOptions;
+  #scene: Scene = { nodes: [], shareNames: async () => [] };
   readonly #calls: RecordedCall[] = [];
   readonly #tables: RecordedTable[] = [];
   readonly #pods = new Map<string, RecordedPod>();
@@ -40,6 +44,11 @@ export class Recorder implements CallHook {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+  }
+
+  /** From here on there is something to look at. */
+  watch(scene: Scene): void {
+    this.#scene = scene;
   }
 
   async around<T>(call: Call, send: () => Promise<CallResult<T>>): Promise<CallResult<T>> {
@@ -56,8 +65,8 @@ export class Recorder implements CallHook {
       message: result.status === "ok" ? "" : result.message,
     };
     this.#calls.push(recorded);
-    this.#look();
     onEnd(recorded);
+    if (recorded.volumeId !== "") await this.#look();
     return result;
   }
 
@@ -80,9 +89,9 @@ export class Recorder implements CallHook {
 
   recording(): Recording {
     return {
-      nodes: this.#options.nodes.map(({ name, kubeletDirectory }) => ({ name, kubeletDirectory })),
+      nodes: this.#scene.nodes.map(({ name, kubeletDirectory }) => ({ name, kubeletDirectory })),
       calls: this.#calls,
-      tables: this.#tables,
+      tables: this.#tables.toSorted((one, other) => one.ms - other.ms),
       pods: [...this.#pods.values()],
       writes: this.#writes,
       reads: this.#reads,
@@ -90,11 +99,16 @@ export class Recorder implements CallHook {
     };
   }
 
-  /** All in one go, without a turn of the event loop: one moment. */
-  #look(): void {
-    const ms = this.#options.elapsedMs();
-    for (const node of this.#options.nodes) this.#tables.push({ ms, node: node.name, mounts: node.mounts() });
-    this.#shares.push({ ms, names: readdirSync(this.#options.shareDirectory) });
+  async #look(): Promise<void> {
+    const { elapsedMs } = this.#options;
+    const tables = this.#scene.nodes.map(async (node) => {
+      const ms = elapsedMs();
+      const mounts = await node.mounts();
+      this.#tables.push({ ms, untilMs: elapsedMs(), node: node.name, mounts });
+    });
+    const names = this.#scene.shareNames();
+    await Promise.all(tables);
+    this.#shares.push({ ms: elapsedMs(), names: await names });
   }
 }
 

@@ -1,44 +1,48 @@
-import { readdirSync } from "node:fs";
+import type { Lab } from "../lab.ts";
+import type { LabNode } from "../lab-node.ts";
+import { commandLine } from "../machine/machine.ts";
 import type { Mount } from "../machine/mount-table.ts";
 import type { Pod } from "../orchestrator/objects.ts";
 import { abbreviate, columns, fitPath } from "../timeline/text.ts";
 import type { Timeline } from "../timeline/timeline.ts";
-import type { LabNode, Machines } from "./lab.ts";
 
 /** What there is to see besides calls: on the share, in the mount tables, in the pods. */
 export class Views {
-  readonly #machines: Machines;
+  readonly #lab: Lab;
   readonly #timeline: Timeline;
 
-  constructor(machines: Machines, timeline: Timeline) {
-    this.#machines = machines;
+  constructor(lab: Lab, timeline: Timeline) {
+    this.#lab = lab;
     this.#timeline = timeline;
   }
 
   /** The names at the share's root. */
-  share(): void {
-    const names = readdirSync(this.#machines.shareDirectory).map(abbreviate);
-    this.#timeline.raw(`on the share: ${names.join("  ") || "nothing"}`);
+  async share(): Promise<void> {
+    const { names, where } = this.#lab.site.share;
+    const found = (await names()).map(abbreviate);
+    this.#timeline.raw(`on ${where}: ${found.join("  ") || "nothing"}`);
   }
 
   /** Who has the volume mounted, and how often, out of the nodes' own mount tables. */
-  holders(): void {
-    const holders = this.#machines.nodes.flatMap((node) => holderOf(node) ?? []);
-    this.#timeline.text(`mounted (for the node + for its pods): ${holders.join(", ") || "nowhere"}`);
+  async holders(): Promise<void> {
+    const holders = await Promise.all(this.#lab.nodes.map(holderOf));
+    const found = holders.filter((holder) => holder !== undefined);
+    this.#timeline.text(`mounted (for the node + for its pods): ${found.join(", ") || "nowhere"}`);
   }
 
-  /** The mounts of a pod's node, and the pod's own view: all of one directory. */
-  mountsOf(pod: Pod, df: readonly string[]): void {
-    const node = this.#machines.nodes.find(({ machine }) => machine.name === pod.nodeName);
-    if (node === undefined) return;
-    const { name, kubeletDirectory } = node.machine;
+  /** `df` of the mounts of a pod's node, and in the pod itself: all of one directory. */
+  async mountsOf(pod: Pod, podDf: string): Promise<void> {
+    const node = this.#lab.node(pod.nodeName);
+    const { name, kubeletDirectory } = node;
+    const mounts = await node.mounts();
+    const df = ["df", "-h", "--output=source,size,used,target", ...mounts.map(({ path }) => path)];
+    const rows = rowsOf(await node.check(commandLine(df)));
     this.#timeline.text("");
-    this.#timeline.raw(`mounts of ${name} below ${kubeletDirectory} (device, directory, where):`);
-    for (const mount of node.machine.mounts()) {
-      this.#timeline.raw(`  ${mountLine(mount, kubeletDirectory)}`, "good");
-    }
-    this.#timeline.raw(`in ${pod.name}, df /data:`);
-    for (const line of df) this.#timeline.raw(`  ${line}`, "good");
+    this.#timeline.raw(`on ${name}, df -h of its mounts, below ${kubeletDirectory}:`);
+    for (const row of rows) this.#timeline.raw(`  ${rowLine(row, kubeletDirectory)}`, "good");
+    this.#timeline.raw(`in ${pod.name}, df -h /data:`);
+    for (const row of rowsOf(podDf)) this.#timeline.raw(`  ${rowLine(row, kubeletDirectory)}`, "good");
+    for (const line of optionsOf(mounts)) this.#timeline.raw(line);
   }
 
   /** The first lines of the file, as one pod reads them. */
@@ -49,16 +53,34 @@ export class Views {
   }
 }
 
-function mountLine({ device, root, path }: Mount, kubeletDirectory: string): string {
-  const what = `${device} ${abbreviate(root)}  `;
-  const below = path.startsWith(`${kubeletDirectory}/`) ? path.slice(kubeletDirectory.length + 1) : path;
+/** The lines of `df` below its heading, in words. */
+function rowsOf(df: string): string[][] {
+  const [, ...lines] = df.trimEnd().split("\n");
+  return lines.map((line) => line.split(/\s+/));
+}
+
+function rowLine(
+  [source = "", size = "", used = "", target = ""]: string[],
+  kubeletDirectory: string,
+): string {
+  const what = `${abbreviate(source)} ${size} ${used}  `;
+  const below = target.startsWith(`${kubeletDirectory}/`)
+    ? target.slice(kubeletDirectory.length + 1)
+    : target;
   return `${what}${fitPath(below, columns - 4 - what.length)}`;
 }
 
-function holderOf({ machine }: LabNode): string | undefined {
-  const mounts = machine.mounts();
+/** How the kernel has mounted it, where that is a matter of negotiation. */
+function optionsOf(mounts: readonly Mount[]): string[] {
+  const [first] = mounts.filter(({ fileSystem }) => fileSystem.startsWith("nfs"));
+  if (first === undefined) return [];
+  const version = /\bvers=([0-9.]+)/.exec(first.options)?.[1] ?? "?";
+  return [`mounted by the node's kernel: ${first.fileSystem}, version ${version}`];
+}
+
+async function holderOf(node: LabNode): Promise<string | undefined> {
+  const mounts = await node.mounts();
   if (mounts.length === 0) return undefined;
   const global = mounts.filter(({ path }) => path.endsWith("/globalmount")).length;
-  const pods = mounts.length - global;
-  return `${machine.name} ${global}+${pods}`;
+  return `${node.name} ${global}+${mounts.length - global}`;
 }

@@ -1,32 +1,35 @@
 import { BerthError } from "../../core/errors.ts";
-import { type Mount, parseMountTable } from "../machine/mount-table.ts";
+import { failed } from "../guest/process.ts";
+import type { LabNode } from "../lab-node.ts";
 import type { Pods } from "../machine/pods.ts";
 import type { PodRuntime } from "../orchestrator/kubelet.ts";
+import { targetPath } from "../orchestrator/kubelet-paths.ts";
 import type { Pod } from "../orchestrator/objects.ts";
-import type { LabNode } from "./lab.ts";
 import type { Recorder } from "./recorder.ts";
 
 const dataPath = "/data";
 
 /** What the pods do with the volume, all of it recorded. */
 export class Workload {
-  readonly #pods: ReadonlyMap<string, Pods>;
+  readonly #pods = new Map<string, Pods>();
   readonly #recorder: Recorder;
   #lines = 0;
 
-  constructor(nodes: readonly LabNode[], recorder: Recorder) {
-    this.#pods = new Map(nodes.map(({ machine, pods }) => [machine.name, pods]));
+  constructor(recorder: Recorder) {
     this.#recorder = recorder;
   }
 
   /** What kubelet starts a node's pods with. */
-  runtimeOf({ pods }: LabNode): PodRuntime {
+  runtimeOf({ name: node, pods, kubeletDirectory }: LabNode): PodRuntime {
+    this.#pods.set(node, pods);
     return {
-      start: async (pod, path) => {
-        await pods.start(pod, path);
-        const { name, nodeName: node, volume } = pod;
-        const data = dataMount(await pods.mounts(pod));
-        this.#recorder.podStarted({ name, node, volumeId: volume.handle, path, data });
+      start: async (pod, volumes) => {
+        await pods.start(pod, volumes);
+        const [first] = pod.volumes;
+        const data = (await pods.mounts(pod)).find(({ path }) => path === dataPath);
+        if (first === undefined) return;
+        const path = targetPath(kubeletDirectory, pod, first);
+        this.#recorder.podStarted({ name: pod.name, node, volumeId: first.volume.handle, path, data });
       },
       stop: async (pod) => {
         await pods.stop(pod);
@@ -35,38 +38,36 @@ export class Workload {
     };
   }
 
-  /** Every pod that may appends a line of its own. */
+  /** Every pod appends a line of its own, one after the other: NFS has no appending of its own. */
   async writeAll(pods: readonly Pod[]): Promise<void> {
-    for (const pod of pods.filter(({ readOnly }) => !readOnly)) {
+    for (const pod of pods.filter(({ mounts }) => mounts.every(({ readOnly }) => !readOnly))) {
       this.#lines += 1;
       const line = `line ${this.#lines}: ${pod.name} on ${pod.nodeName}`;
-      await this.#on(pod).write(pod, line);
+      await this.#check(pod, `echo '${line}' >> ${dataPath}/log`);
       this.#recorder.wrote(pod, line);
     }
   }
 
   /** Every pod reads the whole file. @returns what the last one read */
   async readAll(pods: readonly Pod[]): Promise<readonly string[]> {
-    let lines: readonly string[] = [];
-    for (const pod of pods) {
-      lines = await this.#on(pod).read(pod);
+    const files = pods.map(async (pod) => {
+      const lines = (await this.#check(pod, `cat ${dataPath}/log`)).trimEnd().split("\n");
       this.#recorder.read(pod, lines);
-    }
-    return lines;
+      return lines;
+    });
+    return (await Promise.all(files)).at(-1) ?? [];
   }
 
-  /** What `df /data` says in a pod. */
-  async df(pod: Pod): Promise<readonly string[]> {
-    return await this.#on(pod).df(pod);
+  /** What `df` says of /data in a pod: source, size, used, where. */
+  async df(pod: Pod): Promise<string> {
+    return await this.#check(pod, `df -h --output=source,size,used,target ${dataPath}`);
   }
 
-  #on(pod: Pod): Pods {
+  async #check(pod: Pod, script: string): Promise<string> {
     const pods = this.#pods.get(pod.nodeName);
     if (pods === undefined) throw new BerthError("not-found", `the lab has no node ${pod.nodeName}`);
-    return pods;
+    const result = await pods.exec(pod, ["sh", "-ec", script]);
+    if (result.exitCode !== 0) throw failed(`in pod ${pod.name}, ${script}`, result);
+    return result.stdout;
   }
-}
-
-function dataMount(table: string): Mount | undefined {
-  return parseMountTable(table).find(({ path }) => path === dataPath);
 }

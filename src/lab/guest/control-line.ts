@@ -3,6 +3,8 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { BerthError } from "../../core/errors.ts";
+import type { Job } from "../machine/machine.ts";
+import { GuestJob } from "./job.ts";
 import type { RunResult } from "./process.ts";
 
 const execMsMax = 60_000;
@@ -12,9 +14,8 @@ export interface ExecOptions {
   readonly timeoutMs?: number;
 }
 
-interface Ended {
-  readonly exitCode: number;
-}
+/** Hears what the guest says of one script: `CODE`, `up PID` or `pid PID`. */
+type Listener = (words: readonly string[]) => void;
 
 export class ControlLine {
   /** Settles with the guest's first word. */
@@ -23,7 +24,7 @@ export class ControlLine {
   readonly #directory: string;
   readonly #toGuest: Writable;
   readonly #gone: Promise<unknown>;
-  readonly #running = new Map<string, (ended: Ended) => void>();
+  readonly #running = new Map<string, Listener>();
   #started = 0;
 
   /**
@@ -52,13 +53,11 @@ export class ControlLine {
    * @throws BerthError `deadline-exceeded` (the script has been killed), `unavailable` when the guest has ended
    */
   async exec(script: string, options: ExecOptions = {}): Promise<RunResult> {
-    this.#started += 1;
-    const id = `${this.#started}`;
-    const base = `${this.#directory}/${id}`;
+    const { id, base } = this.#newScript();
     await writeFile(`${base}.sh`, script);
     await writeFile(`${base}.in`, options.input ?? "");
     try {
-      const { exitCode } = await this.#runToEnd(id, script, options.timeoutMs ?? execMsMax);
+      const exitCode = await this.#runToEnd(id, script, options.timeoutMs ?? execMsMax);
       const [stdout, stderr] = await Promise.all([
         readFile(`${base}.out`, "utf8"),
         readFile(`${base}.err`, "utf8"),
@@ -70,13 +69,39 @@ export class ControlLine {
     }
   }
 
+  /** Starts a shell script that goes on. Its output stays in the control directory as long as the guest. */
+  async start(script: string): Promise<Job> {
+    const { id, base } = this.#newScript();
+    await writeFile(`${base}.sh`, script);
+    const job = new GuestJob({
+      name: this.#name,
+      outputFiles: [`${base}.out`, `${base}.err`],
+      gone: this.#gone,
+      exec: (command) => this.exec(command),
+    });
+    this.#running.set(id, (words) => {
+      if (job.hear(words)) this.#running.delete(id);
+    });
+    this.#toGuest.write(`start ${id}\n`);
+    await job.started;
+    return job;
+  }
+
   /** Asks the guest to power off; it writes back what its file systems hold. */
   powerOff(): void {
     this.#toGuest.write("off\n");
   }
 
-  async #runToEnd(id: string, script: string, timeoutMs: number): Promise<Ended> {
-    const ended = new Promise<Ended>((resolve) => this.#running.set(id, resolve));
+  #newScript(): { readonly id: string; readonly base: string } {
+    this.#started += 1;
+    const id = `${this.#started}`;
+    return { id, base: `${this.#directory}/${id}` };
+  }
+
+  async #runToEnd(id: string, script: string, timeoutMs: number): Promise<number> {
+    const ended = new Promise<number>((resolve) =>
+      this.#running.set(id, ([exitCode]) => resolve(Number(exitCode))),
+    );
     this.#toGuest.write(`run ${id}\n`);
     const gone = this.#gone.then(() => {
       throw new BerthError("unavailable", `guest ${this.#name} ended while it ran: ${script}`);
@@ -97,7 +122,7 @@ export class ControlLine {
   }
 
   #hear(line: string): void {
-    const [id, exitCode] = line.split(" ");
-    this.#running.get(id ?? "")?.({ exitCode: Number(exitCode) });
+    const [id = "", ...words] = line.split(" ");
+    this.#running.get(id)?.(words);
   }
 }

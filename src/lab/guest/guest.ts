@@ -14,6 +14,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { Readable, Writable } from "node:stream";
 import { assert } from "../../core/assert.ts";
 import { BerthError } from "../../core/errors.ts";
+import type { Job, Machine } from "../machine/machine.ts";
 import { ControlLine, type ExecOptions } from "./control-line.ts";
 import { initScript } from "./init-script.ts";
 import type { GuestNetwork, Port } from "./network.ts";
@@ -34,7 +35,7 @@ const readyMsMax = 60_000;
 const consoleCharactersMax = 256 * 1024;
 let guestsBooted = 0;
 
-export class Guest implements AsyncDisposable {
+export class Guest implements Machine, AsyncDisposable {
   readonly name: string;
   readonly port: Port;
   /** Settles when the guest has ended. */
@@ -96,6 +97,11 @@ export class Guest implements AsyncDisposable {
     const result = await this.exec(`set -e\n${script}`, options);
     if (result.exitCode !== 0) throw failed(`in guest ${this.name}, ${script}`, result);
     return result.stdout;
+  }
+
+  /** Starts a shell script that goes on; see `Machine.start`. */
+  async start(script: string): Promise<Job> {
+    return await this.#control.start(script);
   }
 
   /** As pressing the button: file systems are written back first. */

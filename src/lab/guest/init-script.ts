@@ -8,6 +8,10 @@
  *     guest  ready               once
  *     host   run ID              runs ID.sh of the control directory, ID.in to ID.out and ID.err
  *     guest  ID CODE             that has ended
+ *     host   start ID            the same for what goes on: in a session of its own, with JOB=ID, and file 3
+ *                                this line, so that it can say
+ *     guest  ID up PID           what it was started for has begun
+ *     guest  ID pid PID          its first process, and the number of its session
  *     host   kill ID             kills it with all that it started
  *     host   off                 powers the guest off
  *
@@ -52,6 +56,14 @@ while read -r verb id <&3; do
     run)
       { sh "$base.sh" <"$base.in" >"$base.out" 2>"$base.err" 3>&-; echo "$id $?" >&3; } &
       eval "job_$id=$!"
+      ;;
+    start)
+      {
+        JOB=$id setsid sh "$base.sh" </dev/null >"$base.out" 2>"$base.err" &
+        echo "$id pid $!" >&3
+        wait "$!"
+        echo "$id $?" >&3
+      } &
       ;;
     kill) eval "kill -KILL -- -\\$job_$id" ;;
     off) break ;;

@@ -23,11 +23,20 @@ const packageOf: Readonly<Record<string, string>> = {
 
 export type Program = keyof typeof packageOf & string;
 
+/** The Debian packages that bring those of the programs that are not here, in the order of their names. */
+export function missingPackages(programs: readonly Program[]): string[] {
+  return [...new Set(missingPrograms(programs).map((name) => packageOf[name] ?? name))].sort();
+}
+
+function missingPrograms(programs: readonly Program[]): Program[] {
+  return programs.filter((name) => !directories.some((path) => existsSync(`${path}/${name}`)));
+}
+
 /** @throws BerthError `failed-precondition` that names the missing packages and the command that installs them */
 export function requirePrograms(programs: readonly Program[]): void {
-  const missing = programs.filter((name) => !directories.some((path) => existsSync(`${path}/${name}`)));
+  const missing = missingPrograms(programs);
   if (missing.length > 0) {
-    const packages = missing.map((name) => packageOf[name] ?? name).join(" ");
+    const packages = missingPackages(missing).join(" ");
     throw new BerthError(
       "failed-precondition",
       `this machine lacks ${missing.join(", ")} (${packages}): run sudo tools/install-debian.sh`,

@@ -113,6 +113,15 @@ export async function pause(pid: number): Promise<void> {
   while ((await threadStates(pid)).some((state) => !"TtZX".includes(state))) await delay(1);
 }
 
+/** Sends a signal to a process by its number. One that has ended meanwhile is no error. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (reason) {
+    if (!(reason instanceof Error && "code" in reason && reason.code === "ESRCH")) throw reason;
+  }
+}
+
 /** The processes that a process has started and that still run; for a signal that must reach them. */
 export async function childrenOf(pid: number): Promise<number[]> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");

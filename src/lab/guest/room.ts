@@ -13,26 +13,35 @@ import { check, type RunOptions, type RunResult, run, type Stdio, startTied, typ
 export interface RoomOptions {
   /** With a network of its own, which has nothing but a loopback interface that is down. */
   readonly network: boolean;
+  /** The room that it is a part of: what is mounted there when it opens is seen here too. */
+  readonly within?: Room;
 }
 
 export class Room implements AsyncDisposable {
   readonly #holder: Tied;
+  readonly #hasNetwork: boolean;
   readonly #enter: readonly string[];
   readonly #programs = new Set<Tied>();
 
   private constructor(holder: Tied, network: boolean) {
     this.#holder = holder;
+    this.#hasNetwork = network;
     this.#enter = ["nsenter", `--target=${holder.pid}`, "--mount", ...(network ? ["--net"] : []), "--"];
   }
 
   /** @throws BerthError `failed-precondition` where namespaces cannot be made: it needs root */
   static async open(options: RoomOptions): Promise<Room> {
-    const unshare = ["unshare", "--mount", ...(options.network ? ["--net"] : [])];
+    const { within } = options;
+    const unshare = [
+      ...(within === undefined ? [] : within.#enter),
+      ...["unshare", "--mount", ...(options.network ? ["--net"] : [])],
+    ];
     // `cat` ends with our end of its standard input, and without it by the signal that ties it.
     const script = "mount -t tmpfs -o mode=755,size=75% berth-room /run && echo open && exec cat";
     const holder = await startTied([...unshare, "sh", "-ec", script], ["pipe", "pipe", "pipe"]);
     await isOpen(holder);
-    return new Room(holder, options.network);
+    const inherited = within === undefined ? false : within.#hasNetwork;
+    return new Room(holder, options.network || inherited);
   }
 
   /** Names the room's network namespace for `ip link set … netns <pid>`. */

@@ -30,32 +30,34 @@ function strayPath(recording: Recording, call: RecordedCall): string | undefined
 }
 
 /** A volume mounted on a node that its plugin was not asked to mount. */
-function strayMount(recording: Recording, { ms, node, mounts }: RecordedTable): string | undefined {
+function strayMount(recording: Recording, table: RecordedTable): string | undefined {
+  const { ms, node, mounts } = table;
   const kubeletDirectories = recording.nodes.map(({ kubeletDirectory }) => kubeletDirectory);
   const stray = mounts
     .filter(({ path }) => kubeletDirectories.some((directory) => path.startsWith(`${directory}/`)))
-    .find(({ path }) => lastAsked(recording, node, path, ms).wanted === "gone");
+    .find(({ path }) => lastAsked(recording, path, table).wanted === "gone");
   return stray && `${node} at ${seconds(ms)}: ${stray.path} is mounted, which its plugin was not asked for`;
 }
 
 /** A volume gone from a node whose plugin was not asked to unmount it. */
-function lostMount(recording: Recording, { ms, node, mounts }: RecordedTable): string | undefined {
+function lostMount(recording: Recording, table: RecordedTable): string | undefined {
+  const { ms, node, mounts } = table;
   const paths = new Set(
     recording.calls.filter(({ component }) => component === node).map(({ path }) => path),
   );
   const lost = [...paths].find(
     (path) =>
       path !== "" &&
-      lastAsked(recording, node, path, ms).wanted === "there" &&
+      lastAsked(recording, path, table).wanted === "there" &&
       !mounts.some((mount) => mount.path === path),
   );
   return lost && `${node} at ${seconds(ms)}: ${lost} is no longer mounted, though nobody asked for that`;
 }
 
-/** What a path should be at one moment; `either` while a call is under way, or after one that failed. */
-function lastAsked(recording: Recording, node: string, path: string, ms: number) {
+/** What a path should be when a table was read; `either` while a call is under way, or after one that failed. */
+function lastAsked(recording: Recording, path: string, { node, ms, untilMs }: RecordedTable) {
   const calls = recording.calls.filter(
-    (call) => call.component === node && call.path === path && call.startMs <= ms,
+    (call) => call.component === node && call.path === path && call.startMs <= untilMs,
   );
   const last = calls.reduce<RecordedCall | undefined>(
     (latest, call) => (latest === undefined || call.startMs >= latest.startMs ? call : latest),

@@ -11,9 +11,10 @@ export interface RecordedCall extends Call {
   readonly message: string;
 }
 
-/** What one node had mounted at one moment. */
+/** What one node had mounted at one moment between two: reading a guest's table takes a while. */
 export interface RecordedTable {
   readonly ms: number;
+  readonly untilMs: number;
   readonly node: string;
   readonly mounts: readonly Mount[];
 }

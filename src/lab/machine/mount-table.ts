@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-
 /** A line of a mount table (proc_pid_mountinfo(5)). */
 export interface Mount {
   /** `major:minor` of the file system: two mounts with the same are of one file system. */
@@ -9,11 +7,8 @@ export interface Mount {
   readonly path: string;
   readonly fileSystem: string;
   readonly source: string;
-}
-
-/** The mounts that a process sees. @param pid `self` for our own */
-export function readMountTable(pid: number | "self"): Mount[] {
-  return parseMountTable(readFileSync(`/proc/${pid}/mountinfo`, "utf8"));
+  /** Of the file system, as it is mounted: `rw,vers=4.2,…`. */
+  readonly options: string;
 }
 
 /** Lines that are no mounts are left out: the kernel writes none. */
@@ -30,10 +25,15 @@ export function sameDirectory(one: Mount, other: Mount): boolean {
 function parseMount(line: string): Mount | undefined {
   const [left, right] = line.split(" - ", 2);
   const [, , device, root, path] = left?.split(" ") ?? [];
-  const [fileSystem, source] = right?.split(" ") ?? [];
+  const [fileSystem, source, options = ""] = right?.split(" ") ?? [];
   if (device === undefined || root === undefined || path === undefined) return undefined;
   if (fileSystem === undefined || source === undefined) return undefined;
-  return { device, root: unescaped(root), path: unescaped(path), fileSystem, source: unescaped(source) };
+  return {
+    ...{ device, fileSystem, options },
+    root: unescaped(root),
+    path: unescaped(path),
+    source: unescaped(source),
+  };
 }
 
 /** The kernel writes space, tab, newline and backslash as octal. */

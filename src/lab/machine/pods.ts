@@ -1,92 +1,70 @@
-import type { ChildProcessWithoutNullStreams } from "node:child_process";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { BerthError } from "../../core/errors.ts";
-import type { PodRuntime } from "../orchestrator/kubelet.ts";
+import type { ExecOptions } from "../guest/control-line.ts";
+import type { RunResult } from "../guest/process.ts";
+import type { MountedVolume, PodRuntime } from "../orchestrator/kubelet.ts";
 import type { Pod } from "../orchestrator/objects.ts";
-import { Lines } from "./lines.ts";
-import type { NodeMachine } from "./node-machine.ts";
-import { containerScript, podProgram } from "./pod-script.ts";
-import { ended, start } from "./processes.ts";
+import { commandLine, type Job, type Machine, quoted } from "./machine.ts";
+import { type Mount, parseMountTable } from "./mount-table.ts";
+import { containerScript, type PodMount } from "./pod-script.ts";
 
 interface Container {
-  readonly process: ChildProcessWithoutNullStreams;
-  readonly lines: Lines;
+  readonly job: Job;
+  /** Of its first process, as the machine counts. */
+  readonly pid: number;
 }
 
-/** The pods of one node, each a real process with the volume at /data. */
+/** The pods of one node: each a process with mounts and processes of its own, and the volumes where it wants them. */
 export class Pods implements PodRuntime {
-  readonly #machine: NodeMachine;
-  readonly #directory: string;
+  readonly #machine: () => Machine;
   readonly #containers = new Map<string, Container>();
 
-  /** @param directory for the containers' roots */
-  constructor(machine: NodeMachine, directory: string) {
+  /** @param machine the one that runs now: another one after a reboot */
+  constructor(machine: () => Machine) {
     this.#machine = machine;
-    this.#directory = directory;
   }
 
-  async start(pod: Pod, volumePath: string): Promise<void> {
-    const root = join(this.#directory, pod.uid);
-    mkdirSync(root, { recursive: true });
-    const unshared = ["unshare", "--mount", "--propagation", "private", "--"];
-    const script = ["sh", "-c", containerScript, "container", root, volumePath, podProgram];
-    const process = await start(...this.#machine.command(...unshared, ...script));
-    const complaints: string[] = [];
-    process.stderr.setEncoding("utf8").on("data", (text: string) => complaints.push(text));
-    const container = { process, lines: new Lines(process.stdout, `pod ${pod.name}`) };
+  async start(pod: Pod, volumes: readonly MountedVolume[]): Promise<void> {
+    const mounts = pod.mounts.map((mount): PodMount => {
+      const found = volumes.find(({ podVolume }) => podVolume.name === mount.name);
+      if (found === undefined) {
+        throw new BerthError("invalid-argument", `pod ${pod.name} mounts ${mount.name}, which it has not`);
+      }
+      return { ...mount, source: found.path };
+    });
+    const job = await this.#machine().start(containerScript(pod.uid, mounts));
     try {
-      await answer(container.lines);
+      this.#containers.set(pod.uid, { job, pid: await job.up });
     } catch (reason) {
-      const said = complaints.join("").trim();
+      const said = (await job.output()).trim();
       throw new BerthError("failed-precondition", `pod ${pod.name} did not start: ${said}`, {
         cause: reason,
       });
     }
-    this.#containers.set(pod.uid, container);
   }
 
   async stop(pod: Pod): Promise<void> {
     const container = this.#containers.get(pod.uid);
     if (container === undefined) return;
     this.#containers.delete(pod.uid);
-    container.process.stdin.end();
-    await ended(container.process);
+    await container.job.signal("KILL");
+    await container.job.exited;
   }
 
-  /** Appends a line to /data/log. */
-  async write(pod: Pod, text: string): Promise<void> {
-    const complaints = await this.#ask(pod, `write ${text}`);
-    if (complaints.length > 0) {
-      throw new BerthError("failed-precondition", `pod ${pod.name} cannot write: ${complaints.join(" ")}`);
-    }
-  }
-
-  /** The lines of /data/log; if it cannot be read, what `cat` said. */
-  async read(pod: Pod): Promise<string[]> {
-    return await this.#ask(pod, "read");
-  }
-
-  /** What `df /data` prints in the pod. */
-  async df(pod: Pod): Promise<string[]> {
-    return await this.#ask(pod, "df");
-  }
-
-  /** The pod's own mount table. */
-  async mounts(pod: Pod): Promise<string> {
-    return (await this.#ask(pod, "mounts")).join("\n");
-  }
-
-  async #ask(pod: Pod, command: string): Promise<string[]> {
+  /** Runs a command in the pod, as `kubectl exec`. @throws BerthError `not-found` when it does not run */
+  async exec(pod: Pod, command: readonly string[], options?: ExecOptions): Promise<RunResult> {
     const container = this.#containers.get(pod.uid);
     if (container === undefined) throw new BerthError("not-found", `pod ${pod.name} does not run`);
-    container.process.stdin.write(`${command}\n`);
-    return await answer(container.lines);
+    const user = [`--reuid=${pod.uidNumber}`, `--regid=${pod.gidNumber}`, "--clear-groups"];
+    const asUser = pod.uidNumber === 0 && pod.gidNumber === 0 ? [] : ["setpriv", ...user, "--"];
+    const enter = ["nsenter", `--target=${container.pid}`, "--mount", "--pid", "--root", "--wd", "--"];
+    return await this.#machine().exec(`exec ${commandLine([...enter, ...asUser, ...command])}`, options);
   }
-}
 
-async function answer(lines: Lines): Promise<string[]> {
-  const found: string[] = [];
-  for (let line = await lines.next(); line !== "."; line = await lines.next()) found.push(line);
-  return found;
+  /** What the pod itself sees mounted. */
+  async mounts(pod: Pod): Promise<Mount[]> {
+    const container = this.#containers.get(pod.uid);
+    if (container === undefined) throw new BerthError("not-found", `pod ${pod.name} does not run`);
+    const table = await this.#machine().check(`cat ${quoted(`/proc/${container.pid}/mountinfo`)}`);
+    return parseMountTable(table);
+  }
 }

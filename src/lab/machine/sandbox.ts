@@ -1,10 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
-import { resolve } from "node:path";
 import { BerthError } from "../../core/errors.ts";
-import { run } from "./processes.ts";
 
 export interface SandboxOptions {
   /** Others than root become it in a user namespace of their own. */
@@ -31,7 +29,8 @@ export async function runSandboxed(
   command: readonly string[],
   { isRoot, stop, kill, stderr }: SandboxOptions,
 ): Promise<number> {
-  const user = isRoot ? [] : ["--user", "--map-root-user"];
+  // A network of its own as root, who may have guests on it: no interface of theirs is seen outside.
+  const user = isRoot ? ["--net"] : ["--user", "--map-root-user"];
   const args = ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--", ...command];
   // A session of its own: the terminal's Ctrl-C reaches us alone.
   const child = spawn("setpriv", args, { stdio: ["ignore", "inherit", "pipe"], detached: true });
@@ -48,26 +47,6 @@ export async function runSandboxed(
   } finally {
     stop.removeEventListener("abort", onStop);
   }
-}
-
-/**
- * Mounts a tmpfs that only this mount namespace has, for everything that the lab makes.
- * @param involved files that must stay visible
- * @returns where: a standing directory of the machine, so that none has to be made
- */
-export async function mountScratch(involved: readonly string[]): Promise<string> {
-  const candidates = ["/mnt", "/media", "/srv", "/opt", "/home"];
-  const found = candidates.find(
-    (directory) => isDirectory(directory) && !involved.some((file) => isBelow(file, directory)),
-  );
-  if (found === undefined) {
-    throw new BerthError(
-      "failed-precondition",
-      `the lab needs one of ${candidates.join(", ")} to mount on: make one`,
-    );
-  }
-  await run("mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "lab", found);
-  return found;
 }
 
 /** While `unshare` has not forked yet, it is itself the one to end. */
@@ -99,17 +78,4 @@ async function exitOf(child: ChildProcess): Promise<[number | null, NodeJS.Signa
       },
     );
   }
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    readdirSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function isBelow(file: string, directory: string): boolean {
-  return `${resolve(file)}/`.startsWith(`${directory}/`);
 }

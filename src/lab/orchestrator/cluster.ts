@@ -1,119 +1,199 @@
-import { assert } from "../../core/assert.ts";
 import { BerthError } from "../../core/errors.ts";
+import { Claims, claimKey } from "./claims.ts";
+import type { Changes, Events } from "./events.ts";
 import type { Kubelet, Note } from "./kubelet.ts";
-import type { Manifests } from "./manifests.ts";
-import type { PersistentVolume, Pod } from "./objects.ts";
+import type { CsiDriver, LabObject, ObjectKind, Pod, StorageClass } from "./objects.ts";
 import type { Provisioner } from "./provisioner.ts";
-import { placePod, podToRemove } from "./scheduler.ts";
+import { Tasks } from "./tasks.ts";
+import { Workloads } from "./workloads.ts";
 
 export interface ClusterOptions {
-  readonly manifests: Manifests;
   readonly provisioner: Provisioner;
   readonly kubelets: readonly [Kubelet, ...Kubelet[]];
+  readonly events: Events;
+  readonly changes: Changes;
   readonly note: Note;
   readonly newUid: () => string;
+  /** Ends what the cluster does in the background. */
+  readonly signal: AbortSignal;
 }
 
-/** A claim's life, as `kubectl get pvc` shows it. */
-type ClaimState =
-  | { readonly status: "absent" }
-  | { readonly status: "bound" | "terminating"; readonly volume: PersistentVolume };
+export type PodPhase = "Pending" | "Running" | "Terminating";
 
 /**
- * The parts of Kubernetes that decide: kube-controller-manager and the scheduler, for one claim and one
- * Deployment. Every method resolves when the cluster has settled, and throws a BerthError when the
- * driver does not do its part before `signal` fires.
+ * The parts of Kubernetes that decide: the API's objects, kube-controller-manager and the scheduler.
+ * What is applied is brought about in the background, with Kubernetes' own patience; `until` and
+ * `settled` wait for it.
  */
 export class Cluster {
+  readonly claims: Claims;
   readonly #options: ClusterOptions;
-  #claim: ClaimState = { status: "absent" };
-  /** Oldest first. */
-  #pods: readonly Pod[] = [];
-  #podsMade = 0;
+  readonly #workloads: Workloads;
+  readonly #tasks: Tasks;
+  readonly #drivers = new Map<string, CsiDriver>();
+  readonly #classes = new Map<string, StorageClass>();
+  #willLook = false;
 
   constructor(options: ClusterOptions) {
+    const { provisioner, kubelets, events, changes, note, newUid, signal } = options;
     this.#options = options;
+    this.#tasks = new Tasks(signal, changes);
+    this.claims = new Claims({
+      ...{ provisioner, events, changes, note, newUid, tasks: this.#tasks },
+      classNamed: (name) => this.#classes.get(name),
+      isUsed: (key) => this.#workloads.usesClaim(key),
+      isMounted: (handle) => kubelets.some((kubelet) => kubelet.holds(handle)),
+    });
+    const [first, ...more] = kubelets;
+    this.#workloads = new Workloads({
+      ...{ claims: this.claims, events, newUid },
+      nodeNames: [first.nodeName, ...more.map(({ nodeName }) => nodeName)],
+      driverNamed: (name) => this.#drivers.get(name),
+    });
+    changes.listen(() => this.look());
   }
 
+  /** All pods that have a node, oldest first; those that are being taken down last. */
   get pods(): readonly Pod[] {
-    return this.#pods;
+    return [...this.#workloads.placed, ...this.#workloads.leaving];
   }
 
-  /** `kubectl apply` of class and claim. */
-  async createClaim(signal: AbortSignal): Promise<PersistentVolume> {
-    const { claim, storageClass } = this.#options.manifests;
-    assert(this.#claim.status === "absent", "the claim is created once");
-    const name = `pvc-${this.#options.newUid()}`;
-    const volume = await this.#options.provisioner.provision(name, claim, storageClass, signal);
-    this.#claim = { status: "bound", volume };
-    return volume;
+  driverNamed(name: string): CsiDriver | undefined {
+    return this.#drivers.get(name);
   }
 
-  /** `kubectl scale`. */
-  async scale(replicas: number, signal: AbortSignal): Promise<void> {
-    this.#pods = this.#podsFor(replicas);
-    const settled = this.#options.kubelets.map((kubelet) =>
-      kubelet.reconcile(
-        this.#pods.filter(({ nodeName }) => nodeName === kubelet.nodeName),
-        signal,
-      ),
+  phaseOf(pod: Pod): PodPhase | undefined {
+    if (!this.pods.some(({ uid }) => uid === pod.uid)) return undefined;
+    if (this.#workloads.leaving.some(({ uid }) => uid === pod.uid)) return "Terminating";
+    return this.#kubeletOf(pod).phaseOf(pod) === "running" ? "Running" : "Pending";
+  }
+
+  /** `kubectl apply`. @throws BerthError `invalid-argument` for what the lab cannot have */
+  apply(objects: readonly LabObject[]): void {
+    for (const object of objects) this.#applyOne(object);
+    this.#options.changes.notify();
+  }
+
+  /** `kubectl scale deployment`. */
+  scale(key: string, replicas: number): void {
+    this.#workloads.scale(key, replicas);
+    this.#options.changes.notify();
+  }
+
+  /** `kubectl delete`, without waiting. @param key `namespace/name`, or the name of what has no namespace */
+  delete(kind: ObjectKind, key: string): void {
+    switch (kind) {
+      case "PersistentVolumeClaim":
+        this.claims.delete(key);
+        break;
+      case "PersistentVolume":
+        this.claims.removeVolume(key);
+        break;
+      case "Deployment":
+        this.#workloads.deleteDeployment(key);
+        break;
+      case "Pod":
+        this.#workloads.deletePod(key);
+        break;
+      case "StorageClass":
+        this.#classes.delete(key);
+        break;
+      case "CSIDriver":
+        this.#drivers.delete(key);
+        break;
+    }
+    this.#options.changes.notify();
+  }
+
+  /** Resolves once `isSo` holds. @throws what went wrong in the background, or the signal's reason */
+  async until(isSo: () => boolean, signal: AbortSignal): Promise<void> {
+    await this.#tasks.until(isSo, signal);
+  }
+
+  /** Resolves when everything that was asked for has come about. @throws BerthError `deadline-exceeded` that says what has not */
+  async settled(signal: AbortSignal): Promise<void> {
+    try {
+      await this.until(() => this.#isSettled(), signal);
+    } catch (reason) {
+      if (reason !== signal.reason || reason instanceof BerthError) throw reason;
+      throw new BerthError("deadline-exceeded", this.#unsettled(), { cause: reason });
+    }
+  }
+
+  #applyOne(object: LabObject): void {
+    switch (object.kind) {
+      case "CSIDriver":
+        this.#drivers.set(object.name, object);
+        return;
+      case "StorageClass":
+        this.#classes.set(object.name, object);
+        return;
+      case "PersistentVolume":
+        this.claims.addVolume(object);
+        return;
+      case "PersistentVolumeClaim":
+        this.claims.apply(object);
+        return;
+      case "Deployment":
+        this.#workloads.applyDeployment(object);
+        return;
+      case "Pod":
+        this.#workloads.applyPod(object);
+        return;
+    }
+  }
+
+  /** Looks again after every change, as controllers do: once for all changes of one turn. */
+  look(): void {
+    if (this.#willLook) return;
+    this.#willLook = true;
+    queueMicrotask(() => {
+      this.#willLook = false;
+      if (!this.#options.signal.aborted) this.#reconcile();
+      this.#options.changes.wake();
+    });
+  }
+
+  #reconcile(): void {
+    const { kubelets } = this.#options;
+    const left = this.#workloads.leaving.filter((pod) => this.#kubeletOf(pod).phaseOf(pod) === undefined);
+    for (const pod of left) this.#workloads.hasLeft(pod);
+    this.#workloads.place();
+    for (const kubelet of kubelets) {
+      const pods = this.#workloads.placed.filter(({ nodeName }) => nodeName === kubelet.nodeName);
+      if (kubelet.isAt(pods)) continue;
+      this.#tasks.run(() => kubelet.reconcile(pods, this.#tasks.signal));
+    }
+    this.claims.releaseUnused();
+  }
+
+  #isSettled(): boolean {
+    const { placed, leaving, areAllPlaced } = this.#workloads;
+    return (
+      !this.#willLook &&
+      this.#tasks.areDone &&
+      areAllPlaced &&
+      leaving.length === 0 &&
+      placed.every((pod) => this.phaseOf(pod) === "Running")
     );
-    await Promise.all(settled);
-    await this.#releaseClaim(signal);
   }
 
-  /** `kubectl delete pvc`: at once when no pod uses it, or else as soon as the last has gone. */
-  async deleteClaim(signal: AbortSignal): Promise<void> {
-    assert(this.#claim.status === "bound", "a claim is deleted that is there");
-    this.#claim = { status: "terminating", volume: this.#claim.volume };
-    if (this.#pods.length > 0) {
-      this.#options.note("controller", "in use: pvc-protection keeps it, no DeleteVolume");
-    }
-    await this.#releaseClaim(signal);
+  #unsettled(): string {
+    const claims = this.claims.all
+      .filter(({ phase }) => phase === "Pending")
+      .map(({ claim }) => `PersistentVolumeClaim/${claimKey(claim)}`);
+    const pods = this.pods
+      .filter((pod) => this.phaseOf(pod) !== "Running")
+      .map((pod) => `Pod/${claimKey(pod)}`);
+    const waiting = [...claims, ...pods];
+    const last = this.#options.events.of().findLast(({ type }) => type === "Warning");
+    const event = last === undefined ? "" : `; the last warning, on ${last.object}: ${last.message}`;
+    return `the cluster has not settled in time: ${waiting.join(", ") || "work"} is under way${event}`;
   }
 
-  #podsFor(replicas: number): readonly Pod[] {
-    let pods = this.#pods;
-    while (pods.length < replicas) pods = [...pods, this.#newPod(pods)];
-    while (pods.length > replicas) {
-      const removed = podToRemove(pods);
-      pods = pods.filter((pod) => pod !== removed);
-    }
-    return pods;
-  }
-
-  #newPod(pods: readonly Pod[]): Pod {
-    const { deployment } = this.#options.manifests;
-    if (this.#claim.status !== "bound") {
-      const cause = this.#claim.status === "absent" ? "is not there" : "is being deleted";
-      throw new BerthError(
-        "failed-precondition",
-        `no pod can be scheduled: claim ${deployment.claimName} ${cause}`,
-      );
-    }
-    const [first, ...more] = this.#options.kubelets;
-    this.#podsMade += 1;
-    return {
-      uid: this.#options.newUid(),
-      name: `${deployment.name}-${this.#podsMade}`,
-      nodeName: placePod([first.nodeName, ...more.map(({ nodeName }) => nodeName)], pods),
-      volume: this.#claim.volume,
-      readOnly: deployment.readOnly,
-    };
-  }
-
-  /**
-   * Lets go of a claim that is being deleted. Kubernetes looks at pods alone; that their nodes have
-   * unstaged by then is a matter of its slower loops, and of waiting for the kubelets here.
-   */
-  async #releaseClaim(signal: AbortSignal): Promise<void> {
-    if (this.#claim.status !== "terminating" || this.#pods.length > 0) return;
-    const { volume } = this.#claim;
-    this.#claim = { status: "absent" };
-    if (this.#options.manifests.storageClass.reclaimPolicy === "Retain") {
-      this.#options.note("controller", "the class says Retain: the volume stays, no DeleteVolume");
-      return;
-    }
-    await this.#options.provisioner.delete(volume, signal);
+  #kubeletOf(pod: Pod): Kubelet {
+    const found = this.#options.kubelets.find(({ nodeName }) => nodeName === pod.nodeName);
+    if (found === undefined) throw new BerthError("not-found", `the lab has no node ${pod.nodeName}`);
+    return found;
   }
 }

@@ -3,6 +3,11 @@ import { BerthError } from "../../core/errors.ts";
 
 type Path = readonly (string | number)[];
 
+/** The keys that a document may have: below each, further ones, or anything. A list's entries have its keys. */
+export interface Keys {
+  readonly [key: string]: Keys | "any";
+}
+
 /**
  * One document of a manifest file, read by paths such as `["spec", "replicas"]`. Every error is a
  * BerthError `invalid-argument` that names file, line, kind/name and key.
@@ -10,12 +15,12 @@ type Path = readonly (string | number)[];
 export class ManifestDocument {
   readonly kind: string;
   readonly name: string;
-  readonly #file: string;
+  readonly file: string;
   readonly #root: Node;
   readonly #lines: LineCounter;
 
   constructor(file: string, root: Node, lines: LineCounter) {
-    this.#file = file;
+    this.file = file;
     this.#root = root;
     this.#lines = lines;
     this.kind = this.optionalText(["kind"]) ?? "";
@@ -23,6 +28,10 @@ export class ManifestDocument {
     if (this.kind === "")
       throw this.error([], "has no kind", "a Kubernetes object has apiVersion, kind and metadata");
     if (this.name === "") throw this.error(["metadata"], "has no name", "give metadata.name");
+  }
+
+  get namespace(): string {
+    return this.optionalText(["metadata", "namespace"]) ?? "default";
   }
 
   text(path: Path, remedy: string): string {
@@ -81,12 +90,49 @@ export class ManifestDocument {
     return Object.fromEntries(entries.map((key) => [key, this.#mapText([...path, key])]));
   }
 
+  /** Whether anything stands at a path. */
+  has(path: Path): boolean {
+    return this.#find(path) !== undefined;
+  }
+
+  isMap(path: Path): boolean {
+    return isMap(this.#find(path));
+  }
+
+  /** `file:line` of what stands at a path. */
+  where(path: Path): string {
+    return `${this.file}:${this.#line(path)}`;
+  }
+
+  /** The keys of a map, in their order. */
+  keysOf(path: Path): string[] {
+    const node = this.#find(path);
+    if (!isMap(node)) throw this.error(path, "is no map", "write one 'key: value' a line");
+    return node.items.map(({ key }) => String(isScalar(key) ? key.value : key));
+  }
+
+  /** @throws BerthError for the first key that is not known, by its name and line */
+  refuseUnknownKeys(known: Keys, path: Path = []): void {
+    const node = this.#find(path);
+    if (isSeq(node)) {
+      for (const index of node.items.keys()) this.refuseUnknownKeys(known, [...path, index]);
+    }
+    if (!isMap(node)) return;
+    for (const key of this.keysOf(path)) {
+      const below = Object.hasOwn(known, key) ? known[key] : undefined;
+      if (below === undefined) {
+        const names = Object.keys(known).join(", ");
+        throw this.error([...path, key], "is not known to the lab", `use ${names}`);
+      }
+      if (below !== "any") this.refuseUnknownKeys(below, [...path, key]);
+    }
+  }
+
   error(path: Path, cause: string, remedy: string): BerthError {
-    const where = `${this.#file}:${this.#line(path)}`;
     const what = `${this.kind || "a document"}${this.name === "" ? "" : `/${this.name}`}`;
     return new BerthError(
       "invalid-argument",
-      `${where}: ${what}: ${[printPath(path), cause].join(" ").trim()}: ${remedy}`,
+      `${this.where(path)}: ${what}: ${[printPath(path), cause].join(" ").trim()}: ${remedy}`,
     );
   }
 

@@ -2,74 +2,81 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError } from "../../core/errors.ts";
 import { type ManifestDocument, parseManifest } from "./manifest-document.ts";
+import { manifestKeys } from "./manifest-keys.ts";
 import {
+  type AccessModes,
   type Claim,
   type CsiDriver,
   claimAccessModes,
   type Deployment,
+  type LabObject,
+  type ObjectKind,
+  type PersistentVolume,
   type StorageClass,
 } from "./objects.ts";
+import { readBarePod, readTemplate } from "./pod-manifest.ts";
 import { parseQuantity } from "./quantity.ts";
 
-/** What the experiment needs: one workload, and everything that its volume hangs on. */
-export interface Manifests {
-  readonly driver: CsiDriver;
-  readonly storageClass: StorageClass;
-  readonly claim: Claim;
-  readonly deployment: Deployment;
+const reclaimPolicies = ["Delete", "Retain"] as const;
+const provisionedBy = "pv.kubernetes.io/provisioned-by";
+
+/** The objects of some YAML. @param file names it in messages @throws BerthError `invalid-argument` with file, line, object and key */
+export function parseObjects(file: string, source: string): LabObject[] {
+  return parseManifest(file, source).map(readObject);
 }
 
-/** Reads every `*.yaml` and `*.yml` of a directory. @throws BerthError `invalid-argument`, see `linkManifests` */
-export function readManifests(directory: string): Manifests {
-  const documents = manifestFiles(directory).flatMap((file) =>
-    parseManifest(file, readFileSync(file, "utf8")),
-  );
-  return linkManifests(directory, documents);
+/** The objects of files. @throws BerthError `invalid-argument`, also for one that cannot be read */
+export function readObjects(files: readonly string[]): LabObject[] {
+  return files.flatMap((file) => parseObjects(file, readText(file)));
 }
 
-/**
- * Finds the one Deployment and follows its names to claim, class and driver. Objects of other kinds
- * and those that nothing refers to are left alone.
- * @param where names the manifests in messages
- * @throws BerthError `invalid-argument` that names file, line, kind/name, or what is missing
- */
-export function linkManifests(where: string, documents: readonly ManifestDocument[]): Manifests {
-  const find = (kind: string, name: string, wanted: string): ManifestDocument => {
-    const found = documents.find((each) => each.kind === kind && each.name === name);
-    return found ?? missing(`${where}: no ${kind} "${name}"`, wanted);
-  };
-  const deployments = documents.filter((each) => each.kind === "Deployment");
-  const [first, second] = deployments;
-  if (first === undefined) missing(`${where}: no Deployment`, "the lab needs the one that mounts the claim");
-  if (second !== undefined)
-    throw second.error([], `stands beside Deployment/${first.name}`, "the lab runs one workload");
-
-  const deployment = readDeployment(first);
-  const claim = readClaim(
-    find("PersistentVolumeClaim", deployment.claimName, `Deployment/${deployment.name} mounts it`),
-  );
-  const storageClass = readStorageClass(
-    find("StorageClass", claim.storageClassName, `PersistentVolumeClaim/${claim.name} asks for it`),
-  );
-  const driver = readCsiDriver(
-    find("CSIDriver", storageClass.provisioner, "without it Kubernetes waits for an attacher, and pods hang"),
-  );
-  return { driver, storageClass, claim, deployment };
-}
-
-function manifestFiles(directory: string): string[] {
+/** Every `*.yaml` and `*.yml` of a directory, in the order of their names. */
+export function manifestFiles(directory: string): string[] {
   try {
     const names = readdirSync(directory).filter((name) => /\.ya?ml$/.test(name));
     return names.sort().map((name) => join(directory, name));
   } catch (reason) {
-    throw new BerthError(
-      "invalid-argument",
-      `cannot read the manifests in ${directory}: name a directory of YAML files`,
-      {
-        cause: reason,
-      },
-    );
+    const text = `cannot read the manifests in ${directory}: name a directory of YAML files`;
+    throw new BerthError("invalid-argument", text, { cause: reason });
   }
+}
+
+export function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (reason) {
+    const cause = reason instanceof Error ? reason.message : String(reason);
+    throw new BerthError("invalid-argument", `cannot read ${file}: ${cause}: name a file of YAML`);
+  }
+}
+
+export function readObject(document: ManifestDocument): LabObject {
+  const kind = kindOf(document);
+  document.refuseUnknownKeys(manifestKeys[kind]);
+  switch (kind) {
+    case "CSIDriver":
+      return readCsiDriver(document);
+    case "StorageClass":
+      return readStorageClass(document);
+    case "PersistentVolumeClaim":
+      return readClaim(document);
+    case "PersistentVolume":
+      return readVolume(document);
+    case "Deployment":
+      return readDeployment(document);
+    case "Pod":
+      return readBarePod(document);
+  }
+}
+
+function kindOf(document: ManifestDocument): ObjectKind {
+  const kinds = Object.keys(manifestKeys);
+  if (isKind(document.kind)) return document.kind;
+  throw document.error(["kind"], "is not known to the lab", `use ${kinds.join(", ")}`);
+}
+
+function isKind(kind: string): kind is ObjectKind {
+  return Object.hasOwn(manifestKeys, kind);
 }
 
 function readCsiDriver(document: ManifestDocument): CsiDriver {
@@ -79,42 +86,85 @@ function readCsiDriver(document: ManifestDocument): CsiDriver {
     throw document.error(["spec", "attachRequired"], "is true", remedy);
   }
   const fsGroupPolicies = ["None", "File", "ReadWriteOnceWithFSType"] as const;
-  const fsGroupPolicy = document.oneOf(["spec", "fsGroupPolicy"], fsGroupPolicies, "ReadWriteOnceWithFSType");
-  return { name: document.name, attachRequired, fsGroupPolicy };
+  const modes = ["spec", "volumeLifecycleModes"];
+  const allModes = ["Persistent", "Ephemeral"] as const;
+  const lifecycleModes = document
+    .texts(modes)
+    .map((_, index) => document.oneOf([...modes, index], allModes, "Persistent"));
+  return {
+    kind: "CSIDriver",
+    name: document.name,
+    attachRequired,
+    fsGroupPolicy: document.oneOf(["spec", "fsGroupPolicy"], fsGroupPolicies, "ReadWriteOnceWithFSType"),
+    podInfoOnMount: document.boolean(["spec", "podInfoOnMount"], false),
+    lifecycleModes: lifecycleModes.length === 0 ? ["Persistent"] : lifecycleModes,
+  };
 }
 
 function readStorageClass(document: ManifestDocument): StorageClass {
+  document.oneOf(["volumeBindingMode"], ["Immediate"], "Immediate");
   return {
+    kind: "StorageClass",
     name: document.name,
     provisioner: document.text(["provisioner"], "name the CSI driver"),
     parameters: document.map(["parameters"]),
     mountOptions: document.texts(["mountOptions"]),
-    reclaimPolicy: document.oneOf(["reclaimPolicy"], ["Delete", "Retain"], "Delete"),
+    reclaimPolicy: document.oneOf(["reclaimPolicy"], reclaimPolicies, "Delete"),
+    allowExpansion: document.boolean(["allowVolumeExpansion"], false),
   };
 }
 
 function readClaim(document: ManifestDocument): Claim {
-  const modes = document.texts(["spec", "accessModes"]);
-  const [first, ...more] = modes.map((_, index) =>
-    document.oneOf(["spec", "accessModes", index], claimAccessModes, "ReadWriteOnce"),
-  );
-  if (first === undefined) {
-    throw document.error(
-      ["spec", "accessModes"],
-      "is missing",
-      `give at least one of ${claimAccessModes.join(", ")}`,
-    );
-  }
   const resources = ["spec", "resources"];
+  document.oneOf(["spec", "volumeMode"], ["Filesystem"], "Filesystem");
   document.text([...resources, "requests", "storage"], "say how much it needs, such as 1Gi");
+  const classPath = ["spec", "storageClassName"];
+  if (!document.has(classPath)) {
+    const remedy = 'name a StorageClass, or "" for a volume made by hand';
+    throw document.error(classPath, "is missing", remedy);
+  }
   return {
-    namespace: namespaceOf(document),
+    kind: "PersistentVolumeClaim",
+    namespace: document.namespace,
     name: document.name,
-    storageClassName: document.text(["spec", "storageClassName"], "name a StorageClass"),
-    accessModes: [first, ...more],
+    storageClassName: document.optionalText(classPath) ?? "",
+    volumeName: document.optionalText(["spec", "volumeName"]) ?? "",
+    accessModes: readAccessModes(document),
     requestBytes: readSize(document, [...resources, "requests", "storage"]),
     limitBytes: readSize(document, [...resources, "limits", "storage"]),
   };
+}
+
+function readVolume(document: ManifestDocument): PersistentVolume {
+  const csi = ["spec", "csi"];
+  document.oneOf(["spec", "volumeMode"], ["Filesystem"], "Filesystem");
+  document.text(["spec", "capacity", "storage"], "say how large it is, such as 1Gi");
+  return {
+    kind: "PersistentVolume",
+    name: document.name,
+    handle: document.text([...csi, "volumeHandle"], "give it a handle that no other volume has"),
+    driver: document.text([...csi, "driver"], "name the CSI driver"),
+    capacityBytes: readSize(document, ["spec", "capacity", "storage"]),
+    accessModes: readAccessModes(document),
+    mountOptions: document.texts(["spec", "mountOptions"]),
+    attributes: document.map([...csi, "volumeAttributes"]),
+    reclaimPolicy: document.oneOf(["spec", "persistentVolumeReclaimPolicy"], reclaimPolicies, "Retain"),
+    storageClassName: document.optionalText(["spec", "storageClassName"]) ?? "",
+    readOnly: document.boolean([...csi, "readOnly"], false),
+    provisionedBy: document.optionalText(["metadata", "annotations", provisionedBy]) ?? "",
+  };
+}
+
+function readAccessModes(document: ManifestDocument): AccessModes {
+  const path = ["spec", "accessModes"];
+  const modes = document.texts(path);
+  const [first, ...more] = modes.map((_, index) =>
+    document.oneOf([...path, index], claimAccessModes, "ReadWriteOnce"),
+  );
+  if (first === undefined) {
+    throw document.error(path, "is missing", `give at least one of ${claimAccessModes.join(", ")}`);
+  }
+  return [first, ...more];
 }
 
 function readSize(document: ManifestDocument, path: readonly string[]): bigint {
@@ -126,28 +176,11 @@ function readSize(document: ManifestDocument, path: readonly string[]): bigint {
 }
 
 function readDeployment(document: ManifestDocument): Deployment {
-  const volumes = ["spec", "template", "spec", "volumes"];
-  const claims = Array.from({ length: document.length(volumes) }, (_, index) => ({
-    claimName: document.optionalText([...volumes, index, "persistentVolumeClaim", "claimName"]),
-    readOnly: document.boolean([...volumes, index, "persistentVolumeClaim", "readOnly"], false),
-  }));
-  const claim = claims.find(({ claimName }) => claimName !== undefined);
-  if (claim?.claimName === undefined) {
-    throw document.error(volumes, "has no persistentVolumeClaim", "mount the claim whose life the lab shows");
-  }
   return {
-    namespace: namespaceOf(document),
+    kind: "Deployment",
+    namespace: document.namespace,
     name: document.name,
     replicas: document.count(["spec", "replicas"], 1),
-    claimName: claim.claimName,
-    readOnly: claim.readOnly,
+    template: readTemplate(document, ["spec", "template", "spec"]),
   };
-}
-
-function namespaceOf(document: ManifestDocument): string {
-  return document.optionalText(["metadata", "namespace"]) ?? "default";
-}
-
-function missing(what: string, remedy: string): never {
-  throw new BerthError("invalid-argument", `${what}: ${remedy}`);
 }

@@ -11,7 +11,7 @@ import type { CallResult } from "../csi-client.ts";
 import { csiAccessMode } from "./access-modes.ts";
 import type { Claim, PersistentVolume, StorageClass } from "./objects.ts";
 import { untilReady } from "./ready.ts";
-import { untilOk } from "./retry.ts";
+import { type Failure, isFinal, untilOk } from "./retry.ts";
 
 const rpcTimeoutMs = 10_000;
 const backoff = { firstMs: 1_000, longestMs: 300_000 };
@@ -22,6 +22,12 @@ const reservedPrefix = "csi.storage.k8s.io/";
 export interface ProvisionerOptions {
   readonly caller: Caller;
   readonly clock: Clock;
+}
+
+/** How long, and who hears of what failed meanwhile. */
+export interface Attempts {
+  readonly signal: AbortSignal;
+  readonly onFailure?: (failure: Failure) => void;
 }
 
 interface DriverInfo {
@@ -76,16 +82,27 @@ export class Provisioner {
     return this.#driver;
   }
 
-  /** Creates the volume of a claim. @param name the PV's: `pvc-<UID of the claim>` */
+  /**
+   * Creates the volume of a claim; tries until it succeeds.
+   * @param name the PV's: `pvc-<UID of the claim>`
+   * @param isWanted when it no longer is, an attempt whose outcome is known is the last one
+   * @returns undefined for a claim that was given up
+   */
   async provision(
     name: string,
     claim: Claim,
     storageClass: StorageClass,
-    signal: AbortSignal,
-  ): Promise<PersistentVolume> {
-    const create = () => this.#create(name, claim, storageClass);
-    const volume = await this.#repeat(`CreateVolume of ${name}`, create, signal);
+    { signal, onFailure, isWanted }: Attempts & { readonly isWanted: () => boolean },
+  ): Promise<PersistentVolume | undefined> {
+    const create = async (): Promise<CallResult<Volume | undefined>> => {
+      const result = await this.#create(name, claim, storageClass);
+      const isKnown = result.status === "error" && isFinal(result.code);
+      return isKnown && !isWanted() ? { status: "ok", response: undefined } : result;
+    };
+    const volume = await this.#repeat(`CreateVolume of ${name}`, create, signal, onFailure);
+    if (volume === undefined) return undefined;
     return {
+      kind: "PersistentVolume",
       name,
       handle: volume.volumeId,
       driver: storageClass.provisioner,
@@ -96,17 +113,35 @@ export class Provisioner {
         ...volume.volumeContext,
         "storage.kubernetes.io/csiProvisionerIdentity": `lab-${storageClass.provisioner}`,
       },
+      reclaimPolicy: storageClass.reclaimPolicy,
+      storageClassName: storageClass.name,
+      readOnly: false,
+      provisionedBy: storageClass.provisioner,
     };
   }
 
-  async delete(volume: PersistentVolume, signal: AbortSignal): Promise<void> {
+  async delete(volume: PersistentVolume, { signal, onFailure }: Attempts): Promise<void> {
     const how = { why: "the PV is released, and its class says Delete", timeoutMs: rpcTimeoutMs };
     const request = { volumeId: volume.handle };
     await this.#repeat(
       `DeleteVolume of ${volume.handle}`,
       () => this.#caller.call(Controller.method.deleteVolume, request, how),
       signal,
+      onFailure,
     );
+  }
+
+  /** What csi-resizer does with a claim that asks for more. @returns the volume's new size */
+  async expand(volume: PersistentVolume, bytes: bigint, { signal, onFailure }: Attempts): Promise<bigint> {
+    const how = { why: "the claim asks for more", timeoutMs: rpcTimeoutMs };
+    const request = { volumeId: volume.handle, capacityRange: { requiredBytes: bytes } };
+    const { capacityBytes } = await this.#repeat(
+      `ControllerExpandVolume of ${volume.handle}`,
+      () => this.#caller.call(Controller.method.controllerExpandVolume, request, how),
+      signal,
+      onFailure,
+    );
+    return capacityBytes;
   }
 
   async #create(name: string, claim: Claim, storageClass: StorageClass): Promise<CallResult<Volume>> {
@@ -142,8 +177,13 @@ export class Provisioner {
     }
   }
 
-  #repeat<T>(step: string, attempt: () => Promise<CallResult<T>>, signal: AbortSignal): Promise<T> {
-    return untilOk(step, attempt, { backoff, clock: this.#clock, signal });
+  #repeat<T>(
+    step: string,
+    attempt: () => Promise<CallResult<T>>,
+    signal: AbortSignal,
+    onFailure: (failure: Failure) => void = () => {},
+  ): Promise<T> {
+    return untilOk(step, attempt, { backoff, clock: this.#clock, signal, onFailure });
   }
 }
 

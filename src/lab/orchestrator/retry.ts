@@ -8,7 +8,7 @@ export interface Backoff {
   readonly longestMs: number;
 }
 
-type Failure = Extract<CallResult<unknown>, { status: "error" }>;
+export type Failure = Extract<CallResult<unknown>, { status: "error" }>;
 
 /**
  * Repeats a step until it succeeds, as Kubernetes does without end.
@@ -22,11 +22,19 @@ export async function untilOk<T>(
     backoff,
     clock,
     signal,
-  }: { readonly backoff: Backoff; readonly clock: Clock; readonly signal: AbortSignal },
+    onFailure = () => {},
+  }: {
+    readonly backoff: Backoff;
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+    /** Hears of each attempt that failed. */
+    readonly onFailure?: (failure: Failure) => void;
+  },
 ): Promise<T> {
   for (let waitMs = backoff.firstMs; ; waitMs = Math.min(2 * waitMs, backoff.longestMs)) {
     const result = await attempt();
     if (result.status === "ok") return result.response;
+    onFailure(result);
     if (signal.aborted) throw patienceEnded(step, result);
     await clock.sleep(waitMs, signal).catch(() => {
       throw patienceEnded(step, result);

@@ -8,6 +8,8 @@ import { ProgressCounter, type TreeOptions } from "./tree-options.ts";
 export interface TreeUsage {
   /** Names in the tree: each name of a file with several counts here. */
   readonly entries: number;
+  /** Files, directories and all else: a file with several names counts once. */
+  readonly inodes: number;
   readonly directories: number;
   /** What is taken on the disk, as `du` counts: a file with several names counts once. */
   readonly usedBytes: bigint;
@@ -53,6 +55,7 @@ export async function usageOfTree(
 
 class Counter {
   entries = 0;
+  inodes = 0;
   directories = 0;
   usedBytes = 0n;
   sizeBytes = 0n;
@@ -63,22 +66,29 @@ class Counter {
   add(file: FileAttributes): void {
     this.entries++;
     if (file.type === "directory") this.#addDirectory(file);
-    else if (file.links <= 1) this.#addBytes(file, 1n);
+    else if (file.links <= 1) this.#addOnly(file);
     else if (this.#links.seen(file) === undefined) this.#addFirstName(file);
   }
 
   total(): TreeUsage {
-    const { entries, directories, usedBytes, sizeBytes, sharedNames, boundaries } = this;
-    return { entries, directories, usedBytes, sizeBytes, sharedNames, boundaries };
+    const { entries, inodes, directories, usedBytes, sizeBytes, sharedNames, boundaries } = this;
+    return { entries, inodes, directories, usedBytes, sizeBytes, sharedNames, boundaries };
   }
 
   #addDirectory(directory: FileAttributes): void {
     this.directories++;
+    this.inodes++;
     this.usedBytes += directory.usedBytes;
+  }
+
+  #addOnly(file: FileAttributes): void {
+    this.inodes++;
+    this.#addBytes(file, 1n);
   }
 
   #addFirstName(file: FileAttributes): void {
     const remembered = this.#links.remember(file, true);
+    this.inodes++;
     if (!remembered) this.sharedNames++;
     this.#addBytes(file, remembered ? 1n : BigInt(file.links));
   }

@@ -1,0 +1,12 @@
+/**
+ * `Promise.all` that never leaves work running behind: a failure comes when all have ended, the first in order.
+ * Only then can the caller undo what was done.
+ */
+export async function sideBySide<T extends readonly unknown[]>(
+  work: {
+    readonly [K in keyof T]: Promise<T[K]>;
+  },
+): Promise<T> {
+  await Promise.allSettled(work);
+  return await Promise.all(work);
+}

@@ -1,0 +1,68 @@
+import { BerthError } from "../core/errors.ts";
+import { untilSo, untilWarning, type Waiting } from "./lab-wait.ts";
+import { type ClaimStatus, claimKey } from "./orchestrator/claims.ts";
+import type { LabEvent } from "./orchestrator/events.ts";
+import type { PersistentVolume } from "./orchestrator/objects.ts";
+
+export interface LabClaimParts extends Waiting {
+  /** `namespace/name`. */
+  readonly key: string;
+}
+
+/** A claim of the lab. */
+export class LabClaim {
+  readonly #parts: LabClaimParts;
+
+  constructor(parts: LabClaimParts) {
+    this.#parts = parts;
+  }
+
+  /** `undefined` when it is not there, or has gone. */
+  get status(): ClaimStatus | undefined {
+    return this.#parts.cluster.claims.get(this.#parts.key);
+  }
+
+  get events(): readonly LabEvent[] {
+    return this.#parts.events.of(`PersistentVolumeClaim/${this.#parts.key}`);
+  }
+
+  /** Waits until it has a volume. @throws BerthError `deadline-exceeded` with its last warning */
+  async bound(): Promise<PersistentVolume> {
+    await this.#until(() => this.status?.volume !== undefined, "is not bound");
+    const volume = this.status?.volume;
+    if (volume === undefined) throw new BerthError("not-found", `claim ${this.#parts.key} has gone`);
+    return volume;
+  }
+
+  /** Waits until it has gone, and its volume too unless that is retained. */
+  async gone(): Promise<void> {
+    const { volume } = this.status ?? {};
+    const isKept = volume === undefined || volume.reclaimPolicy === "Retain";
+    const { claims } = this.#parts.cluster;
+    const isGone = () =>
+      this.status === undefined && (isKept || !claims.volumes.some(({ name }) => name === volume.name));
+    await this.#until(isGone, "has not gone");
+  }
+
+  /** Waits until its volume has at least so many bytes. */
+  async resized(bytes: bigint): Promise<void> {
+    await this.#until(() => (this.status?.volume?.capacityBytes ?? 0n) >= bytes, "has not grown");
+  }
+
+  /** The first warning whose message matches, waited for. */
+  async warning(message: RegExp): Promise<LabEvent> {
+    return await untilWarning(this.#parts, `PersistentVolumeClaim/${this.#parts.key}`, message);
+  }
+
+  async #until(isSo: () => boolean, complaint: string): Promise<void> {
+    await untilSo(this.#parts, isSo, () => {
+      const last = this.events.findLast(({ type }) => type === "Warning");
+      return `claim ${this.#parts.key} ${complaint}: ${last?.message ?? "no event tells why"}`;
+    });
+  }
+}
+
+/** `data` is `default/data`. */
+export function keyOf(name: string): string {
+  return name.includes("/") ? name : claimKey({ namespace: "default", name });
+}

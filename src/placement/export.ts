@@ -1,0 +1,199 @@
+import { BerthError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import { printVolumeId, type VolumeId, volumeNameOf } from "../core/volume-id.ts";
+import {
+  checkLocation,
+  type ExportLocation,
+  parseLocation,
+  printLocation,
+} from "../share/export-location.ts";
+import { archiveBytes } from "../volumes/layout.ts";
+import type { ShareVolumes } from "../volumes/share-volumes.ts";
+import type { Volume } from "../volumes/volume.ts";
+import {
+  adoptionOf,
+  attributesOf,
+  checkOvercommit,
+  invalidParameter,
+  onDeleteOf,
+  type Parameters,
+  refuseUnknown,
+  retentionOf,
+} from "./class-parameters.ts";
+import { checkMountOptions } from "./mount-options.ts";
+import type { Placed, Placement } from "./placement.ts";
+import { type ClaimName, subDirOf } from "./sub-dir.ts";
+
+/** An export in use: of the configuration's `exports`, or one that only a class or an id names. */
+export interface OpenedExport {
+  /** As ids name it: the configuration's name for it, or `server:/share`. */
+  readonly source: string;
+  readonly location: ExportLocation;
+  readonly volumes: ShareVolumes;
+  /** For classes that name none. */
+  readonly trashRetentionMs: number;
+}
+
+export interface ExportPlacementParts {
+  /** The configuration's, by name. */
+  readonly exports: readonly OpenedExport[];
+  /** Opens one that is not in the configuration: it is served, but not listed, measured or reaped. */
+  readonly open: (location: ExportLocation) => OpenedExport;
+}
+
+const knownKeys = [
+  "type",
+  "export",
+  "server",
+  "share",
+  "subDir",
+  "onDelete",
+  "adoptExisting",
+  "mode",
+  "uid",
+  "gid",
+  "trashRetention",
+  "mountOptions",
+  "overcommit",
+] as const;
+
+/** Exports that no configuration names, kept open at once. */
+const unmanagedMax = 256;
+
+/** StorageClass `type: export`: volumes on NFS exports that exist already. */
+export class ExportPlacement implements Placement {
+  readonly type = "export";
+  readonly #configured: ReadonlyMap<string, OpenedExport>;
+  readonly #open: ExportPlacementParts["open"];
+  readonly #unmanaged = new Map<string, OpenedExport>();
+
+  constructor({ exports, open }: ExportPlacementParts) {
+    this.#configured = new Map(exports.map((each) => [each.source, each]));
+    this.#open = open;
+  }
+
+  get all(): readonly ShareVolumes[] {
+    return [...this.#configured.values()].map(({ volumes }) => volumes);
+  }
+
+  /** Those that no configuration names, so far. */
+  get unmanaged(): readonly OpenedExport[] {
+    return [...this.#unmanaged.values()];
+  }
+
+  place(parameters: Parameters, requestedName: string, claim?: ClaimName): Placed {
+    refuseUnknown(parameters, this.type, knownKeys);
+    checkOvercommit(parameters);
+    checkMountOptions(parameters["mountOptions"]);
+    const chosen = this.#chosen(parameters);
+    const name = volumeNameOf(requestedName);
+    const { subDir } = parameters;
+    const path = subDir === undefined ? undefined : subDirOf(subDir, { volumeName: requestedName, claim });
+    const [onDelete, adopt] = [onDeleteOf(parameters), adoptionOf(parameters)];
+    if (onDelete === "archive") checkArchivable(path ?? name);
+    const id: VolumeId = { type: "export", protocol: "nfs", name, source: chosen.source };
+    printVolumeId(id); // too long an id is refused before anything is created
+    return {
+      volumes: chosen.volumes,
+      id,
+      directory: attributesOf(parameters),
+      ...(path === undefined ? {} : { path }),
+      ...(adopt === undefined ? {} : { adopt }),
+      onDelete,
+      trashRetentionMs: retentionOf(parameters, chosen.trashRetentionMs),
+    };
+  }
+
+  find(id: VolumeId): ShareVolumes {
+    return this.#of(id).volumes;
+  }
+
+  /**
+   * Where the node finds the volume: the same keys as in a PersistentVolume written by hand. A
+   * configured export is named, since its server may move.
+   */
+  contextOf({ id, directory, parameters }: Volume): Readonly<Record<string, string>> {
+    const location = parseLocation(id.source);
+    const { mountOptions } = parameters;
+    return {
+      ...(location === undefined ? { export: id.source } : location),
+      subDir: directory,
+      ...(mountOptions === undefined ? {} : { mountOptions }),
+    };
+  }
+
+  #chosen(parameters: Parameters): OpenedExport {
+    const { export: name, server, share } = parameters;
+    if (name !== undefined && (server !== undefined || share !== undefined)) {
+      throw invalidParameter(
+        "export",
+        "stands beside server or share",
+        "name an export of the configuration, or give server and share",
+      );
+    }
+    if (name !== undefined) return this.#named(name);
+    if (server !== undefined && share !== undefined) {
+      checkLocation({ server, share });
+      return this.#at({ server, share });
+    }
+    if (server !== undefined || share !== undefined) {
+      const missing = server === undefined ? "server" : "share";
+      throw invalidParameter(missing, "is missing", "server and share go together");
+    }
+    const [only, ...others] = this.#configured.values();
+    if (only !== undefined && others.length === 0) return only;
+    throw invalidParameter("export", "is missing", `name one of ${this.#names()}, or give server and share`);
+  }
+
+  #named(name: string): OpenedExport {
+    const found = this.#configured.get(name);
+    if (found !== undefined) return found;
+    throw invalidParameter(
+      "export",
+      `${JSON.stringify(name)} is not in the configuration`,
+      `name one of ${this.#names()}`,
+    );
+  }
+
+  #of(id: VolumeId): OpenedExport {
+    const location = parseLocation(id.source);
+    if (location !== undefined) return this.#at(location);
+    const found = this.#configured.get(id.source);
+    if (found !== undefined) return found;
+    throw new BerthError(
+      "failed-precondition",
+      `volume ${printVolumeId(id)} lies on the export ${id.source}, which the configuration does not name ` +
+        `(${this.#names()}): add it under exports`,
+    );
+  }
+
+  #at(location: ExportLocation): OpenedExport {
+    const source = printLocation(location);
+    const known = this.#unmanaged.get(source);
+    if (known !== undefined) return known;
+    if (this.#unmanaged.size >= unmanagedMax) {
+      throw new BerthError(
+        "resource-exhausted",
+        `${unmanagedMax} exports are in use that the configuration does not name: add ${source} under exports`,
+      );
+    }
+    const opened = this.#open(location);
+    this.#unmanaged.set(source, opened);
+    return opened;
+  }
+
+  #names(): string {
+    return [...this.#configured.keys()].join(", ") || "it names none";
+  }
+}
+
+/** The name of an archived directory is longer than its own: that is found out now, not at deletion. */
+function checkArchivable(path: string): void {
+  const last = path.slice(path.lastIndexOf("/") + 1);
+  if (Buffer.byteLength(last) + archiveBytes <= limits.fileNameBytesMax) return;
+  throw invalidParameter(
+    "onDelete",
+    `archive makes the name ${JSON.stringify(last)} longer than ${limits.fileNameBytesMax} bytes`,
+    `shorten it to ${limits.fileNameBytesMax - archiveBytes}`,
+  );
+}

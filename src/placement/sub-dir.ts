@@ -1,0 +1,77 @@
+import { BerthError } from "../core/errors.ts";
+import type { SharePath } from "../share/share-path.ts";
+import { parseDirectoryPath } from "../volumes/directory-path.ts";
+import { invalidParameter } from "./class-parameters.ts";
+
+/** Whom a new volume is for: what the templates of a class can name. */
+export interface ForWhom {
+  /** The PersistentVolume's, which is the volume's own (`CreateVolumeRequest.name`). */
+  readonly volumeName: string;
+  /** Known where csi-provisioner runs with `--extra-create-metadata`. */
+  readonly claim: ClaimName | undefined;
+}
+
+/** Of a PersistentVolumeClaim. */
+export interface ClaimName {
+  readonly name: string;
+  readonly namespace: string;
+}
+
+const values: Readonly<Record<string, (whom: ForWhom) => string | undefined>> = {
+  "pvc.metadata.name": ({ claim }) => claim?.name,
+  "pvc.metadata.namespace": ({ claim }) => claim?.namespace,
+  "pv.metadata.name": ({ volumeName }) => volumeName,
+};
+
+/**
+ * The directory that `subDir` names, with its templates resolved. A value is one component or a part of one,
+ * whatever is in it.
+ * @throws BerthError `invalid-argument`
+ */
+export function subDirOf(template: string, whom: ForWhom): SharePath {
+  const resolved = template.replaceAll(/\$\{([^}]*)\}/g, (_, name: string) => resolve(name, whom));
+  if (resolved.includes("${")) {
+    throw invalidParameter(
+      "subDir",
+      `${JSON.stringify(template)} has a template without an end`,
+      "close it with }",
+    );
+  }
+  try {
+    return parseDirectoryPath(resolved);
+  } catch (reason) {
+    throw invalidParameter(
+      "subDir",
+      `${JSON.stringify(template)} is refused`,
+      BerthError.from(reason).message,
+    );
+  }
+}
+
+function resolve(name: string, whom: ForWhom): string {
+  const find = Object.hasOwn(values, name) ? values[name] : undefined;
+  if (find === undefined) {
+    const known = Object.keys(values).map((each) => `\${${each}}`);
+    throw invalidParameter(
+      "subDir",
+      `has the template \${${name}}, which Berth does not know`,
+      `it knows ${known.join(", ")}`,
+    );
+  }
+  const value = find(whom);
+  if (value === undefined) {
+    throw invalidParameter(
+      "subDir",
+      `needs \${${name}}, which the caller did not send`,
+      "run csi-provisioner with --extra-create-metadata",
+    );
+  }
+  if (value === "" || value === "." || value === ".." || /[/\0]|\$\{/.test(value)) {
+    throw invalidParameter(
+      "subDir",
+      `gets ${JSON.stringify(value)} for \${${name}}`,
+      "use a name that can be a directory's",
+    );
+  }
+  return value;
+}

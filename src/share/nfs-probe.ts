@@ -1,0 +1,179 @@
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { BerthError, hasCode } from "../core/errors.ts";
+import { connectNfs, type NfsClient, NfsError, type NfsVersion, type SourcePort } from "../nfs/index.ts";
+import { callNull, nfs3PortOf, nfsProgram, statusMonitorRuns } from "../nfs/null.ts";
+import { type ExportLocation, printLocation } from "./export-location.ts";
+import { componentsOf, type SharePath } from "./share-path.ts";
+
+/** What is to be mounted, and how the server is spoken to. */
+export interface NfsProbe {
+  readonly location: ExportLocation;
+  /** The directory below the share; `""` is the share itself. */
+  readonly directory: SharePath;
+  /** A file that must be there for the directory to be a volume's. */
+  readonly record?: SharePath;
+  /** In the order of preference. */
+  readonly versions: readonly NfsVersion[];
+  readonly port?: number;
+  readonly mountPort?: number;
+  readonly sourcePort?: SourcePort;
+  readonly uid: number;
+  readonly gid: number;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What a mount would find. */
+export interface NfsProbed {
+  /** The best of the asked-for versions that the server offers. */
+  readonly version: NfsVersion;
+  /** As mount(8)'s `proto`: which address family the server's name leads to. */
+  readonly transport: "tcp" | "tcp6";
+  /** Of the directory, as stat(2) shows it through a mount. */
+  readonly fileid: bigint;
+}
+
+/**
+ * Goes the way of a mount in user space, where every step has a deadline and every refusal a reason: connects to
+ * the export and looks the directory up.
+ * @throws BerthError why a mount would fail: the server's refusal with its diagnosis, `not-found` when record or
+ * directory is missing, `deadline-exceeded`
+ */
+export async function probeNfs(probe: NfsProbe): Promise<NfsProbed> {
+  const name = printLocation(probe.location);
+  return await inTime(probe, name, async (signal) => {
+    const [client, transport] = await Promise.all([connect(probe, signal), transportOf(probe.location)]);
+    try {
+      const { record } = probe;
+      const [fileid] = await Promise.all([
+        fileidOf(client, probe.directory, signal),
+        record === undefined ? undefined : look(client, record, signal),
+      ]);
+      return { version: client.features.version, transport, fileid };
+    } finally {
+      await client.close().catch(() => {}); // nothing hangs on a session that was only asked
+    }
+  });
+}
+
+/** Whom to ask whether it is there at all. */
+export interface NfsServer {
+  readonly host: string;
+  /** Default 2049 for NFS 4; for NFS 3 as rpcbind tells. */
+  readonly port?: number;
+  readonly major: 3 | 4;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** RPC NULL: for servers of which no more may be asked in user space (Kerberos). @throws BerthError why not */
+export async function callNfsNull({ host, port, major, timeoutMs, signal }: NfsServer): Promise<void> {
+  await inTime({ timeoutMs, ...(signal && { signal }) }, host, async (both) => {
+    const target = { host, timeoutMs, signal: both };
+    const found = port ?? (major === 4 ? 2049 : await nfs3PortOf(target));
+    await callNull({ ...target, port: found, program: nfsProgram(major) });
+  });
+}
+
+export async function transportOf({ server }: ExportLocation): Promise<"tcp" | "tcp6"> {
+  const family = isIP(server);
+  if (family !== 0) return family === 6 ? "tcp6" : "tcp";
+  // A name that does not resolve is told by whoever connects.
+  const addresses = await lookup(server, { all: true }).catch(() => []);
+  return addresses.length > 0 && addresses.every((each) => each.family === 6) ? "tcp6" : "tcp";
+}
+
+/** Whether locks of NFS 3 have this machine's rpc.statd to work with. */
+export const nfs3LocksWork = statusMonitorRuns;
+
+async function connect(probe: NfsProbe, signal: AbortSignal): Promise<NfsClient> {
+  const { location, versions, port, mountPort, sourcePort, uid, gid, timeoutMs } = probe;
+  return await connectNfs({
+    host: location.server,
+    path: location.share,
+    versions,
+    credentials: { uid, gid, gids: [] },
+    timeoutMs,
+    signal,
+    ...(port === undefined ? {} : { port }),
+    ...(mountPort === undefined ? {} : { mountPort }),
+    ...(sourcePort === undefined ? {} : { sourcePort }),
+  });
+}
+
+async function fileidOf(client: NfsClient, directory: SharePath, signal: AbortSignal): Promise<bigint> {
+  const components = componentsOf(directory);
+  if (components.length === 0) return client.root.attributes.fileid;
+  const { attributes } = await look(client, directory, signal);
+  if (attributes.type === "directory") return attributes.fileid;
+  throw new BerthError(
+    "failed-precondition",
+    `${JSON.stringify(directory)} on ${client.name} is no directory but a ${attributes.type}: put back the volume's own`,
+  );
+}
+
+async function look(client: NfsClient, path: SharePath, signal: AbortSignal) {
+  try {
+    return await client.resolve(client.root.handle, componentsOf(path), { path, signal });
+  } catch (error) {
+    if (!hasCode(error, "storage-no-entry")) throw error;
+    throw new BerthError(
+      "not-found",
+      `${client.name} has no ${JSON.stringify(path)}: the volume is not there (deleted, or another share); check the PersistentVolume`,
+      { cause: error },
+    );
+  }
+}
+
+interface Bound {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+async function inTime<T>(
+  { timeoutMs, signal }: Bound,
+  name: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const both = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  try {
+    return await orAborted(work(both), both);
+  } catch (error) {
+    if (timeout.aborted && signal?.aborted !== true) throw tooLate(name, timeoutMs, error);
+    throw withKernelRemedy(error);
+  }
+}
+
+/** Not all that `work` waits for can be cut short: resolving a name cannot. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(new BerthError("cancelled", "the call was cancelled", { cause: signal.reason }));
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+    work.catch(() => {}); // when it lost the race, nobody waits for it any more
+  }
+}
+
+function tooLate(name: string, timeoutMs: number, cause: unknown): BerthError {
+  return new BerthError(
+    "deadline-exceeded",
+    `${name} did not answer within ${timeoutMs} ms: look whether the server runs, and whether a firewall drops what goes to it`,
+    { cause },
+  );
+}
+
+/** On a node there is a way out that the client's own message does not know. */
+function withKernelRemedy(error: unknown): unknown {
+  if (!(error instanceof NfsError) || error.diagnosis !== "kerberos") return error;
+  return new BerthError(
+    "failed-precondition",
+    `${error.message} with sec=krb5, krb5i or krb5p among the mountOptions of the PersistentVolume (this node needs a keytab and rpc.gssd)`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,228 @@
+import { hasCode } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import type { Nonce } from "../core/nonce.ts";
+import { parseVolumeId, type VolumeName } from "../core/volume-id.ts";
+import type { FileStat, Share } from "../share/share.ts";
+import { join, type SharePath } from "../share/share-path.ts";
+import { absent, ensureLayout, ignoreAbsent, isThere, readRecord, removeIfEmpty, typeAt } from "./catalog.ts";
+import type { ShareContext } from "./context.ts";
+import { berthName, claimPathOf, parentsOf, stagedFilePath } from "./layout.ts";
+import { decodeIdentity, type Identity, nonceOf, type VolumeRecord } from "./record.ts";
+
+/**
+ * Directories are claimed, so that none is, contains, or lies in another volume's. The claims are a tree of
+ * the same shape: `.berth/paths/a/b` is a **file** where `a/b` is a volume's directory, and a **directory**
+ * where volumes lie below it. One name cannot be both, and nothing can be made below a file: so one link
+ * decides all three questions at once, between any number of processes, and what counts as the same name is
+ * decided by the file system that holds the volumes themselves, whatever it thinks of case.
+ *
+ * The file is another name of the volume's `identity.json`, so a claim says whose it is. It is linked after
+ * the record's and let go before it: a claim whose record is gone, is another's or names another directory
+ * was left behind, and whoever meets it takes it away.
+ */
+export type ClaimOutcome =
+  | { readonly kind: "claimed" }
+  | {
+      readonly kind: "taken" /** The holder's directory. */;
+      readonly at: SharePath;
+      readonly holder: Holder;
+    };
+
+interface Holder {
+  readonly name: VolumeName;
+  readonly record: VolumeRecord;
+}
+
+type Look =
+  | { readonly kind: "free" }
+  | { readonly kind: "held"; readonly at: SharePath; readonly identity: Identity }
+  | { readonly kind: "below" };
+
+/** Other volumes come and go in the same parents meanwhile; each may cost an attempt. */
+const attemptsMax = 32;
+/** Claims and folders looked through to find who lies below a path. */
+const looksBelowMax = 1000;
+
+/**
+ * Claims the directory that a record names.
+ * @param source a name of the record's `identity.json`
+ * @throws BerthError `storage-no-entry` when `source` is gone: the volume was deleted meanwhile
+ */
+export async function claimPath(
+  context: ShareContext,
+  { identity }: VolumeRecord,
+  source: SharePath,
+): Promise<ClaimOutcome> {
+  const { share } = context;
+  const { path } = identity.directory;
+  let refusal: unknown;
+  for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+    try {
+      await share.link(source, claimPathOf(path));
+      return { kind: "claimed" };
+    } catch (reason) {
+      refusal = reason;
+    }
+    const found = await look(share, path);
+    if (found.kind === "held" && found.at === path && found.identity.nonce === identity.nonce) {
+      return { kind: "claimed" }; // by an earlier attempt, or by this one, whose answer was lost
+    }
+    if (!hasCode(refusal, "storage-exists", ...absent)) throw refusal;
+    if (found.kind === "free") {
+      if (!(await isThere(share, source))) throw refusal;
+      await makeFolders(share, path);
+      continue;
+    }
+    const other = found.kind === "held" ? found : await firstBelow(context, path);
+    if (other === undefined) continue;
+    const holder = await holderOf(share, other.identity, other.at);
+    if (holder !== undefined) return { kind: "taken", at: other.at, holder };
+    await releaseStale(context, other.at, nonceOf(other.identity));
+  }
+  throw refusal;
+}
+
+/** Whose directory this is, or undefined. @throws BerthError `failed-precondition` for a claim that cannot be read */
+export async function claimAt(share: Share, directory: SharePath): Promise<Identity | undefined> {
+  return await claimIn(share, claimPathOf(directory));
+}
+
+/** Lets a directory go, if this volume has it. Called once the volume's tree has left. */
+export async function releasePath(context: ShareContext, { identity }: VolumeRecord): Promise<void> {
+  const { path } = identity.directory;
+  const nonce = nonceOf(identity);
+  if ((await claimAt(context.share, path))?.nonce !== nonce) return;
+  await takeAway(context, path, async (moved) => moved.nonce === nonce);
+}
+
+/** Puts back what a release that was cut off had taken by mistake: a claim of a volume that is there. */
+export async function reclaimFrom(share: Share, aside: SharePath): Promise<boolean> {
+  const identity = await claimIn(share, aside);
+  if (identity === undefined) return false;
+  const { path } = identity.directory;
+  const holder = await holderOf(share, identity, path);
+  if (holder === undefined || holder.record.deleted !== undefined) return false;
+  if ((await claimAt(share, path)) !== undefined) return false;
+  await linkBack(share, aside, path);
+  return true;
+}
+
+/** The record that a claim speaks for, if it still does. */
+async function holderOf(share: Share, { id, nonce }: Identity, at: SharePath): Promise<Holder | undefined> {
+  const name = parseVolumeId(id)?.name;
+  const record = name === undefined ? undefined : await readRecord(share, name);
+  if (name === undefined || record?.identity.nonce !== nonce) return undefined;
+  return record.identity.directory.path === at ? { name, record } : undefined;
+}
+
+async function releaseStale(context: ShareContext, at: SharePath, nonce: Nonce): Promise<void> {
+  if ((await claimAt(context.share, at))?.nonce !== nonce) return;
+  // Looked at again: its volume may have been restored from the trash in the meantime.
+  await takeAway(context, at, async (moved) => {
+    return moved.nonce === nonce && (await holderOf(context.share, moved, at)) === undefined;
+  });
+}
+
+/**
+ * Between a look and a removal another process may have let the claim go and a third have claimed: so it is
+ * moved aside first, looked at there, and another's is linked back, which replaces nothing.
+ */
+async function takeAway(
+  { share, newNonce }: ShareContext,
+  directory: SharePath,
+  mayGo: (moved: Identity) => Promise<boolean>,
+): Promise<void> {
+  const aside = stagedFilePath(newNonce());
+  try {
+    await share.rename(claimPathOf(directory), aside);
+  } catch (reason) {
+    if (hasCode(reason, ...absent)) return;
+    throw reason;
+  }
+  const moved = await claimIn(share, aside);
+  if (moved !== undefined && !(await mayGo(moved))) await linkBack(share, aside, directory);
+  await share.removeFile(aside).catch(ignoreAbsent);
+}
+
+async function linkBack(share: Share, aside: SharePath, directory: SharePath): Promise<void> {
+  try {
+    await share.link(aside, claimPathOf(directory));
+  } catch (reason) {
+    if (!hasCode(reason, "storage-exists")) throw reason;
+  }
+}
+
+/** From the outermost component on: where the claims end, or who has one of them. */
+async function look(share: Share, path: SharePath): Promise<Look> {
+  for (const at of [...parentsOf(path), path]) {
+    const type = await typeAt(share, claimPathOf(at));
+    if (type === undefined) return { kind: "free" };
+    if (type === "directory") continue;
+    const identity = await claimAt(share, at);
+    return identity === undefined ? { kind: "free" } : { kind: "held", at, identity };
+  }
+  return { kind: "below" };
+}
+
+/**
+ * A claim below a path; folders without any are removed on the way. What says that Berth made this parent
+ * goes with them: without volumes in it, it is no parent.
+ */
+async function firstBelow(
+  { share }: ShareContext,
+  path: SharePath,
+): Promise<{ at: SharePath; identity: Identity } | undefined> {
+  const pending = [path];
+  const folders: SharePath[] = [];
+  for (let looks = 0; looks < looksBelowMax; looks += 1) {
+    const folder = pending.pop();
+    if (folder === undefined) break;
+    folders.push(folder);
+    for (const { name, type } of await entriesOf(share, claimPathOf(folder))) {
+      const at = join(folder, name);
+      if (type === "directory") pending.push(at);
+      else if (name !== berthName) {
+        const identity = await claimAt(share, at);
+        if (identity !== undefined) return { at, identity };
+      }
+    }
+  }
+  for (const folder of folders.reverse()) {
+    await share.removeFile(join(claimPathOf(folder), berthName)).catch(ignoreAbsent);
+    await removeIfEmpty(share, claimPathOf(folder));
+  }
+  return undefined;
+}
+
+async function makeFolders(share: Share, path: SharePath): Promise<void> {
+  await ensureLayout(share); // a share of an earlier version has no claims
+  for (const parent of parentsOf(path)) {
+    try {
+      await share.makeDirectory(claimPathOf(parent), 0o700);
+    } catch (reason) {
+      if (!hasCode(reason, "storage-exists", ...absent)) throw reason; // the next look tells
+    }
+  }
+}
+
+async function entriesOf(share: Share, path: SharePath): Promise<{ name: string; type: FileStat["type"] }[]> {
+  const entries: { name: string; type: FileStat["type"] }[] = [];
+  try {
+    for await (const entry of share.list(path)) {
+      entries.push(entry);
+      if (entries.length === looksBelowMax) break;
+    }
+  } catch (reason) {
+    if (!hasCode(reason, ...absent)) throw reason;
+  }
+  return entries;
+}
+
+async function claimIn(share: Share, path: SharePath): Promise<Identity | undefined> {
+  try {
+    return decodeIdentity(await share.readFile(path, limits.recordBytesMax), path);
+  } catch (reason) {
+    if (hasCode(reason, ...absent, "storage-unsupported")) return undefined; // nothing, or a folder of claims
+    throw reason;
+  }
+}

@@ -1,0 +1,179 @@
+import { BerthError, hasCode } from "../core/errors.ts";
+import { sideBySide } from "../core/side-by-side.ts";
+import type { VolumeName } from "../core/volume-id.ts";
+import type { Attributes, FileStat, Share } from "../share/share.ts";
+import { join, type SharePath } from "../share/share-path.ts";
+import { admit } from "./admission.ts";
+import { absent, isInPlace, isThere, readRecord } from "./catalog.ts";
+import { forget } from "./claim.ts";
+import type { ShareContext } from "./context.ts";
+import { identityFile, recordPath, stagedTreePath } from "./layout.ts";
+import { giveAttributes } from "./owner-change.ts";
+import { makeParents } from "./parents.ts";
+import { claimPath, releasePath } from "./path-claim.ts";
+import { isOwnedBy, nonceOf, type VolumeRecord } from "./record.ts";
+import { renameTree } from "./rename-tree.ts";
+import { fateOf, retire } from "./retire.ts";
+import { settled } from "./settled.ts";
+
+const attemptsMax = 8;
+
+/**
+ * Brings a volume that has its record to its path, if the share may promise as much: the last steps of a
+ * creation. Each may have been done before; and somebody else may have put something there.
+ */
+export async function moveIntoPlace(
+  context: ShareContext,
+  name: VolumeName,
+  record: VolumeRecord,
+  adopt: Attributes | undefined,
+  temporary?: SharePath,
+): Promise<void> {
+  const { share } = context;
+  const source = temporary ?? join(recordPath(name), identityFile);
+  const forgetIt = temporary === undefined ? async () => {} : () => forget(share, temporary);
+  try {
+    await admit(context, name, record);
+  } catch (reason) {
+    await forgetIt();
+    throw reason;
+  }
+  const giveUp = () => retire(context, name, record, fateOf(record)); // nothing is lost with it: it never was in place
+  try {
+    await claimOrRefuse(context, name, record, source);
+  } catch (reason) {
+    await forgetIt();
+    if (hasCode(reason, "already-exists")) await giveUp();
+    throw await settled(reason, giveUp);
+  }
+  const placing =
+    record.identity.adopted === true
+      ? takeOver(context, record, adopt, giveUp)
+      : placeTree(context, name, record, giveUp);
+  await sideBySide([placing, forgetIt()]);
+}
+
+/** What is at a path, or undefined. */
+export async function statIfThere(share: Share, path: SharePath): Promise<FileStat | undefined> {
+  try {
+    return await share.stat(path);
+  } catch (reason) {
+    if (hasCode(reason, ...absent)) return undefined;
+    throw reason;
+  }
+}
+
+/** @throws BerthError `already-exists` for a directory that another volume has, lies in, or contains */
+async function claimOrRefuse(
+  context: ShareContext,
+  name: VolumeName,
+  record: VolumeRecord,
+  source: SharePath,
+): Promise<void> {
+  const { share, owner } = context;
+  const { path } = record.identity.directory;
+  for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+    const outcome = await claimPath(context, record, source);
+    if (outcome.kind === "claimed") return;
+    const { at, holder } = outcome;
+    const { identity, deleted } = holder.record;
+    if (deleted === undefined || !isOwnedBy(identity, owner)) {
+      const how = at === path ? "is that" : at.startsWith(`${path}/`) ? "contains that" : "lies in that";
+      throw new BerthError(
+        "already-exists",
+        `${share.name}: the directory ${path} ${how} of volume ${identity.id} (${at}): choose another subDir`,
+      );
+    }
+    await retire(context, holder.name, holder.record, fateOf(holder.record)); // its deletion was cut off
+  }
+  throw new BerthError("aborted", `${share.name}: ${path} keeps changing while ${name} is created: retry`);
+}
+
+/** Step 4. */
+async function placeTree(
+  context: ShareContext,
+  name: VolumeName,
+  record: VolumeRecord,
+  giveUp: () => Promise<void>,
+): Promise<void> {
+  const { share } = context;
+  const { path } = record.identity.directory;
+  const staged = stagedTreePath(name, nonceOf(record.identity));
+  try {
+    await refuseWhatIsThere(share, path); // the rename would replace an empty directory
+    await renameWithParents(context, staged, path);
+  } catch (reason) {
+    if (await isInPlace(share, record)) return; // another call did it, or our answer was lost
+    if (!(await isThere(share, staged))) throw await misplaced(context, name, record, reason);
+    if (hasCode(reason, "already-exists", "storage-not-empty", "storage-exists")) await giveUp();
+    throw await settled(reason, giveUp);
+  }
+}
+
+async function renameWithParents(context: ShareContext, staged: SharePath, path: SharePath): Promise<void> {
+  const { share } = context;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await renameTree(share, staged, path);
+    } catch (reason) {
+      // The last volume of a parent may be deleted at any time, and its parent with it.
+      const isParentMissing =
+        hasCode(reason, ...absent) && path.includes("/") && (await isThere(share, staged));
+      if (!isParentMissing || attempt === attemptsMax) throw reason;
+    }
+    await makeParents(context, path);
+  }
+}
+
+/** What existed before Berth is never taken over. */
+async function refuseWhatIsThere(share: Share, path: SharePath): Promise<void> {
+  if (!(await isThere(share, path))) return;
+  throw new BerthError(
+    "already-exists",
+    `${share.name}: ${path} exists and is no volume of Berth: move it away, or ask for another name`,
+  );
+}
+
+/** An adopted directory is claimed; is it still there? Then it gets what the class says of its mode and owner. */
+async function takeOver(
+  { share }: ShareContext,
+  record: VolumeRecord,
+  adopt: Attributes | undefined,
+  giveUp: () => Promise<void>,
+): Promise<void> {
+  const { path, fileid } = record.identity.directory;
+  const found = await statIfThere(share, path);
+  if (found === undefined || `${found.fileid}` !== fileid) {
+    throw new BerthError(
+      "unavailable",
+      `${share.name}: ${path} was to be adopted, and is gone or another directory now: put it back, or delete the volume`,
+    );
+  }
+  try {
+    await giveAttributes(share, path, found, adopt ?? {});
+  } catch (reason) {
+    throw await settled(reason, giveUp);
+  }
+}
+
+/** Moved away or restored from a backup, perhaps: an empty volume in its place would hide what is lost. */
+async function misplaced(
+  context: ShareContext,
+  name: VolumeName,
+  record: VolumeRecord,
+  cause: unknown,
+): Promise<BerthError> {
+  const { share } = context;
+  const { path, ...directory } = record.identity.directory;
+  const current = await readRecord(share, name);
+  if (current?.identity.nonce !== record.identity.nonce) {
+    await releasePath(context, record); // claimed after a deletion had let it go
+    return new BerthError("aborted", `${share.name}: volume ${name} was deleted while it was created: retry`);
+  }
+  return new BerthError(
+    "unavailable",
+    `${share.name}: volume ${name} is recorded, but its own directory (fileid ${directory.fileid}) is not at ${path}: ` +
+      "put it back, or delete the volume",
+    { cause },
+  );
+}

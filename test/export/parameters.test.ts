@@ -1,0 +1,185 @@
+/** The parameters of `type: export`, by a real controller on a real server, over both of its versions. */
+import assert from "node:assert/strict";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { createVolume, deleteVolume, type ExportSite, openExportSite } from "./export-site.ts";
+
+/** As a StorageClass writes it. */
+const template = (name: string): string => `\${${name}}`;
+
+for (const version of ["3", "4.1"] as const) {
+  describe(`over NFS ${version}`, () => {
+    let site: ExportSite;
+    before(async () => {
+      site = await openExportSite({ version });
+    });
+    after(() => site[Symbol.asyncDispose]());
+
+    const data = (...names: string[]): string => join(site.server.directory("data"), ...names);
+    const claim = { name: "data-db-0", namespace: "prod" };
+
+    test("subDir puts a volume where its templates say, and its parents come and go with it", async () => {
+      const subDir = `${template("pvc.metadata.namespace")}/${template("pvc.metadata.name")}-${template("pv.metadata.name")}`;
+      const made = await createVolume(site, "pvc-1", { subDir }, claim);
+      assert.equal(made.volumeContext["subDir"], "prod/data-db-0-pvc-1");
+      assert.ok(statSync(data("prod/data-db-0-pvc-1")).isDirectory());
+      assert.equal(statSync(data("prod")).mode & 0o7777, 0o755);
+      await deleteVolume(site, made.volumeId);
+      assert.deepEqual(readdirSync(data()), [".berth"]);
+      assert.deepEqual(readdirSync(data(".berth/paths")), []);
+    });
+
+    test("two volumes never get one directory, nor one in the other", async () => {
+      const made = await createVolume(site, "pvc-1", { subDir: "team/app" });
+      for (const subDir of ["team/app", "team", "team/app/data"]) {
+        await assert.rejects(createVolume(site, "pvc-2", { subDir }), /ALREADY_EXISTS/);
+      }
+      assert.deepEqual(readdirSync(data(".berth/volumes")), ["pvc-1"]);
+      await deleteVolume(site, made.volumeId);
+      assert.deepEqual(readdirSync(data()), [".berth"]);
+    });
+
+    test("onDelete: retain leaves the directory, which adoptExisting takes over again", async () => {
+      const first = await createVolume(site, "pvc-1", { subDir: "kept", onDelete: "retain" });
+      writeFileSync(data("kept/file"), "content");
+      await deleteVolume(site, first.volumeId);
+      assert.equal(readFileSync(data("kept/file"), "utf8"), "content");
+      await assert.rejects(createVolume(site, "pvc-2", { subDir: "kept" }), /ALREADY_EXISTS.*adoptExisting/);
+      const second = await createVolume(site, "pvc-2", { subDir: "kept", adoptExisting: "true" });
+      await deleteVolume(site, second.volumeId);
+      assert.ok(!existsSync(data("kept")));
+    });
+
+    test("onDelete: archive renames the directory, whoever's it is, and may be repeated", async () => {
+      const made = await createVolume(site, "pvc-1", {
+        onDelete: "archive",
+        uid: "2000",
+        gid: "2000",
+        mode: "0700",
+      });
+      writeFileSync(data("pvc-1/file"), "content");
+      await deleteVolume(site, made.volumeId);
+      await deleteVolume(site, made.volumeId);
+      const [archived = ""] = readdirSync(data()).filter((name) => name !== ".berth");
+      assert.match(archived, /^archived-pvc-1-/);
+      const { mode, uid } = statSync(data(archived));
+      assert.deepEqual([mode & 0o7777, uid], [0o700, 2000]);
+    });
+
+    const refused: Record<string, Record<string, string>> = {
+      "a template that nobody knows": { subDir: `a/${template("pvc.metadata.labels")}` },
+      "a template without an end": { subDir: "a/$" + "{pvc.metadata.name" },
+      "a path that climbs": { subDir: "../other" },
+      "a path that climbs in its middle": { subDir: "a/../../other" },
+      "an absolute path": { subDir: "/etc" },
+      "the share itself": { subDir: "." },
+      "an empty subDir": { subDir: "" },
+      "an empty component": { subDir: "a//b" },
+      "a slash at the end": { subDir: "a/" },
+      "Berth's own folder": { subDir: ".berth/volumes" },
+      "Berth's own folder in capitals": { subDir: "a/.BERTH/b" },
+      "a component of 256 bytes": { subDir: "x".repeat(256) },
+      "a NUL": { subDir: "a\0b" },
+      "a line end": { subDir: "a\nb" },
+      "an unknown onDelete": { onDelete: "keep" },
+      "an adoptExisting that is neither": { adoptExisting: "yes" },
+      "a mode that is none": { mode: "0999" },
+      Kerberos: { mountOptions: "hard,sec=krb5p" },
+      "an option with a line end": { mountOptions: "hard\nro" },
+      "an option that is none": { mountOptions: "hard,,ro" },
+      "another server": { mountOptions: "addr=10.0.0.1" },
+      "an archive without room for its name": { onDelete: "archive", subDir: "x".repeat(250) },
+    };
+    for (const [name, parameters] of Object.entries(refused)) {
+      test(`${name} is refused before anything is made`, async () => {
+        const before = readdirSync(data(".berth/staging"));
+        await assert.rejects(createVolume(site, "pvc-9", parameters), /INVALID_ARGUMENT/);
+        assert.ok(!readdirSync(data(".berth/volumes")).includes("pvc-9"));
+        assert.deepEqual(readdirSync(data(".berth/staging")), before);
+      });
+    }
+
+    test("encoded separators and '#' are characters as any", async () => {
+      const made = await createVolume(site, "pvc-1", { subDir: "a%2F..%2Fb#c\\d" });
+      assert.ok(existsSync(data("a%2F..%2Fb#c\\d")));
+      await deleteVolume(site, made.volumeId);
+    });
+
+    test("a claim that the provisioner does not name leaves no template unresolved", async () => {
+      await assert.rejects(
+        createVolume(site, "pvc-1", { subDir: template("pvc.metadata.name") }),
+        /INVALID_ARGUMENT.*--extra-create-metadata/,
+      );
+    });
+  });
+}
+
+for (const version of ["3", "4.1"] as const) {
+  describe(`over NFS ${version} with root_squash`, () => {
+    let site: ExportSite;
+    before(async () => {
+      const exports = [{ name: "data", squash: "Root_Squash" as const }];
+      site = await openExportSite({ version, exports, more: "    uid: 1000\n    gid: 1000\n" });
+      chownSync(site.server.directory("data"), 1000, 1000);
+    });
+    after(() => site[Symbol.asyncDispose]());
+
+    const data = (...names: string[]): string => join(site.server.directory("data"), ...names);
+
+    test("volumes and their parents belong to the user that Berth acts as", async () => {
+      const made = await createVolume(site, "pvc-1", { subDir: "team/app", uid: "1000", gid: "1000" });
+      for (const path of ["team", "team/app", ".berth"]) assert.equal(statSync(data(path)).uid, 1000);
+      await deleteVolume(site, made.volumeId);
+      assert.deepEqual(readdirSync(data()), [".berth"]);
+    });
+
+    test("an owner that Berth may not give is refused at creation, and nothing is left", async () => {
+      await assert.rejects(
+        createVolume(site, "pvc-1", { uid: "2000" }),
+        /PERMISSION_DENIED.*2000.*root_squash/,
+      );
+      assert.deepEqual(readdirSync(data()), [".berth"]);
+      await site.reap();
+      for (const folder of ["volumes", "staging", "paths", "trash"])
+        assert.deepEqual(readdirSync(data(".berth", folder)), [], folder);
+    });
+
+    test("a tree of another owner, closed to all others, is deleted and reaped", async () => {
+      await site.reap();
+      mkdirSync(data("theirs"), { mode: 0o700 });
+      mkdirSync(data("theirs/deep"), { mode: 0o500 });
+      writeFileSync(data("theirs/deep/file"), "");
+      for (const path of ["theirs/deep/file", "theirs/deep", "theirs"]) chownSync(data(path), 2000, 2000);
+      const made = await createVolume(site, "pvc-2", { subDir: "theirs", adoptExisting: "true" });
+      await deleteVolume(site, made.volumeId);
+      assert.deepEqual(readdirSync(data()), [".berth"]);
+      const [entry = ""] = readdirSync(data(".berth/trash"));
+      assert.equal(statSync(data(".berth/trash", entry, "tree")).mode & 0o7777, 0o700);
+      await site.reap();
+      assert.deepEqual(readdirSync(data(".berth/trash")), []);
+    });
+
+    test("a tree that its pod made read-only is deleted too", async () => {
+      const made = await createVolume(site, "pvc-3", { mode: "0500" });
+      assert.equal(statSync(data("pvc-3")).mode & 0o7777, 0o500);
+      await deleteVolume(site, made.volumeId);
+      await site.reap();
+      assert.deepEqual(readdirSync(data(".berth/trash")), []);
+    });
+  });
+}
+
+test("an export that is root's and squashes root is refused with the remedy", async () => {
+  await using site = await openExportSite({ exports: [{ name: "data", squash: "Root_Squash" }] });
+  await assert.rejects(createVolume(site, "pvc-1", {}), /PERMISSION_DENIED.*root_squash/);
+  assert.deepEqual(readdirSync(site.server.directory("data")), []);
+});

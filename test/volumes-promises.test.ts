@@ -1,0 +1,85 @@
+/** Two processes that share a limit, killed again and again: never beyond it, and nothing promised is lost or leaks. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { silentLog } from "../src/core/log.ts";
+import { Reaper } from "../src/volumes/reaper.ts";
+import { seededRandom } from "./support/seeded-random.ts";
+import { type Sharer, sharer } from "./support/sharer.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+
+const program = join(import.meta.dirname, "support", "promise-worker.ts");
+const limit = 2000n;
+/** Each gives each process its orders and the moments of its death; change it to see other ones. */
+const seeds = [7, 40_400, 811];
+const rounds = 5;
+/** As many as the workers know. */
+const namesMax = 8;
+
+/** A process that is killed after so many lines. @returns the lines */
+async function life(path: string, seed: number, linesMax: number): Promise<string[]> {
+  const child = spawn(process.execPath, [program, path, `${seed}`], { stdio: ["ignore", "pipe", "pipe"] });
+  const exited = once(child, "exit");
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+  });
+  const lines: string[] = [];
+  for await (const line of createInterface(child.stdout)) {
+    lines.push(line);
+    if (lines.length === linesMax) child.kill("SIGKILL");
+  }
+  const [code, signal] = await exited;
+  assert.equal(signal, "SIGKILL", `the worker of seed ${seed} ended by itself with ${code}: ${errors}`);
+  return lines;
+}
+
+/** Of all volumes that anyone was told of. */
+async function sizes({ volumes }: Sharer): Promise<bigint> {
+  const { volumes: all } = await volumes.list(newCall(), undefined, 1000);
+  return all.filter(({ state }) => state !== "creating").reduce((sum, { sizeBytes }) => sum + sizeBytes, 0n);
+}
+
+for (const seed of seeds) {
+  test(`two processes killed at random stay below the limit and leak nothing (seed ${seed})`, async () => {
+    using fixture = new VolumeFixture();
+    const random = seededRandom(seed);
+    const told: string[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const lives = [0, 1].map((worker) =>
+        life(fixture.path, seed * 100 + round * 2 + worker, 5 + Math.floor(random() * 60)),
+      );
+      told.push(...(await Promise.all(lives)).flat());
+      const watcher = sharer(fixture.share);
+      const [promised, given] = [await watcher.ledger.promisedBytes(), await sizes(watcher)];
+      assert.ok(promised <= limit, `${promised} bytes are promised`);
+      assert.ok(given <= promised, `${given} bytes were given, but only ${promised} promised`);
+    }
+    for (const kind of ["created", "grown", "deleted", "reaped", "refused resource-exhausted"])
+      assert.ok(
+        told.some((line) => line.startsWith(kind)),
+        `no line says ${kind}: the workers hardly worked`,
+      );
+
+    // Now that it is quiet, whatever was cut off is finished, and what there is room for is admitted.
+    const last = sharer(fixture.share);
+    const { volumes: all } = await last.volumes.list(newCall(), undefined, 1000);
+    const ready = new Set(all.filter(({ state }) => state === "ready").map(({ id }) => `${id.name}`));
+    const names = Array.from({ length: namesMax }, (_, index) => `pvc-${index}`);
+    for (const name of names.filter((each) => !ready.has(each)))
+      await last.volumes.delete(newCall(), idOf(name));
+    const reaper = new Reaper(last.context, { intervalMs: 1, stagingGraceMs: 0 }, silentLog);
+    await reaper.pass(new AbortController().signal);
+    await reaper.pass(new AbortController().signal);
+    const promised = await last.ledger.promisedBytes();
+    assert.equal(promised, await sizes(last));
+    if (promised < limit) {
+      const fill = requestFor("fill", { capacity: { requiredBytes: limit - promised, limitBytes: 0n } });
+      await last.volumes.create(newCall(), fill);
+    }
+    await assert.rejects(last.volumes.create(newCall(), requestFor("more")), { code: "resource-exhausted" });
+  });
+}
