@@ -8,6 +8,7 @@ export async function openLab(options: Partial<LabOptions> = {}): Promise<Lab> {
     tier: "guests",
     nodes: 2,
     program: await bundledProgram(),
+    driverConfig: { ephemeral: { exports: ["nas"] } },
     ...options,
   });
   lab.apply(csiDriver);
