@@ -60,6 +60,11 @@ build: dist/berth.js ## bundle the program into dist/berth.js
 bench: dist/berth.js ## measure start, memory and calls a second; prints a table in Markdown
 	@node bench/main.ts $(ARGS)
 
+.PHONY: bench-nfs
+bench-nfs: dist/berth.js ## measure the NFS client on real servers (as root; ARGS="--quick" for a first look)
+	@tools/install-debian.sh
+	@node bench/nfs/main.ts $(ARGS)
+
 .PHONY: conformance
 conformance: dist/berth.js ## run csi-sanity against the driver (as root; needs Go)
 	@tools/install-debian.sh

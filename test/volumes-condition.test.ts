@@ -1,6 +1,6 @@
 /** What ControllerGetVolume says is wrong with a volume. */
 import assert from "node:assert/strict";
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { BerthError } from "../src/core/errors.ts";
 import { silentLog } from "../src/core/log.ts";
@@ -95,4 +95,17 @@ test("a volume that never was, or is deleted, is not found", async () => {
   using fixture = await withVolume();
   await fixture.volumes.delete(newCall(), idOf("a"));
   await assert.rejects(inspect(fixture), { code: "not-found" });
+});
+
+test("a list tells a volume that lost its directory from one that is still being created", async () => {
+  using fixture = await withVolume();
+  for (const name of ["b", "c"]) await fixture.volumes.create(newCall(), requestFor(name));
+  rmSync(fixture.at("a"), { recursive: true });
+  const { nonce } = JSON.parse(readFileSync(fixture.at(".berth/volumes/b/identity.json"), "utf8"));
+  renameSync(fixture.at("b"), fixture.at(`.berth/staging/b.${nonce}`));
+  const { volumes } = await fixture.volumes.list(newCall(), undefined, 100);
+  assert.deepEqual(
+    volumes.map(({ id, state }) => `${id.name} ${state}`),
+    ["a lost", "b creating", "c ready"],
+  );
 });

@@ -26,6 +26,12 @@ const capabilities = [
 /** What a list looks at, since it is cheap; ControllerGetVolume looks at more. */
 const inItsPlace = { abnormal: false, message: "recorded, and its directory is in its place" };
 
+const lost = {
+  abnormal: true,
+  message:
+    "its directory is not in its place: removed, moved away or replaced; ControllerGetVolume says more",
+};
+
 /** The life of volumes. Each handler finds the share, calls its volumes, and tells the result. */
 export function controller(placements: Placements): Implementation<typeof Controller> {
   return {
@@ -59,7 +65,7 @@ export function controller(placements: Placements): Implementation<typeof Contro
       const { volumes, nextToken } = await listPage(placements.shares, request, call);
       const entries = volumes.map((volume) => ({
         volume: volumeMessage(placements, volume),
-        status: { volumeCondition: inItsPlace },
+        status: { volumeCondition: volume.state === "lost" ? lost : inItsPlace },
       }));
       return { entries, nextToken };
     },

@@ -5,12 +5,14 @@ import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import type { Share, Space } from "../share/share.ts";
 import { shareRoot } from "../share/share-path.ts";
 import { type Room, roomFor } from "./admission.ts";
-import { idOf, isInPlace, listNames, readRecord, volumeOf } from "./catalog.ts";
+import { idOf, isInPlace, isThere, listNames, readRecord, volumeOf } from "./catalog.ts";
 import { type Inspected, inspectVolume } from "./condition.ts";
 import type { ShareContext } from "./context.ts";
 import { createVolume } from "./create.ts";
 import { deleteVolume } from "./delete.ts";
 import { expandVolume, getVolume } from "./expand.ts";
+import { stagedTreePath } from "./layout.ts";
+import { nonceOf, type VolumeRecord } from "./record.ts";
 import { listTrash, restoreVolume, type TrashedVolume } from "./trash.ts";
 import type { CapacityRange, Volume, VolumePage, VolumeRequest } from "./volume.ts";
 
@@ -109,11 +111,21 @@ export class ShareVolumes {
       const record = await readRecord(share, name);
       if (record === undefined || record.deleted !== undefined) return undefined;
       const id = idOf(record, name, owner);
-      return id === undefined ? undefined : volumeOf(id, record, await isInPlace(share, record));
+      return id === undefined ? undefined : await listed(share, id, record);
     } catch (reason) {
       if (!hasCode(reason, "failed-precondition")) throw reason;
       call.log.warn(reason.message, { share: share.name });
       return undefined;
     }
   }
+}
+
+/** A volume that is not in its place, and not in staging on its way there either, has lost its directory. */
+async function listed(share: Share, id: VolumeId, record: VolumeRecord): Promise<Volume> {
+  if (await isInPlace(share, record)) return volumeOf(id, record, true);
+  if (await isThere(share, stagedTreePath(id.name, nonceOf(record.identity)))) {
+    return volumeOf(id, record, false);
+  }
+  if (await isInPlace(share, record)) return volumeOf(id, record, true); // it arrived between the two looks
+  return { ...volumeOf(id, record, false), state: "lost" };
 }

@@ -1,10 +1,10 @@
 /** The lab's commands, on directories: what is the same on every tier. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { bundledProgram } from "../support/bundled.ts";
 
@@ -107,6 +107,26 @@ test("files without a scenario are refused with what to do", async () => {
   const { code, output } = await run("run", "--tier", "directory", ...manifests);
   assert.equal(code, 2, output);
   assert.match(output, /no LabScenario in these files: add one, or use berth lab up/);
+});
+
+/** As `nobody`, who may read nothing of the repository: with a copy of the program, and its examples beside it. */
+const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+const mayMakeNamespaces =
+  spawnSync("setpriv", [...asNobody.slice(1), "unshare", "--user", "true"]).status === 0;
+
+test("an ordinary user gets directories, and is told what guests need", {
+  skip: !mayMakeNamespaces,
+}, async () => {
+  cpSync(dirname(bundle), join(scratch, "dist"), { recursive: true });
+  cpSync(join(root, "examples"), join(scratch, "examples"), { recursive: true });
+  copyFileSync(node, join(scratch, "node"));
+  chmodSync(scratch, 0o755);
+  const [setpriv = "", ...args] = asNobody;
+  const command = [...args, join(scratch, "node"), join(scratch, "dist/berth.js"), "lab", "demo"];
+  const { status, stdout, stderr } = spawnSync(setpriv, command, { encoding: "utf8", cwd: "/" });
+  assert.equal(status, 0, stdout + stderr);
+  assert.match(stdout, /Tier directory: (.|\n)*Not tier guests: its network needs root: sudo make demo\./);
+  assert.match(stdout, /6 of 6 invariants hold\n$/);
 });
 
 test("a shell enters a lab that is up, and finds none when it has ended", async (context) => {

@@ -16,6 +16,7 @@ describe("berth nfs", () => {
         { name: "data" },
         { name: "squashed", squash: "Root_Squash" },
         { name: "other", clients: ["192.0.2.1"] },
+        { name: "secure", privilegedPort: true },
       ],
     });
     directory = server.directory("data");
@@ -151,6 +152,26 @@ describe("berth nfs", () => {
     const refused = await berthNfs("ping", url("").replace("/srv/data", "/srv/other"));
     assert.equal(refused.exitCode, 1);
     assert.match(refused.stderr, /The server does not list this path; it exports \/srv\/data to everybody/);
+  });
+
+  test("an export that hides from the source port is named", async () => {
+    const refused = await berthNfs("ping", `${url("").replace("/srv/data", "/srv/secure")}&sourcePort=any`);
+    assert.match(
+      refused.stderr,
+      /exports \/srv\/secure to everybody: so it likely wants a source port below 1024/,
+    );
+  });
+
+  test("a local path that is missing or taken is bad usage, and named", async () => {
+    await writeFile(`${directory}/here`, "here");
+    const missing = await berthNfs("put", "/nowhere/file", url("/new"));
+    assert.deepEqual(
+      [missing.exitCode, missing.stderr.includes("local path /nowhere/file: there is no such")],
+      [2, true],
+    );
+    const taken = await berthNfs("get", url("/here"), `${directory}/here`);
+    assert.deepEqual([taken.exitCode, taken.stderr.includes("is there already (EEXIST)")], [2, true]);
+    assert.equal(await readFile(`${directory}/here`, "utf8"), "here");
   });
 
   test("help tells targets, examples and exit codes", async () => {

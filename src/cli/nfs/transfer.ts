@@ -29,7 +29,7 @@ export async function get(
   if (attributes.type !== "file") throw noFile(source, attributes.type);
   const { sizeBytes } = attributes;
   const file = createWriteStream(path, { flags: "wx", signal });
-  await once(file, "open");
+  await once(file, "open").catch(localFailure(path));
   progress.begin("read", { sizeBytes });
   try {
     for await (const data of readAhead(opened.client, handle, sizeBytes, signal)) {
@@ -47,6 +47,24 @@ export async function get(
   report(json, { sizeBytes, path }, () => printLine(`${sizeText(sizeBytes)} read into ${path}`));
 }
 
+const localCauses: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or directory",
+  EEXIST: "something of this name is there already",
+  EISDIR: "it is a directory",
+  ENOTDIR: "something on the way is no directory",
+  EACCES: "this user has no permission",
+};
+
+/** For what goes wrong on this machine. */
+function localFailure(path: string): (reason: unknown) => never {
+  return (reason) => {
+    const code = reason instanceof Error && "code" in reason ? String(reason.code) : "";
+    const cause = localCauses[code];
+    if (cause === undefined) throw reason;
+    throw new BerthError("invalid-argument", `local path ${path}: ${cause} (${code})`, { cause: reason });
+  };
+}
+
 function noFile(source: string, type: string): BerthError {
   return new BerthError("invalid-argument", `${source} is no regular file but a ${type}: name a file`);
 }
@@ -61,7 +79,7 @@ export async function put(
   { json }: PrintOptions,
   { signal, progress }: Work,
 ): Promise<void> {
-  await using source = path === "-" ? undefined : await open(path, "r");
+  await using source = path === "-" ? undefined : await open(path, "r").catch(localFailure(path));
   await using opened = await openHolder(target, signal);
   const { client } = opened;
   const { directory, name } = await placeOf(opened, signal);

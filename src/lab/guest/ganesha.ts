@@ -47,9 +47,13 @@ export interface GaneshaOptions {
   /** In v4, as clients with AUTH_SYS want it; default true. Else `root@localdomain`. */
   readonly numericOwners?: boolean;
   readonly minorVersions?: readonly (0 | 1)[];
+  /** How many files it remembers before it forgets others; its own default, 100,000, unless given. */
+  readonly cachedFilesMax?: number;
 }
 
 export interface Ganesha extends AsyncDisposable {
+  /** Of the server's process; undefined while it does not run. */
+  readonly pid: number | undefined;
   readonly address: string;
   readonly nfsPort: number;
   readonly mountPort: number;
@@ -114,6 +118,10 @@ class GaneshaInRoom implements Ganesha {
     this.nfsPort = nfsPort;
     this.mountPort = mountPort;
     this.#version = exports.some((each) => protocolsOf(each).includes(4)) ? 4 : 3;
+  }
+
+  get pid(): number | undefined {
+    return this.#server?.pid;
   }
 
   directory(name: string): string {
@@ -199,6 +207,8 @@ function configuration(
   mountPort: number,
 ): string {
   const minorVersions = options.minorVersions ?? [0, 1];
+  const { cachedFilesMax } = options;
+  const cache = cachedFilesMax === undefined ? "" : `MDCACHE { Entries_HWMark = ${cachedFilesMax}; }`;
   const grace =
     options.graceSeconds === undefined ? "Graceless = true;" : `Grace_Period = ${options.graceSeconds};`;
   return `
@@ -210,6 +220,7 @@ NFSv4 {
   Lease_Lifetime = ${options.leaseSeconds ?? 20}; ${grace}
   RecoveryBackend = fs; Only_Numeric_Owners = ${options.numericOwners ?? true}; Minor_Versions = ${minorVersions.join(",")};
 }
+${cache}
 ${exports.map(exportBlock).join("\n")}
 `;
 }
