@@ -8,7 +8,7 @@ SHELL := /bin/bash
 ARGS ?=
 
 installed := node_modules/.installed
-sources := $(shell find src -name '*.ts' 2>/dev/null) package.json tools/build.ts
+sources := $(shell find src -name '*.ts' 2>/dev/null) package.json tools/build.ts tools/bundle.ts tools/library.ts tools/warm-up.ts
 
 .PHONY: help
 help: ## list the targets
@@ -60,6 +60,11 @@ build: dist/berth.js ## bundle the program into dist/berth.js
 bench: dist/berth.js ## measure start, memory and calls a second; prints a table in Markdown
 	@node bench/main.ts $(ARGS)
 
+.PHONY: bench-nfs
+bench-nfs: dist/berth.js ## measure the NFS client on real servers (as root; ARGS="--quick" for a first look)
+	@tools/install-debian.sh
+	@node bench/nfs/main.ts $(ARGS)
+
 .PHONY: conformance
 conformance: dist/berth.js ## run csi-sanity against the driver (as root; needs Go)
 	@tools/install-debian.sh
@@ -73,11 +78,6 @@ clean: ## remove what the targets made, and what they installed
 dist/berth.js: $(installed) $(sources)
 	@node tools/build.ts
 
-# npm 9 (Debian 12's own) takes .bin/node away together with the package for the other architecture.
 $(installed): package-lock.json
-	@command -v npm >/dev/null || { echo "npm is missing: apt-get install npm" >&2; exit 1; }
-	PATH="$${PATH#$(CURDIR)/node_modules/.bin:}" npm ci --no-progress --loglevel=error # with the machine's own Node.js
-	@cd node_modules/.bin && if [ ! -x node ] && [ -x ../node-linux-*/bin/node ]; then ln -s ../node-linux-*/bin/node .; fi
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 24 ? 1 : 0)' || \
-	  { echo "Berth needs Node.js 24, which npm has for Linux on x64 and arm64: install it, and put it in PATH" >&2; exit 1; }
+	@tools/install-npm.sh
 	@touch $@

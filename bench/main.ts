@@ -1,12 +1,13 @@
 /**
  * Measures the program as it ships, in a sandbox, and prints a table in Markdown, then the goals that are
- * missed. Exit code 0: every goal is met; 1: one is missed, or a measurement failed.
+ * missed. Exit code 0: every goal is met; 1: one is missed, or a measurement failed. With `--here` its shares
+ * lie on the file system that holds the repository, not on a new one.
  */
-import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { cpus, release } from "node:os";
+import { cpus, loadavg, release } from "node:os";
 import { join } from "node:path";
 import { sandboxed } from "../tools/sandbox.ts";
+import { fileSystemOf, mountDisk } from "./disk.ts";
 import { measureMemory } from "./memory.ts";
 import { Place } from "./place.ts";
 import { measurePublish } from "./publish.ts";
@@ -21,22 +22,25 @@ mkdirSync(base, { recursive: true });
 await sandboxed(
   "bench",
   async (directory) => {
-    const place = new Place(directory);
+    const here = process.argv.includes("--here");
+    const place = new Place(here ? directory : mountDisk(directory));
+    const disk = here ? fileSystemOf(directory) : `a new ext4 in a file on ${fileSystemOf(directory)}`;
+    const before = machine(disk);
     const figures: Figure[] = [];
     for (const measure of [measureStart, measureMemory, measureVolumes, measurePublish]) {
       figures.push(...(await measure(place)));
     }
-    process.stdout.write(`${machine(directory)}\n\n${printTable(figures)}\n${printVerdict(figures)}`);
+    process.stdout.write(`${before}\n\n${printTable(figures)}\n${printVerdict(figures)}`);
     return figures.every(({ goal }) => goal?.holds ?? true) ? 0 : 1;
   },
   base,
 );
 
-function machine(directory: string): string {
-  const fileSystem = execFileSync("findmnt", ["-n", "-o", "FSTYPE", "-T", directory]).toString().trim();
+function machine(disk: string): string {
   const [cpu] = cpus();
+  const [load = 0] = loadavg();
   return (
     `${cpus().length} × ${cpu?.model.trim()}, Linux ${release()}, Node.js ${process.versions.node}; ` +
-    `directory shares on ${fileSystem}`
+    `directory shares on ${disk}; load before the run ${load.toFixed(1)}`
   );
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, watch, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -30,6 +31,14 @@ export class Place {
 
   at(...names: string[]): string {
     return join(this.#directory, ...names);
+  }
+
+  /** Another place, on a new file system in memory, for as long as the sandbox lives. */
+  inMemory(): Place {
+    const directory = this.at("memory");
+    mkdirSync(directory);
+    execFileSync("mount", ["-t", "tmpfs", "berth-bench", directory]);
+    return new Place(directory);
   }
 
   /** Starts one half, as its container would, and waits for the Probe that says it is ready. */

@@ -115,7 +115,7 @@ describe("CreateVolume", () => {
       title: "a file where the volume would be",
       spoil: (one: string) => writeFileSync(join(one, "new"), "mine"),
       code: "ALREADY_EXISTS",
-      details: /^share one .*: new exists and is no volume of Berth: move it away, or ask for another name/,
+      details: /^share one .*: new exists and is no volume of Berth: move it away, ask for another name/,
     },
     {
       title: "a directory of somebody else where the volume would be",

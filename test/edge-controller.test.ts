@@ -181,6 +181,6 @@ test("ControllerGetCapabilities has what is offered, and nothing else", async (t
   const { response } = await client.call(rpc.controllerGetCapabilities, {});
   assert.deepEqual(
     response?.capabilities.map(({ type }) => type.value?.type),
-    [1, 3, 4, 9, 12, 13],
+    [1, 3, 4, 9, 11, 12, 13],
   );
 });

@@ -50,6 +50,7 @@ export async function startNode(t: TestContext, options: FixtureOptions = {}): P
   const service = nodeService({
     nodeId: "node-1",
     volumes: node.volumes,
+    ephemeral: node.ephemeral,
     stats: node.stats,
     shares: { directories: new Map([["default", node.share]]), exports: new Map() },
     sizeOf: (volumeId, source, signal) => volumeSize(node.helpers, volumeId, source, signal),

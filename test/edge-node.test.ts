@@ -23,7 +23,7 @@ if (inMountNamespace()) {
     const { response } = await client.call(rpc.nodeGetCapabilities, {});
     assert.deepEqual(
       response?.capabilities.map(({ type }) => type.case === "rpc" && type.value.type),
-      [Rpc.STAGE_UNSTAGE_VOLUME, Rpc.GET_VOLUME_STATS, Rpc.SINGLE_NODE_MULTI_WRITER],
+      [Rpc.STAGE_UNSTAGE_VOLUME, Rpc.GET_VOLUME_STATS, Rpc.VOLUME_CONDITION, Rpc.SINGLE_NODE_MULTI_WRITER],
     );
   });
 

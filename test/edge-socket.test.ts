@@ -65,3 +65,16 @@ function refusal(message: RegExp): (error: unknown) => boolean {
   return (error) =>
     error instanceof BerthError && error.code === "failed-precondition" && message.test(error.message);
 }
+
+test("a port that somebody listens on is left to them", async (t) => {
+  const first = await startEdge(
+    t,
+    { identity: ready },
+    { endpoint: { kind: "tcp", host: "127.0.0.1", port: 0 } },
+  );
+  await assert.rejects(startEdge(t, { identity: ready }, { endpoint: first.server.endpoint }), {
+    code: "failed-precondition",
+    message: /^127\.0\.0\.1:\d+ is in use: another process listens on it; stop it, or name another port$/,
+  });
+  assert.equal((await first.client.call(Identity.method.probe, {})).code, "OK");
+});

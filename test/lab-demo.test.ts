@@ -1,57 +1,17 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { bundledProgram } from "./support/bundled.ts";
+import { descendantsOf, hostMounts, startDemo, untilGone, untilMounted } from "./support/demo-process.ts";
 
-const { bundle } = await bundledProgram();
 const scratch = mkdtempSync(join(tmpdir(), "berth-lab-"));
-const hostMounts = () => readFileSync("/proc/self/mountinfo", "utf8");
 after(() => rmSync(scratch, { recursive: true, force: true }));
-
-/** Processes that carry this mark in their command line: the demo, its drivers, all of them. */
-function processesWith(mark: string): string[] {
-  return readdirSync("/proc").filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "utf8").includes(mark);
-    } catch {
-      return false; // it has ended meanwhile
-    }
-  });
-}
-
-type Demo = ChildProcess & { readonly output: () => string };
-
-/** @param mark in the command line of all that it starts, and of nothing else */
-function startDemo(mark: string, ...args: string[]): Demo {
-  const program = [`--title=${mark}`, bundle, "lab", "demo", "--tier", "directory"];
-  const child = spawn(process.execPath, [...program, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
-  }
-  return Object.assign(child, { output: () => output });
-}
-
-/** Resolves once the demo is in its middle: a pod writes, its volume is mounted. */
-async function untilMounted(demo: Demo): Promise<void> {
-  const closed = once(demo, "close");
-  while (!demo.output().includes("NodePublishVolume")) {
-    assert.ok(demo.exitCode === null && demo.signalCode === null, demo.output());
-    await Promise.race([once(demo.stdout ?? demo, "data"), closed]);
-  }
-}
 
 test("the demo keeps all six invariants, and its trace has every call", async () => {
   const trace = join(scratch, "trace.jsonl");
-  const demo = startDemo("berth-lab-whole", "--trace", trace);
+  const demo = await startDemo("--tier", "directory", "--trace", trace);
   const [code] = await once(demo, "close");
   const lines = demo.output().trimEnd().split("\n");
   assert.equal(code, 0, demo.output());
@@ -96,8 +56,9 @@ for (const [signal, exitCode] of [
 ] as const) {
   test(`${signal} in the middle leaves no mount and no process, and exits ${exitCode}`, async () => {
     const before = hostMounts();
-    const demo = startDemo(`berth-lab-${signal}`);
+    const demo = await startDemo("--tier", "directory");
     await untilMounted(demo);
+    const others = descendantsOf(demo.pid);
     demo.kill(signal);
     const [code] = await once(demo, "close");
     assert.equal(code, exitCode);
@@ -105,16 +66,16 @@ for (const [signal, exitCode] of [
       demo.output(),
       new RegExp(`stopped by ${signal}; no process, mount or file of the lab is left\n$`),
     );
-    assert.deepEqual(processesWith(`berth-lab-${signal}`), []);
+    await Promise.all(others.map(untilGone));
     assert.equal(hostMounts(), before);
   });
 }
 
 test("SIGKILL in the middle leaves no mount and no process", async () => {
   const before = hostMounts();
-  const demo = startDemo("berth-lab-killed");
+  const demo = await startDemo("--tier", "directory");
   await untilMounted(demo);
-  const others = processesWith("berth-lab-killed").filter((pid) => pid !== String(demo.pid));
+  const others = descendantsOf(demo.pid);
   assert.ok(others.length >= 5, "the lab, its controller and three nodes run");
   demo.kill("SIGKILL");
   // The output ends when the last process that holds it has ended: the lab's own.
@@ -124,17 +85,8 @@ test("SIGKILL in the middle leaves no mount and no process", async () => {
 });
 
 test("a demo without its manifests says which is missing, and exits 2", async () => {
-  const demo = startDemo("berth-lab-bare", "--manifests", scratch);
+  const demo = await startDemo("--tier", "directory", "--manifests", scratch);
   const [code] = await once(demo, "close");
   assert.equal(code, 2);
   assert.match(demo.output(), /no Deployment: the lab needs the one that mounts the claim/);
 });
-
-/** Resolves when a process is gone: the kernel takes a moment between its kill and its end. */
-async function untilGone(pid: string): Promise<void> {
-  const deadlineMs = Date.now() + 5_000;
-  while (readdirSync("/proc").includes(pid)) {
-    assert.ok(Date.now() < deadlineMs, `process ${pid} is still there`);
-    await new Promise(setImmediate);
-  }
-}

@@ -58,7 +58,7 @@ if (inMountNamespace()) {
     assert.equal((await node.mountsBelow(node.kubelet)).length, 1);
   });
 
-  test("as many helpers may be held as the bound says; then the node refuses all steps, until one is let go", async () => {
+  test("as many helpers may be held as the bound says; then the node refuses all steps on local file systems, until one is let go", async () => {
     using node = new NodeFixture({ limits });
     using hung = await HungFileSystem.mount(join(node.root, "hung"));
     for (const volumeId of ["hung-1", "hung-2"]) {
@@ -66,7 +66,8 @@ if (inMountNamespace()) {
     }
     await assert.rejects(node.stage(), {
       code: "unavailable",
-      message: /^2 killed steps wait in this node's kernel, as many as may: bring their storage back/,
+      message:
+        /^2 killed steps for local file systems wait in this node's kernel, as many as may: bring the storage back/,
     });
     assert.deepEqual(await node.mountsBelow(node.kubelet), []);
     hung.letGo();

@@ -1,9 +1,10 @@
 /** What is promised on a share stays below its limit, and comes back. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { BerthError, hasCode } from "../src/core/errors.ts";
 import { randomNonce } from "../src/core/nonce.ts";
+import { parseSharePath } from "../src/share/share-path.ts";
 import { checkpointEvery } from "../src/volumes/ledger/ledger-files.ts";
 import { hookedShare } from "./support/hooked-share.ts";
 import { sharer } from "./support/sharer.ts";
@@ -83,6 +84,51 @@ test("a record that somebody removed by hand promises nothing any more", async (
   rmSync(fixture.at(".berth/volumes/a"), { recursive: true });
   await ledger.releaseGone(0);
   assert.equal(await ledger.promisedBytes(), 600n);
+});
+
+test("a directory that was to be adopted stays as it was when its volume does not fit", async () => {
+  using fixture = new VolumeFixture();
+  mkdirSync(fixture.at("theirs"));
+  writeFileSync(fixture.at("theirs", "file"), "content");
+  const { volumes, ledger } = sharer(fixture.share);
+  const adoption = { ...sized("a", 2001n), path: parseSharePath("theirs"), adopt: {} };
+  await assert.rejects(volumes.create(newCall(), adoption), { code: "resource-exhausted" });
+  assert.equal(readFileSync(fixture.at("theirs", "file"), "utf8"), "content");
+  await volumes.create(newCall(), { ...adoption, capacity: { requiredBytes: 2000n, limitBytes: 0n } });
+  await ledger.releaseGone(0);
+  assert.equal(await ledger.promisedBytes(), 2000n);
+});
+
+test("a volume from before the first limit is not refused when its creation is repeated", async () => {
+  using fixture = new VolumeFixture();
+  mkdirSync(fixture.at("theirs"));
+  const { volumes } = sharer(fixture.share, "unlimited");
+  const [adoption, plain] = [
+    { ...sized("a", 5000n), path: parseSharePath("theirs"), adopt: {} },
+    sized("b", 5000n),
+  ];
+  for (const request of [adoption, plain]) await volumes.create(newCall(), request);
+  const limited = sharer(fixture.share);
+  await assert.rejects(limited.volumes.create(newCall(), sized("c", 1n)), { code: "resource-exhausted" });
+  for (const request of [adoption, plain])
+    assert.equal((await limited.volumes.create(newCall(), request)).state, "ready");
+  assert.equal(await limited.ledger.promisedBytes(), 10_000n);
+
+  // Its directory was moved away, and may come back: then it is not refused, and its record stays.
+  renameSync(fixture.at("b"), fixture.at("elsewhere"));
+  await assert.rejects(limited.volumes.create(newCall(), plain), { code: "unavailable" });
+  renameSync(fixture.at("elsewhere"), fixture.at("b"));
+  assert.equal((await limited.volumes.create(newCall(), plain)).state, "ready");
+});
+
+test("what the class retains of a deleted volume is promised to nobody any more", async () => {
+  using fixture = new VolumeFixture();
+  const { volumes, ledger } = sharer(fixture.share);
+  await volumes.create(newCall(), { ...sized("a", 2000n), onDelete: "retain" });
+  await volumes.delete(newCall(), idOf("a"));
+  await fixture.reap();
+  assert.equal(await ledger.promisedBytes(), 0n);
+  assert.ok(existsSync(fixture.at("a")));
 });
 
 test("what the room of a class is, is what creation allows", async () => {

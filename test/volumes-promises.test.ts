@@ -7,15 +7,18 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { silentLog } from "../src/core/log.ts";
 import { Reaper } from "../src/volumes/reaper.ts";
+import type { Volume } from "../src/volumes/volume.ts";
 import { seededRandom } from "./support/seeded-random.ts";
 import { type Sharer, sharer } from "./support/sharer.ts";
-import { newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
 
 const program = join(import.meta.dirname, "support", "promise-worker.ts");
 const limit = 2000n;
 /** Each gives each process its orders and the moments of its death; change it to see other ones. */
 const seeds = [7, 40_400, 811];
 const rounds = 5;
+/** As the workers choose them. */
+const workerNames = Array.from({ length: 8 }, (_, number) => `pvc-${number}`);
 
 /** A process that is killed after so many lines. @returns the lines */
 async function life(path: string, seed: number, linesMax: number): Promise<string[]> {
@@ -35,10 +38,14 @@ async function life(path: string, seed: number, linesMax: number): Promise<strin
   return lines;
 }
 
-/** Of all volumes that anyone was told of. */
-async function sizes({ volumes }: Sharer): Promise<bigint> {
+/** The volumes that are in their place: those that anyone may have been told of. */
+async function ready({ volumes }: Sharer): Promise<readonly Volume[]> {
   const { volumes: all } = await volumes.list(newCall(), undefined, 1000);
-  return all.filter(({ state }) => state !== "creating").reduce((sum, { sizeBytes }) => sum + sizeBytes, 0n);
+  return all.filter(({ state }) => state === "ready");
+}
+
+async function sizes(sharer: Sharer): Promise<bigint> {
+  return (await ready(sharer)).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0n);
 }
 
 for (const seed of seeds) {
@@ -64,10 +71,9 @@ for (const seed of seeds) {
 
     // Now that it is quiet, whatever was cut off is finished, and what there is room for is admitted.
     const last = sharer(fixture.share);
-    const creating = (await last.volumes.list(newCall(), undefined, 1000)).volumes.filter(
-      ({ state }) => state === "creating",
-    );
-    for (const { id } of creating) await last.volumes.delete(newCall(), id);
+    const there = (await ready(last)).map(({ id }) => id.name);
+    for (const name of workerNames.filter((each) => !there.includes(idOf(each).name)))
+      await last.volumes.delete(newCall(), idOf(name));
     const reaper = new Reaper(last.context, { intervalMs: 1, stagingGraceMs: 0 }, silentLog);
     await reaper.pass(new AbortController().signal);
     await reaper.pass(new AbortController().signal);

@@ -1,169 +1,387 @@
-/** The reaper: what it removes, in which order and how fast, and what it says of it. */
+/** What the reaper removes, when, how fast, and what it leaves alone; and what the trash tells and gives back. */
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { test } from "node:test";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
 import type { Clock } from "../src/core/clock.ts";
 import { BerthError } from "../src/core/errors.ts";
-import type { Log } from "../src/core/log.ts";
-import { silentLog } from "../src/core/log.ts";
-import type { Share } from "../src/share/share.ts";
-import { Reaper } from "../src/volumes/reaper.ts";
-import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { Reaper, type ReaperOptions } from "../src/volumes/reaper.ts";
+import { ShareVolumes } from "../src/volumes/share-volumes.ts";
+import { RecordedLog } from "./edge-harness.ts";
+import { hookedShare } from "./support/hooked-share.ts";
+import { idOf, newCall, owner, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
 
-const options = { intervalMs: 1000, stagingGraceMs: 3_600_000 };
-const forever = new AbortController().signal;
+const hourMs = 3_600_000;
+const never = new AbortController().signal;
 
-/** A clock that stands until somebody sleeps; its sleeps are kept. */
-class SteppingClock implements Clock {
-  readonly sleepsMs: number[] = [];
-  #nowMs = Date.parse("2026-01-01T00:00:00Z");
+/** Goes on only when somebody sleeps, or says so. */
+class FakeClock implements Clock {
+  #nowMs = Date.parse("2026-01-31T12:00:00Z");
+  sleptMs = 0;
+
   nowMs(): number {
     return this.#nowMs;
   }
-  async sleep(ms: number): Promise<void> {
-    this.sleepsMs.push(ms);
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    this.sleptMs += ms;
+    this.pass(ms);
+  }
+
+  pass(ms: number): void {
     this.#nowMs += ms;
   }
 }
 
-function recorded(): { log: Log; lines: string[] } {
-  const lines: string[] = [];
-  const note = (message: string) => void lines.push(message);
-  return { log: { ...silentLog, info: note, warn: note, error: note }, lines };
+function reaperOf(fixture: VolumeFixture, log: RecordedLog, options: Partial<ReaperOptions> = {}): Reaper {
+  return new Reaper(fixture.context, { intervalMs: 60_000, stagingGraceMs: hourMs, ...options }, log);
 }
 
-/** The same share, with some of its operations replaced. */
-function replacing(share: Share, replaced: Partial<Share>): Share {
-  return new Proxy(share, {
-    get(target, key) {
-      const own: unknown = Reflect.get(replaced, key);
-      const member: unknown = own ?? Reflect.get(target, key, target);
-      return typeof member === "function" ? member.bind(own === undefined ? target : replaced) : member;
-    },
-  });
-}
-
-async function deleted(fixture: VolumeFixture, name: string, trashRetentionMs = 0): Promise<void> {
+/** A volume with files that has been deleted. */
+async function deleted(fixture: VolumeFixture, name: string, trashRetentionMs = 0, files = 3): Promise<void> {
   await fixture.volumes.create(newCall(), requestFor(name, { trashRetentionMs }));
-  writeFileSync(fixture.at(name, "data"), "data");
+  for (let file = 0; file < files; file += 1) writeFileSync(fixture.at(name, `file-${file}`), name);
   await fixture.volumes.delete(newCall(), idOf(name));
 }
 
-test("several trees are removed side by side, and share the pace", async () => {
-  using fixture = new VolumeFixture();
-  for (const name of ["a", "b", "c", "d", "e", "f"]) await deleted(fixture, name);
-  let [running, most] = [0, 0];
-  const paces = new Set<number | undefined>();
-  const share = replacing(fixture.share, {
-    async removeTree(path, treeOptions = {}) {
-      if (path.endsWith("/tree")) {
-        paces.add(treeOptions.entriesPerSecondMax);
-        running += 1;
-        most = Math.max(most, running);
-      }
-      try {
-        return await fixture.share.removeTree(path, treeOptions);
-      } finally {
-        if (path.endsWith("/tree")) running -= 1;
-      }
-    },
+function trashEntries(fixture: VolumeFixture): string[] {
+  return readdirSync(fixture.at(".berth/trash"));
+}
+
+/** Changes the identity of the only volume in the trash. */
+function forge(
+  fixture: VolumeFixture,
+  change: (identity: Record<string, unknown>) => Record<string, unknown>,
+): void {
+  const [entry = ""] = trashEntries(fixture);
+  const file = fixture.at(".berth/trash", entry, "record/identity.json");
+  writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(file, "utf8")))));
+}
+
+describe("the reaper", () => {
+  test("keeps a deleted volume for its retention, to the millisecond, and says how long the oldest has been due", async () => {
+    const clock = new FakeClock();
+    using fixture = new VolumeFixture(clock);
+    await deleted(fixture, "a", hourMs);
+    const dueMs = clock.nowMs() + hourMs;
+    await deleted(fixture, "b", 2 * hourMs);
+    const reaper = reaperOf(fixture, new RecordedLog());
+    clock.pass(hourMs - 1);
+    assert.deepEqual(await reaper.pass(never), {
+      purged: 0,
+      entries: 0,
+      waiting: 2,
+      oldestDueMs: dueMs,
+      swept: 0,
+    });
+    clock.pass(1);
+    const { purged, entries, waiting } = await reaper.pass(never);
+    assert.deepEqual({ purged, entries, waiting }, { purged: 1, entries: 4, waiting: 1 });
+    assert.equal(trashEntries(fixture).length, 1);
+    clock.pass(hourMs);
+    assert.equal((await reaper.pass(never)).purged, 1);
+    assert.deepEqual(fixture.left(), []);
   });
-  const reaper = new Reaper(
-    { ...fixture.context, share },
-    { ...options, entriesPerSecondMax: 1000 },
-    silentLog,
-  );
-  const { purged, waiting } = await reaper.pass(forever);
-  assert.deepEqual([purged, waiting, most, [...paces]], [6, 0, 4, [250]]);
-  assert.deepEqual(fixture.left(), []);
-});
 
-test("one tree that cannot be removed does not keep the others, and is warned of once an hour", async () => {
-  using fixture = new VolumeFixture();
-  for (const name of ["a", "b"]) await deleted(fixture, name);
-  const clock = new SteppingClock();
-  const { log, lines } = recorded();
-  let refused: string | undefined;
-  const share = replacing(fixture.share, {
-    async removeTree(path, treeOptions) {
-      if (path.endsWith("/tree")) refused ??= path;
-      if (path === refused) throw new BerthError("storage-access", "the server refuses it");
-      return await fixture.share.removeTree(path, treeOptions);
-    },
+  test("removes no faster than its rate", async () => {
+    const clock = new FakeClock();
+    using fixture = new VolumeFixture(clock);
+    await deleted(fixture, "a", 0, 200);
+    const startedMs = clock.nowMs();
+    const { entries } = await reaperOf(fixture, new RecordedLog(), { entriesPerSecondMax: 100 }).pass(never);
+    assert.equal(entries, 201);
+    assert.ok(
+      clock.nowMs() - startedMs >= 1900,
+      `201 entries at 100 a second in ${clock.nowMs() - startedMs} ms`,
+    );
   });
-  const nowMs = Date.now();
-  const late = { ...clock, nowMs: () => nowMs + clock.nowMs(), sleep: (ms: number) => clock.sleep(ms) };
-  const reaper = new Reaper({ ...fixture.context, share, clock: late }, options, log);
-  const warnings = () => lines.filter((line) => line.includes("the server refuses it")).length;
-  assert.equal((await reaper.pass(forever)).purged, 1);
-  for (let pass = 0; pass < 10; pass += 1) assert.equal((await reaper.pass(forever)).waiting, 1);
-  assert.equal(warnings(), 1);
-  await clock.sleep(3_600_000);
-  await reaper.pass(forever);
-  assert.equal(warnings(), 2);
-});
 
-test("a share that does not answer is asked less and less often, is told of once, and when it is back", async () => {
-  using fixture = new VolumeFixture();
-  await deleted(fixture, "a");
-  const { log, lines } = recorded();
-  const clock = new SteppingClock();
-  const stop = new AbortController();
-  let asked = 0;
-  const share = replacing(fixture.share, {
-    list(path) {
-      asked += 1;
-      if (asked <= 8) throw new BerthError("storage-unavailable", "the server does not answer");
-      stop.abort();
-      return fixture.share.list(path);
-    },
+  test("that is stopped in a tree leaves its record, and the next one goes on and ends it", async () => {
+    const clock = new FakeClock();
+    using fixture = new VolumeFixture(clock);
+    await deleted(fixture, "a", 0, 200);
+    const stop = new AbortController();
+    const stopping: Clock = {
+      nowMs: () => clock.nowMs(),
+      sleep: async () => {
+        stop.abort();
+        stop.signal.throwIfAborted();
+      },
+    };
+    using slow = new VolumeFixture(stopping);
+    renameSync(fixture.at(".berth"), slow.at(".berth"));
+    await assert.rejects(reaperOf(slow, new RecordedLog(), { entriesPerSecondMax: 100 }).pass(stop.signal));
+    const [entry = ""] = trashEntries(slow);
+    const left = readdirSync(slow.at(".berth/trash", entry, "tree")).length;
+    assert.ok(left > 0 && left < 200, `${left} of 200 are left`);
+    assert.ok(existsSync(slow.at(".berth/trash", entry, "record/identity.json")));
+    assert.equal((await reaperOf(slow, new RecordedLog()).pass(never)).purged, 1);
+    assert.deepEqual(slow.left(), []);
   });
-  await new Reaper({ ...fixture.context, share, clock }, options, log).run(stop.signal);
-  assert.deepEqual(clock.sleepsMs.slice(0, 7), [2000, 4000, 8000, 16_000, 16_000, 16_000, 16_000]);
-  assert.equal(lines.filter((line) => line.includes("does not answer")).length, 1);
-});
 
-test("what waits is told with its age, once as long as nothing changes", async () => {
-  using fixture = new VolumeFixture();
-  await deleted(fixture, "a", 3_600_000);
-  const { log, lines } = recorded();
-  const reaper = new Reaper(fixture.context, options, log);
-  for (let pass = 0; pass < 3; pass += 1) await reaper.pass(forever);
-  assert.equal(lines.length, 1);
-  assert.match(
-    lines[0] ?? "",
-    /^1 deleted volumes wait in the trash of share test .*; the first is due at 2/,
-  );
-});
-
-test("a long removal says every minute how far it is", async () => {
-  using fixture = new VolumeFixture();
-  await deleted(fixture, "a");
-  const clock = new SteppingClock();
-  const { log, lines } = recorded();
-  const share = replacing(fixture.share, {
-    async removeTree(path, treeOptions) {
-      for (let seconds = 0; path.endsWith("/tree") && seconds < 150; seconds += 10) {
-        await clock.sleep(10_000);
-        treeOptions?.onProgress?.({ entries: seconds * 100 });
-      }
-      return await fixture.share.removeTree(path, treeOptions);
-    },
+  test("stops between two passes when it is told to, and a pass that fails is logged and tried again", async () => {
+    using fixture = new VolumeFixture();
+    await deleted(fixture, "a");
+    const stop = new AbortController();
+    const log = new RecordedLog();
+    let sleeps = 0;
+    const clock: Clock = {
+      nowMs: () => Date.now(),
+      sleep: async () => {
+        sleeps += 1;
+        if (sleeps === 2) stop.abort();
+      },
+    };
+    let fails = true;
+    const share = hookedShare(
+      fixture.share,
+      () => (fails ? "not done" : "done"),
+      () => {
+        fails = false;
+        return new Error("a mistake of ours");
+      },
+    );
+    const options = { intervalMs: 60_000, stagingGraceMs: hourMs };
+    await new Reaper({ ...fixture.context, share, clock }, options, log).run(stop.signal);
+    assert.deepEqual(fixture.left(), []);
+    assert.equal(sleeps, 2);
+    assert.match(log.text, /the reaper could not finish its pass/);
   });
-  const late = { nowMs: () => Date.now() + clock.nowMs(), sleep: (ms: number) => clock.sleep(ms) };
-  await new Reaper({ ...fixture.context, share, clock: late }, options, log).pass(forever);
-  const told = lines.filter((line) => line.startsWith("removing deleted volume directory/bind/a/test"));
-  assert.equal(told.length, 2);
+
+  test("goes on with the others when one tree cannot be removed, and warns of that one once", async () => {
+    using fixture = new VolumeFixture();
+    await deleted(fixture, "a");
+    await deleted(fixture, "b");
+    const [first = ""] = trashEntries(fixture).sort();
+    const broken = new Proxy(fixture.share, {
+      get(target, key) {
+        const member: unknown = Reflect.get(target, key, target);
+        if (typeof member !== "function") return member;
+        if (key !== "removeTree") return member.bind(target);
+        return async (path: string, ...rest: unknown[]) => {
+          if (path.includes(first)) throw new BerthError("storage-access", `${path} cannot be removed`);
+          return await member.call(target, path, ...rest);
+        };
+      },
+    });
+    const log = new RecordedLog();
+    const reaper = new Reaper(
+      { ...fixture.context, share: broken },
+      { intervalMs: 1, stagingGraceMs: 0 },
+      log,
+    );
+    const { purged, waiting } = await reaper.pass(never);
+    assert.deepEqual({ purged, waiting }, { purged: 1, waiting: 1 });
+    await reaper.pass(never);
+    assert.equal(
+      log.lines.filter(({ level, message }) => level === "warn" && message.includes(first)).length,
+      1,
+    );
+    assert.deepEqual(trashEntries(fixture), [first]);
+  });
+
+  for (const [title, change] of [
+    ["another cluster's", { cluster: "other" }],
+    ["another driver's", { driver: "csi.other.dev" }],
+  ] as const) {
+    test(`leaves ${title} deleted volumes alone, and does not count them`, async () => {
+      using fixture = new VolumeFixture();
+      const other = new ShareVolumes({ ...fixture.context, owner: { ...owner, ...change } });
+      await other.create(newCall(), requestFor("a"));
+      writeFileSync(fixture.at("a/data"), "theirs");
+      await other.delete(newCall(), idOf("a"));
+      const { purged, waiting } = await fixture.reap();
+      assert.deepEqual({ purged, waiting }, { purged: 0, waiting: 0 });
+      const [entry = ""] = trashEntries(fixture);
+      assert.equal(readFileSync(fixture.at(".berth/trash", entry, "tree/data"), "utf8"), "theirs");
+      assert.deepEqual(await fixture.volumes.trash(newCall()), []);
+    });
+  }
+
+  for (const { title, spoil } of [
+    {
+      title: "whose record cannot be read",
+      spoil: (fixture: VolumeFixture) => {
+        const [entry = ""] = trashEntries(fixture);
+        writeFileSync(fixture.at(".berth/trash", entry, "record/identity.json"), '{"schema": 1, "clu');
+      },
+    },
+    {
+      title: "whose record names another tree",
+      spoil: (fixture: VolumeFixture) =>
+        forge(fixture, (identity) => ({
+          ...identity,
+          directory: Object.assign({}, identity["directory"], { fileid: "1" }),
+        })),
+    },
+    {
+      title: "whose record has another's nonce",
+      spoil: (fixture: VolumeFixture) =>
+        forge(fixture, (identity) => ({ ...identity, nonce: "b".repeat(26) })),
+    },
+  ]) {
+    test(`leaves a tree ${title} where it is, warns, and lists it nowhere`, async () => {
+      using fixture = new VolumeFixture();
+      await fixture.volumes.create(newCall(), requestFor("victim"));
+      await deleted(fixture, "a");
+      spoil(fixture);
+      const log = new RecordedLog();
+      const { purged, waiting } = await reaperOf(fixture, log).pass(never);
+      assert.deepEqual({ purged, waiting }, { purged: 0, waiting: 1 });
+      const [entry = ""] = trashEntries(fixture);
+      assert.ok(existsSync(fixture.at(".berth/trash", entry, "tree/file-0")));
+      assert.ok(log.lines.some(({ level, message }) => level === "warn" && message.includes(entry)));
+      assert.ok(existsSync(fixture.at("victim")));
+    });
+  }
+
+  test("is led nowhere else by a record that names another volume's directory", async () => {
+    using fixture = new VolumeFixture();
+    await fixture.volumes.create(newCall(), requestFor("victim"));
+    writeFileSync(fixture.at("victim/data"), "precious");
+    await deleted(fixture, "a");
+    forge(fixture, (identity) => ({
+      ...identity,
+      id: "directory/bind/victim/test",
+      requestedName: "victim",
+      directory: Object.assign({}, identity["directory"], { path: "victim" }),
+    }));
+    await fixture.reap();
+    assert.equal(readFileSync(fixture.at("victim/data"), "utf8"), "precious");
+    assert.equal((await fixture.volumes.get(newCall(), idOf("victim"))).state, "ready");
+  });
+
+  test("leaves what is not Berth's in trash and staging alone", async () => {
+    using fixture = new VolumeFixture();
+    await fixture.volumes.create(newCall(), requestFor("a"));
+    for (const place of ["trash", "staging"]) {
+      mkdirSync(fixture.at(".berth", place, "lost+found"));
+      writeFileSync(fixture.at(".berth", place, "README"), "mine");
+    }
+    await fixture.reap();
+    const left = fixture.left().filter((path) => /README|lost/.test(path));
+    assert.equal(left.length, 4);
+  });
+
+  test("sweeps from staging what is old and claimed by nobody, and keeps what is young or claimed", async () => {
+    using fixture = new VolumeFixture();
+    await fixture.volumes.create(newCall(), requestFor("a"));
+    const claim: { nonce: string } = JSON.parse(
+      readFileSync(fixture.at(".berth/volumes/a/identity.json"), "utf8"),
+    );
+    const old = ["b".repeat(26), "c".repeat(26)];
+    for (const name of [`x.${old[0]}`, `a.${claim.nonce}`]) {
+      mkdirSync(fixture.at(".berth/staging", name));
+    }
+    writeFileSync(fixture.at(".berth/staging", `${old[1]}.json`), "{}");
+    mkdirSync(fixture.at(".berth/staging", `y.${"d".repeat(26)}`));
+    const longAgo = new Date(Date.now() - 2 * hourMs);
+    for (const name of readdirSync(fixture.at(".berth/staging"))) {
+      if (!name.startsWith("y.")) utimesSync(fixture.at(".berth/staging", name), longAgo, longAgo);
+    }
+    assert.equal((await fixture.reap(hourMs)).swept, 2);
+    const left = readdirSync(fixture.at(".berth/staging")).sort();
+    assert.deepEqual(left, [`a.${claim.nonce}`, `y.${"d".repeat(26)}`]);
+  });
+
+  test("has nothing to do on a share that nobody has used", async () => {
+    using fixture = new VolumeFixture();
+    const report = await fixture.reap();
+    assert.deepEqual(report, { purged: 0, entries: 0, waiting: 0, oldestDueMs: undefined, swept: 0 });
+    assert.deepEqual(readdirSync(fixture.path), []);
+  });
 });
 
-test("others' entries, volumes and files are left alone", async () => {
-  using fixture = new VolumeFixture();
-  await deleted(fixture, "a");
-  const other = { ...fixture.context, owner: { cluster: "another", driver: "csi.berth.dev" } };
-  mkdirSync(fixture.at(".berth/trash/somebody"));
-  writeFileSync(fixture.at(".berth/staging/notes.txt"), "");
-  const before = fixture.left();
-  const report = await new Reaper(other, { ...options, stagingGraceMs: -1 }, silentLog).pass(forever);
-  assert.equal(report.purged, 0);
-  assert.deepEqual(fixture.left(), before);
+describe("the trash", () => {
+  test("lists what is kept, the one deleted last first, and gives it back with its size and data", async () => {
+    const clock = new FakeClock();
+    using fixture = new VolumeFixture(clock);
+    for (const name of ["a", "b"]) {
+      await deleted(fixture, name, hourMs);
+      clock.pass(1000);
+    }
+    const listed = await fixture.volumes.trash(newCall());
+    assert.deepEqual(
+      listed.map(({ volume, deletedMs, purgeAfterMs }) => [volume.id.name, purgeAfterMs - deletedMs]),
+      [
+        ["b", hourMs],
+        ["a", hourMs],
+      ],
+    );
+    const volume = await fixture.volumes.restore(newCall(), idOf("a").name);
+    assert.deepEqual([volume.state, volume.sizeBytes], ["ready", 1000n]);
+    assert.equal(readFileSync(fixture.at("a/file-0"), "utf8"), "a");
+    assert.equal((await fixture.volumes.trash(newCall())).length, 1);
+  });
+
+  test("gives back the last of several deleted volumes of one name", async () => {
+    const clock = new FakeClock();
+    using fixture = new VolumeFixture(clock);
+    for (const files of [1, 2]) {
+      await deleted(fixture, "a", hourMs, files);
+      clock.pass(1000);
+    }
+    await fixture.volumes.restore(newCall(), idOf("a").name);
+    assert.deepEqual(readdirSync(fixture.at("a")).length, 2);
+  });
+
+  for (const { title, prepare, code, message } of [
+    {
+      title: "that was never deleted",
+      prepare: async () => {},
+      code: "not-found",
+      message: /has no deleted volume a in its trash/,
+    },
+    {
+      title: "whose name a new volume has",
+      prepare: async (fixture: VolumeFixture) => {
+        await deleted(fixture, "a", hourMs);
+        await fixture.volumes.create(newCall(), requestFor("a"));
+      },
+      code: "already-exists",
+      message: /\.berth\/volumes\/a exists: move it away to restore the deleted volume/,
+    },
+    {
+      title: "whose place somebody's directory has",
+      prepare: async (fixture: VolumeFixture) => {
+        await deleted(fixture, "a", hourMs);
+        mkdirSync(fixture.at("a"));
+        writeFileSync(fixture.at("a/data"), "mine");
+      },
+      code: "already-exists",
+      message: /a exists: move it away to restore the deleted volume/,
+    },
+    {
+      title: "that is due, or nearly",
+      prepare: async (fixture: VolumeFixture) => await deleted(fixture, "a", 59_000),
+      code: "failed-precondition",
+      message: /the retention of volume a ended at .*, so its tree may be gone in part/,
+    },
+  ]) {
+    test(`does not give back a volume ${title}, says why, and loses nothing`, async () => {
+      using fixture = new VolumeFixture();
+      await prepare(fixture);
+      const everything = () => [fixture.left(), trashTrees(fixture)];
+      const before = everything();
+      await assert.rejects(fixture.volumes.restore(newCall(), idOf("a").name), { code, message });
+      assert.deepEqual(everything(), before);
+    });
+  }
 });
+
+function trashTrees(fixture: VolumeFixture): string[] {
+  if (!existsSync(fixture.at(".berth/trash"))) return [];
+  return trashEntries(fixture).flatMap((entry) => {
+    const tree = fixture.at(".berth/trash", entry, "tree");
+    return existsSync(tree) ? readdirSync(tree).map((file) => join(entry, file)) : [];
+  });
+}

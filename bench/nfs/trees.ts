@@ -1,56 +1,71 @@
-/**
- * Walk, usage, remove, GETATTR and MKDIR against NFS-Ganesha on loopback, as a Markdown table:
- *
- *     node bench/nfs/trees.ts [entries] [3|4.1]
- */
-import { mkdir, writeFile } from "node:fs/promises";
-import { connectNfs, type NfsVersion } from "../../src/nfs/index.ts";
-import { removeTree } from "../../src/nfs/trees/remove.ts";
-import { usageOfTree } from "../../src/nfs/trees/usage.ts";
-import { walkTree } from "../../src/nfs/trees/walk.ts";
-import { startGanesha } from "../../test/nfs/ganesha.ts";
+import type { ConnectOptions, NfsVersion } from "../../src/nfs/index.ts";
+import type { Ganesha } from "../../test/nfs/ganesha.ts";
+import { delayed } from "./delayed.ts";
+import type { Job } from "./job.ts";
+import { makeTree } from "./make-tree.ts";
+import { measure } from "./measured.ts";
+import { ganeshaOn, type Medium, type Place, serverOf, versions } from "./place.ts";
+import { atLeast, atMost, limitOf, type Row } from "./table.ts";
 
-const entries = Number(process.argv[2] ?? 20_000);
-const versions: readonly NfsVersion[] = ["3", "4.1", "4.2"];
-const version = versions.find((each) => each === process.argv[3]) ?? "3";
-const callsInFlight = 64;
+const walkPerSecondMin = 250_000;
+const removePerSecondMin = 10_000;
+const residentMbMax = 100;
 
-await using server = await startGanesha({ exports: [{ name: "data", inodes: entries * 2 + 10_000 }] });
-const { address: host, nfsPort: port, mountPort } = server;
-const client = await connectNfs({ host, port, mountPort, path: "/srv/data", versions: [version] });
-const { handle } = client.root;
+/** Walk, usage and remove of 100,000 files: from memory, from a disk, and with a longer way. */
+export async function* measureTrees(place: Place): AsyncGenerator<Row> {
+  for (const medium of ["memory", "disk"] as const) {
+    await using ganesha = await ganeshaOn(medium, place);
+    for (const version of versions) yield* measureTree(place, ganesha, medium, version);
+    if (medium === "disk") break;
+    using way = await delayed(ganesha.nfsPort, 0.5);
+    for (const version of versions) yield* measureTree(place, ganesha, medium, version, way.port);
+  }
+}
 
-async function pipelined(count: number, call: (index: number) => Promise<unknown>): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < count) await call(next++);
+async function* measureTree(
+  place: Place,
+  ganesha: Ganesha,
+  medium: Medium,
+  version: NfsVersion,
+  port?: number,
+): AsyncGenerator<Row> {
+  const files = 100_000 * Math.max(place.scale, 0.5);
+  const name = `tree-${version}-${port ?? ""}`;
+  makeTree(`${ganesha.directory("data")}/${name}`, files);
+  const server = serverOf(ganesha, version, port);
+  const far = port === undefined ? "" : ", 0.5 ms more";
+  const what = (work: string) =>
+    `${work} of ${files.toLocaleString("en")} files, NFS ${version}${medium === "disk" ? ", ext4 on a disk" : ""}${far}`;
+  const otherwise = medium === "disk" ? "disk" : "round trip";
+  const near = port === undefined && medium === "memory";
+  const rate = async (work: string, job: Job, goal?: number) => {
+    const took = await measure(place.command, { server, job }, ganesha.pid);
+    return atLeast(what(work), (took.items * 1000) / took.ms, "entries/s", goal, limitOf(took, otherwise));
   };
-  await Promise.all(Array.from({ length: callsInFlight }, worker));
+  yield await rate("first walk", { kind: "walk", name }, near ? walkPerSecondMin : undefined);
+  const again: Job = { kind: "walk", name, times: 5 };
+  yield await rate("five further walks", again, near ? walkPerSecondMin : undefined);
+  yield await rate("usage", { kind: "usage", name });
+  yield await rate("remove", { kind: "remove", name }, near ? removePerSecondMin : undefined);
 }
 
-async function measure(name: string, count: number, work: () => Promise<unknown>): Promise<void> {
-  const startMs = performance.now();
-  await work();
-  const ms = performance.now() - startMs;
-  const rssMib = Math.round(process.memoryUsage.rss() / 2 ** 20);
-  process.stdout.write(
-    `| ${name} | ${count} | ${Math.round(ms)} | ${Math.round((count * 1000) / ms)} | ${rssMib} |\n`,
-  );
+/** What is resident in the client during work on a tree of a million entries. */
+export async function* measureMillion(place: Place): AsyncGenerator<Row> {
+  const files = 1_000_000 * place.scale;
+  for (const version of versions) {
+    await using ganesha = await ganeshaOn("memory", place);
+    makeTree(`${ganesha.directory("data")}/million`, files);
+    for (const kind of ["walk", "usage", "remove"] as const) {
+      const server: ConnectOptions = serverOf(ganesha, version);
+      const took = await measure(place.command, { server, job: { kind, name: "million" } }, ganesha.pid);
+      const rate = Math.round((took.items * 1000) / took.ms).toLocaleString("en");
+      yield atMost(
+        `resident at most: ${kind} of ${files.toLocaleString("en")} files, NFS ${version} (${rate}/s)`,
+        took.residentMb,
+        "MB",
+        residentMbMax,
+        limitOf(took, "round trip"),
+      );
+    }
+  }
 }
-
-const flat = `${server.directory("data")}/flat`;
-await mkdir(flat);
-for (let index = 0; index < entries; index++) await writeFile(`${flat}/file-${index}`, "");
-process.stdout.write(
-  `NFS ${version}, Ganesha on loopback\n\n| work | items | ms | items/s | RSS MiB |\n|---|--:|--:|--:|--:|\n`,
-);
-await measure("GETATTR", entries, () => pipelined(entries, () => client.getattr(handle)));
-const made = Math.min(entries, 5_000);
-await measure("MKDIR", made, () => pipelined(made, (index) => client.mkdir(handle, `made-${index}`, {})));
-await measure("walk", entries, async () => {
-  for await (const page of walkTree(client, client.root)) page.entries.length;
-});
-await measure("usage", entries, () => usageOfTree(client, client.root));
-await measure("remove", entries, () => removeTree(client, handle, "flat"));
-await client.close();
-process.stdout.write(`\npeak RSS ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB\n`);

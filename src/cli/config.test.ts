@@ -22,10 +22,17 @@ exports:
     share: /k8s
     nfsVersion: "4.2"
     sourcePort: reserved
+    mountOptions: nconnect=4,noatime
     trashRetention: 1d
 reaper:
   interval: 30s
   entriesPerSecondMax: 500
+ephemeral:
+  exports: [nas]
+usage:
+  interval: 30m
+  entriesPerSecondMax: 200
+  timeShareMax: 0.1
 `;
 
 function messageOf(text: string): string {
@@ -58,6 +65,7 @@ test("a full configuration is read", () => {
         share: "/k8s",
         nfsVersion: "4.2",
         sourcePort: "reserved",
+        mountOptions: "nconnect=4,noatime",
         uid: 0,
         gid: 0,
         trashRetentionMs: 86_400_000,
@@ -65,6 +73,8 @@ test("a full configuration is read", () => {
       },
     ],
     reaper: { intervalMs: 30_000, entriesPerSecondMax: 500 },
+    ephemeral: { exports: ["nas"] },
+    usage: { enabled: true, intervalMs: 1_800_000, entriesPerSecondMax: 200, timeShareMax: 0.1 },
   });
 });
 
@@ -82,7 +92,8 @@ for (const { title, text, message } of [
   {
     title: "a typo in a top-level key is met with the key that was meant",
     text: "\ndirectory:\n  - name: a\n    path: /a\n",
-    message: "berth.yaml:2: directory: is no known key: known are cluster, directories, exports, reaper",
+    message:
+      "berth.yaml:2: directory: is no known key: known are cluster, directories, exports, reaper, usage, ephemeral",
   },
   {
     title: "letter case of a key matters, and the message says which was meant",
@@ -105,6 +116,31 @@ for (const { title, text, message } of [
     message:
       'berth.yaml:4: directories[0].overcommit: is "0": "0" is no ratio: write how often the capacity may be promised, ' +
       'from "0.001" to "9999.999" ("1.0": never more than there is), or "unlimited"',
+  },
+  {
+    title: "mount options that no volume can have are refused by their position",
+    text: "exports:\n  - {name: nas, server: nas, share: /k8s, mountOptions: 'hard,bg'}\n",
+    message:
+      'berth.yaml:2: exports[0].mountOptions: is "hard,bg": option 1 of mountOptions would mount in the background, ' +
+      "after the call has been answered: leave it out",
+  },
+  {
+    title: "an export for inline volumes that is not configured is refused",
+    text: "ephemeral:\n  exports: [nas]\n",
+    message:
+      "berth.yaml:2: ephemeral.exports[0]: nas is no export of this file: name one of those under exports",
+  },
+  {
+    title: "measuring more often than each minute is refused",
+    text: "usage:\n  interval: 1s\n",
+    message:
+      'berth.yaml:2: usage.interval: is "1s": write a number and a unit, at least 1m: 30s, 10m, 24h or 7d',
+  },
+  {
+    title: "a share of time beyond all of it is refused",
+    text: "usage:\n  timeShareMax: 50\n",
+    message:
+      "berth.yaml:2: usage.timeShareMax: is 50: write 0.01 to 1, the part of all time that may go into measuring",
   },
   {
     title: "a mapping where a list belongs is refused",
@@ -178,7 +214,8 @@ for (const { title, text, message } of [
   {
     title: "a list as the whole file is refused",
     text: "- cluster\n",
-    message: "berth.yaml:1: 0: is no known key: known are cluster, directories, exports, reaper",
+    message:
+      "berth.yaml:1: 0: is no known key: known are cluster, directories, exports, reaper, usage, ephemeral",
   },
 ]) {
   test(title, () => assert.equal(messageOf(text), message));

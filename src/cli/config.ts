@@ -5,6 +5,7 @@ import { parseDurationMs } from "../core/duration.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { NfsVersion, SourcePort } from "../nfs/index.ts";
+import { classLayer, mergeOptions } from "../node/nfs-options.ts";
 import {
   type ExportLocation,
   printLocation,
@@ -12,6 +13,7 @@ import {
   sharePathProblem,
 } from "../share/export-location.ts";
 import { type OvercommitRule, overcommitProblem, parseOvercommit } from "../volumes/overcommit.ts";
+import { type UsagePace, usagePaceDefaults } from "../volumes/usage/usage-plan.ts";
 import { parseYaml, type YamlSource } from "./yaml-source.ts";
 
 /** The configuration file, checked; what it left out has its default. */
@@ -21,6 +23,9 @@ export interface Config {
   readonly directories: readonly DirectoryConfig[];
   readonly exports: readonly ExportConfig[];
   readonly reaper: ReaperConfig;
+  readonly usage: UsageConfig;
+  /** Inline volumes of pods: on these exports, and nowhere if there are none. */
+  readonly ephemeral: { readonly exports: readonly string[] };
 }
 
 /** A local directory that holds volumes; a StorageClass names it. */
@@ -59,6 +64,11 @@ export interface ReaperConfig {
   /** Between the end of one sweep of the trash and the next. */
   readonly intervalMs: number;
   readonly entriesPerSecondMax: number;
+}
+
+/** How the controller measures what each volume of a configured export takes. */
+export interface UsageConfig extends UsagePace {
+  readonly enabled: boolean;
 }
 
 const name = v.pipe(
@@ -130,10 +140,19 @@ const nfsExport = v.strictObject({
       serverName: v.exactOptional(checked(serverProblem)),
     }),
   ),
-  mountOptions: v.exactOptional(v.string()),
+  mountOptions: v.exactOptional(checked(mountOptionsProblem)),
   trashRetention: v.optional(duration(0, "0"), "0"),
   overcommit: v.optional(v.pipe(checked(overcommitProblem), v.transform(parseOvercommit)), "unlimited"),
 });
+
+function mountOptionsProblem(text: string): string | undefined {
+  try {
+    mergeOptions([classLayer(text)]);
+    return undefined;
+  } catch (reason) {
+    return BerthError.from(reason).message;
+  }
+}
 
 /** A text in which `problemOf` finds no problem. */
 function checked(problemOf: (text: string) => string | undefined) {
@@ -154,11 +173,30 @@ const reaper = v.strictObject({
   ),
 });
 
+const usage = v.strictObject({
+  enabled: v.optional(v.boolean("write true or false"), true),
+  interval: v.optional(duration(60_000, "1m"), "1h"),
+  entriesPerSecondMax: v.optional(
+    v.pipe(v.number(), v.integer("write a whole number"), v.minValue(1, "write at least 1")),
+    usagePaceDefaults.entriesPerSecondMax,
+  ),
+  timeShareMax: v.optional(
+    v.pipe(
+      v.number(),
+      v.minValue(0.01, "write 0.01 to 1, the part of all time that may go into measuring"),
+      v.maxValue(1, "write 0.01 to 1, the part of all time that may go into measuring"),
+    ),
+    usagePaceDefaults.timeShareMax,
+  ),
+});
+
 const schema = v.strictObject({
   cluster: v.optional(name, "default"),
   directories: v.optional(v.array(directory), []),
   exports: v.optional(v.array(nfsExport), []),
   reaper: v.optional(reaper, {}),
+  usage: v.optional(usage, {}),
+  ephemeral: v.optional(v.strictObject({ exports: v.optional(v.array(name), []) }), {}),
 });
 
 /** What holds without a configuration file. */
@@ -172,20 +210,27 @@ export function readConfig(file: string): Config {
 /** @param file how messages name the text */
 export function parseConfig(text: string, file: string): Config {
   const source = parseYaml(schema, text, file);
-  const { cluster, directories, exports, reaper } = source.value;
+  const { cluster, directories, exports, reaper, usage, ephemeral } = source.value;
   refuseNamesakes(source, "directories", directories, ({ path }) => path);
   refuseNamesakes(source, "exports", exports, printLocation);
   refuseOverlaps(source, "directories", directories, ({ path }) => path);
   refuseOverlaps(source, "exports", exports, ({ server, share }) => `${server}:${share}`);
+  refuseUnknownExports(source, ephemeral.exports, exports);
   return {
     cluster,
+    ephemeral,
     directories: directories.map(({ trashRetention, ...rest }) => ({
       ...rest,
       trashRetentionMs: trashRetention,
     })),
     exports: exports.map(({ trashRetention, ...rest }) => ({ ...rest, trashRetentionMs: trashRetention })),
     reaper: { intervalMs: reaper.interval, entriesPerSecondMax: reaper.entriesPerSecondMax },
+    usage: usageOf(usage),
   };
+}
+
+function usageOf({ interval, ...rest }: v.InferOutput<typeof usage>): UsageConfig {
+  return { ...rest, intervalMs: interval };
 }
 
 type Named = { readonly name: string };
@@ -204,6 +249,18 @@ function refuseNamesakes<T extends Named>(
       `${share.name} names ${whereOf(namesake)} too: choose another`,
     );
   }
+}
+
+function refuseUnknownExports(
+  source: YamlSource<unknown>,
+  named: readonly string[],
+  exports: readonly Named[],
+): void {
+  const known = exports.map(({ name }) => name);
+  const index = named.findIndex((each) => !known.includes(each));
+  if (index < 0) return;
+  const problem = `${named[index]} is no export of this file: name one of ${known.join(", ") || "those under exports"}`;
+  throw source.errorAt(["ephemeral", "exports", index], problem);
 }
 
 /** Two shares of which one lies in the other would hold each other's volumes. */

@@ -7,13 +7,13 @@ export function startController({ config, driverName, log }: HalfContext): Half 
   // Each file and directory is made with the mode that it is to have; nothing is left to be taken away.
   process.umask(0);
   const shares = openShares(config, { cluster: config.cluster, driver: driverName }, log);
-  const reaping = new AbortController();
-  const reaped = shares.reap(reaping.signal);
+  const background = new AbortController();
+  const ended = Promise.all([shares.reap(background.signal), shares.measureUsage(background.signal)]);
   return {
     implementations: { controller: controller(shares.placements) },
     async close() {
-      reaping.abort();
-      await reaped;
+      background.abort();
+      await ended;
       await shares.close();
     },
   };

@@ -4,15 +4,17 @@ import { createProgram, exitCodes } from "./program.ts";
 
 /**
  * libuv's threads, which all file operations share: its default of 4 would let four slow ones stop
- * the rest. Read once, when the first operation starts.
+ * the rest. Those that wait for a file system's journal side by side share its commit: the more, the fewer.
+ * Read once, when the first operation starts; a thread costs next to nothing until then.
  */
-process.env["UV_THREADPOOL_SIZE"] ??= "16";
+process.env["UV_THREADPOOL_SIZE"] ??= "32";
 
-try {
-  await createProgram().parseAsync();
-} catch (error) {
-  process.exitCode = explain(error);
-}
+// No top-level await: the program is bundled as CommonJS (tools/bundle.ts).
+createProgram()
+  .parseAsync()
+  .catch((error: unknown) => {
+    process.exitCode = explain(error);
+  });
 
 /** Says on standard error what went wrong. @returns the exit code */
 function explain(error: unknown): number {

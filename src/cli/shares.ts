@@ -1,15 +1,11 @@
-import { readFileSync } from "node:fs";
 import { systemClock } from "../core/clock.ts";
-import { BerthError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { randomNonce } from "../core/nonce.ts";
 import { Placements } from "../csi/placements.ts";
-import type { ConnectOptions } from "../nfs/index.ts";
 import { DirectoryPlacement } from "../placement/directory.ts";
 import { ExportPlacement, type OpenedExport } from "../placement/export.ts";
 import { DirectoryShare } from "../share/directory-share.ts";
 import { type ExportLocation, printLocation } from "../share/export-location.ts";
-import { NfsShare } from "../share/nfs-share.ts";
 import type { Share } from "../share/share.ts";
 import type { ShareContext } from "../volumes/context.ts";
 import { layoutPaths } from "../volumes/layout.ts";
@@ -17,13 +13,17 @@ import { type OvercommitRule, unlimited } from "../volumes/overcommit.ts";
 import { Reaper, reaperDefaults } from "../volumes/reaper.ts";
 import type { Owner } from "../volumes/record.ts";
 import { ShareVolumes } from "../volumes/share-volumes.ts";
-import type { Config, DirectoryConfig, ExportAccess, ExportConfig, ReaperConfig } from "./config.ts";
+import { UsageScanner } from "../volumes/usage/usage-scanner.ts";
+import type { Config, DirectoryConfig, ExportConfig, ReaperConfig } from "./config.ts";
+import { exportShare } from "./export-share.ts";
 
 /** The configuration's directories and exports, as shares in use. */
 export interface OpenShares {
   readonly placements: Placements;
   /** Empties the trash of the configured ones until the signal fires. */
   reap(signal: AbortSignal): Promise<void>;
+  /** Measures what the volumes of the configured exports take, until the signal fires. */
+  measureUsage(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -50,6 +50,12 @@ export function openShares(config: Config, owner: Owner, log: Log): OpenShares {
     placements: new Placements([directoryPlacement, exportPlacement]),
     async reap(signal) {
       await Promise.all(contexts.map((context) => reaperOf(context, config.reaper, log).run(signal)));
+    },
+    async measureUsage(signal) {
+      if (!config.usage.enabled) return;
+      await Promise.all(
+        exports.map(({ context }) => new UsageScanner(context, config.usage, log).run(signal)),
+      );
     },
     async close() {
       const unmanaged = exportPlacement.unmanaged.map(({ volumes }) => volumes.share);
@@ -88,57 +94,6 @@ function unmanagedExport(
     volumes: new ShareVolumes({ ...contextOf(share), unmanaged: true }),
     trashRetentionMs: 0,
   };
-}
-
-/** An export over the NFS client. It connects when it is first used. */
-export function exportShare(
-  name: string,
-  location: ExportLocation,
-  access: ExportAccess,
-  log: Log,
-): NfsShare {
-  return new NfsShare({ name, connect: connectOptions(location, access, log), kept: layoutPaths });
-}
-
-function connectOptions(
-  { server, share }: ExportLocation,
-  { nfsVersion, port, mountPort, sourcePort, uid, gid, tls }: ExportAccess,
-  log: Log,
-): ConnectOptions {
-  return {
-    host: server,
-    path: share,
-    credentials: { uid, gid, gids: [] },
-    log,
-    ...(nfsVersion === undefined ? {} : { versions: [nfsVersion] }),
-    ...(port === undefined ? {} : { port }),
-    ...(mountPort === undefined ? {} : { mountPort }),
-    ...(sourcePort === undefined ? {} : { sourcePort }),
-    ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
-  };
-}
-
-function tlsOptions({
-  caFile,
-  serverName,
-}: NonNullable<ExportAccess["tls"]>): NonNullable<ConnectOptions["tls"]> {
-  return {
-    ...(caFile === undefined ? {} : { ca: readCertificates(caFile) }),
-    ...(serverName === undefined ? {} : { serverName }),
-  };
-}
-
-function readCertificates(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new BerthError(
-      "invalid-argument",
-      `cannot read the certificates of tls.caFile (${reason}): give a readable PEM file`,
-      { cause },
-    );
-  }
 }
 
 function reaperOf(

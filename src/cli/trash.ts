@@ -47,13 +47,19 @@ function addShareOptions(command: Command): Command {
     );
 }
 
+/** A share that does not answer hides no other: the rest is listed, and the exit code is 1. */
 async function list(options: TrashOptions): Promise<void> {
   const shares = await sharesOf(options);
-  const trashed: TrashedVolume[] = [];
-  for (const volumes of shares.placements.shares) trashed.push(...(await volumes.trash(newCall())));
+  const found = await Promise.allSettled(
+    shares.placements.shares.map(async (volumes) => await volumes.trash(newCall())),
+  );
+  const trashed = found.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
   for (const volume of trashed)
     process.stdout.write(`${options.json ? jsonLine(volume) : textLine(volume)}\n`);
-  if (trashed.length === 0 && options.json !== true) process.stdout.write("The trash is empty.\n");
+  const failed = found.flatMap((each) => (each.status === "rejected" ? [BerthError.from(each.reason)] : []));
+  for (const { message } of failed) process.stderr.write(`berth: not listed: ${message}\n`);
+  if (failed.length > 0) process.exitCode = 1;
+  else if (trashed.length === 0 && options.json !== true) process.stdout.write("The trash is empty.\n");
   await shares.close();
 }
 

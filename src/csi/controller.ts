@@ -18,9 +18,19 @@ const capabilities = [
   Capability.LIST_VOLUMES,
   Capability.GET_CAPACITY,
   Capability.EXPAND_VOLUME,
+  Capability.VOLUME_CONDITION,
   Capability.GET_VOLUME,
   Capability.SINGLE_NODE_MULTI_WRITER,
 ];
+
+/** What a list looks at, since it is cheap; ControllerGetVolume looks at more. */
+const inItsPlace = { abnormal: false, message: "recorded, and its directory is in its place" };
+
+const lost = {
+  abnormal: true,
+  message:
+    "its directory is not in its place: removed, moved away or replaced; ControllerGetVolume says more",
+};
 
 /** The life of volumes. Each handler finds the share, calls its volumes, and tells the result. */
 export function controller(placements: Placements): Implementation<typeof Controller> {
@@ -53,7 +63,11 @@ export function controller(placements: Placements): Implementation<typeof Contro
 
     async listVolumes(request, call) {
       const { volumes, nextToken } = await listPage(placements.shares, request, call);
-      return { entries: volumes.map((volume) => ({ volume: volumeMessage(placements, volume) })), nextToken };
+      const entries = volumes.map((volume) => ({
+        volume: volumeMessage(placements, volume),
+        status: { volumeCondition: volume.state === "lost" ? lost : inItsPlace },
+      }));
+      return { entries, nextToken };
     },
 
     async getCapacity(request, call) {
@@ -72,7 +86,10 @@ export function controller(placements: Placements): Implementation<typeof Contro
 
     async controllerGetVolume({ volumeId }, call) {
       const { volumes, id } = placements.get(volumeId);
-      return { volume: volumeMessage(placements, await volumes.get(call, id)), status: {} };
+      const { volume, condition: volumeCondition } = await volumes.inspect(call, id);
+      // A record that cannot be read tells no size and no context.
+      const message = volume === undefined ? { volumeId } : volumeMessage(placements, volume);
+      return { volume: message, status: { volumeCondition } };
     },
   };
 }

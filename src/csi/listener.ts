@@ -38,8 +38,7 @@ export class Listener {
       this.#server.listen({ host, port });
       await once(this.#server, "listening");
     } catch (cause) {
-      const message = `cannot listen on ${host}:${port}: is the port in use?`;
-      throw new BerthError("failed-precondition", message, { cause });
+      throw cannotListen(`${host}:${port}`, cause);
     }
     const address = this.#server.address();
     return typeof address === "object" && address !== null ? { ...endpoint, port: address.port } : endpoint;
@@ -56,4 +55,13 @@ export class Listener {
   destroyConnections(): void {
     for (const socket of this.#connections) socket.destroy();
   }
+}
+
+function cannotListen(place: string, cause: unknown): BerthError {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+  const why =
+    code === "EADDRINUSE"
+      ? "is in use: another process listens on it; stop it, or name another port"
+      : `cannot be listened on (${code}): name another address or port`;
+  return new BerthError("failed-precondition", `${place} ${why}`, { cause });
 }

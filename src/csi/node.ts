@@ -1,12 +1,17 @@
+import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import {
   VolumeCapability_AccessMode_Mode as Mode,
   type Node,
+  type NodePublishVolumeRequest,
   NodeServiceCapability_RPC_Type as Rpc,
   VolumeUsage_Unit as Unit,
   type VolumeCapability,
 } from "../gen/csi/v1/csi_pb.ts";
+import { isEphemeralId } from "../node/ephemeral-id.ts";
+import type { EphemeralRequest, EphemeralVolumes } from "../node/ephemeral-volumes.ts";
+import type { ExportStatsResult } from "../node/export-stats.ts";
 import type { BindSource } from "../node/mount-source.ts";
 import type { NodeVolumes } from "../node/node-volumes.ts";
 import {
@@ -21,17 +26,31 @@ import type { Implementation } from "./service.ts";
 export interface NodeServiceParts {
   readonly nodeId: string;
   readonly volumes: NodeVolumes;
+  readonly ephemeral: EphemeralVolumes;
   readonly stats: VolumeStats;
   readonly shares: KnownShares;
   /** A volume's size, from its record. */
   readonly sizeOf: (volumeId: string, source: BindSource, signal: AbortSignal) => Promise<bigint>;
+  readonly exportVolumes?: ExportVolumeStats;
 }
 
-const capabilities = [Rpc.STAGE_UNSTAGE_VOLUME, Rpc.GET_VOLUME_STATS, Rpc.SINGLE_NODE_MULTI_WRITER];
+/** How full volumes on exports are. */
+export interface ExportVolumeStats {
+  /** @returns undefined for any other volume */
+  stats(volumeId: string, volumePath: string, call: Call): Promise<ExportStatsResult | undefined>;
+  forget(volumeId: string): void;
+}
+
+const capabilities = [
+  Rpc.STAGE_UNSTAGE_VOLUME,
+  Rpc.GET_VOLUME_STATS,
+  Rpc.VOLUME_CONDITION,
+  Rpc.SINGLE_NODE_MULTI_WRITER,
+];
 
 /** The Node service of CSI v1.12: no attaching, no expansion on the node. */
 export function nodeService(parts: NodeServiceParts): Implementation<typeof Node> {
-  const { nodeId, volumes, stats, shares, sizeOf } = parts;
+  const { nodeId, volumes, ephemeral, stats, shares, sizeOf, exportVolumes } = parts;
   if (nodeId === "" || Buffer.byteLength(nodeId) > limits.csiNodeIdBytesMax) {
     throw new BerthError(
       "invalid-argument",
@@ -49,9 +68,14 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
         call,
       );
       stats.forget(volumeId);
+      exportVolumes?.forget(volumeId);
       return {};
     },
     async nodePublishVolume(request, call) {
+      if (isInline(request)) {
+        await ephemeral.publish(inlineOf(request), call);
+        return {};
+      }
       const mount = mountOf(request, shares);
       await volumes.publish(
         {
@@ -66,6 +90,10 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       return {};
     },
     async nodeUnpublishVolume({ volumeId, targetPath }, call) {
+      if (isEphemeralId(volumeId)) {
+        await ephemeral.unpublish(volumeId, targetPath, call);
+        return {};
+      }
       await volumes.unpublish(
         { volumeId, source: unmountSourceOf(volumeId, shares), path: targetPath },
         call,
@@ -73,10 +101,15 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       return {};
     },
     async nodeGetVolumeStats({ volumeId, volumePath }, call) {
+      const ofExport = await exportVolumes?.stats(volumeId, volumePath, call);
+      if (ofExport !== undefined) {
+        const { usage, condition } = ofExport;
+        return { usage: usage === undefined ? [] : usageMessages(usage), volumeCondition: condition };
+      }
       const source = directoryOf(volumeId, shares);
       const sizeBytes = () => sizeOf(volumeId, source, call.signal);
       const usage = await stats.measure({ volumeId, source, path: volumePath, sizeBytes }, call);
-      return { usage: usageMessages(usage) };
+      return { usage: usageMessages(usage), volumeCondition: { abnormal: false, message: "measured here" } };
     },
     async nodeGetInfo() {
       return { nodeId };
@@ -116,6 +149,18 @@ function modeOf(capability: VolumeCapability | undefined): Mode {
   return capability?.accessMode?.mode ?? Mode.UNKNOWN;
 }
 
+/** Kubelet says of a volume that stands in the pod itself (CSIDriver `podInfoOnMount: true`). */
+function isInline({ volumeContext }: NodePublishVolumeRequest): boolean {
+  return volumeContext["csi.storage.k8s.io/ephemeral"] === "true";
+}
+
+function inlineOf(request: NodePublishVolumeRequest): EphemeralRequest {
+  const { volumeId, volumeContext: context, targetPath, volumeCapability, readonly: readOnly } = request;
+  const access = volumeCapability?.accessType;
+  const mountFlags = access?.case === "mount" ? access.value.mountFlags : [];
+  return { volumeId, context, targetPath, readOnly, mountFlags };
+}
+
 /** @throws BerthError `failed-precondition`: staging is advertised, so a path must be there (CSI, NodePublishVolume) */
 function stagingPathOf(path: string): string {
   if (path !== "") return path;
@@ -129,7 +174,7 @@ function stagingPathOf(path: string): string {
 function directoryOf(volumeId: string, shares: KnownShares): BindSource {
   const source = mountSourceOf(volumeId, {}, shares);
   if (source.kind === "bind") return source;
-  throw new BerthError("unimplemented", `volume ${volumeId}: volumes on NFS have no statistics yet`);
+  throw new BerthError("not-found", `volume ${volumeId} is not mounted there: publish it first`);
 }
 
 function usageMessages(usage: VolumeUsage) {

@@ -17,57 +17,20 @@
  * stands in the events of claims and pods. Everything is gone when the lab is disposed of, and at the latest
  * when this process has ended.
  */
-import { randomUUID } from "node:crypto";
-import { type Clock, systemClock } from "../core/clock.ts";
 import { BerthError } from "../core/errors.ts";
-import { type CallHook, KeptConnection } from "./calls.ts";
-import type { StorageGuest, StorageOptions } from "./guest/storage.ts";
+import type { StorageGuest } from "./guest/storage.ts";
 import { keyOf, LabClaim } from "./lab-claim.ts";
-import { LabNode } from "./lab-node.ts";
+import type { LabNode } from "./lab-node.ts";
 import { LabPod } from "./lab-pod.ts";
 import { untilWarning, type Waiting } from "./lab-wait.ts";
-import { Cluster } from "./orchestrator/cluster.ts";
-import { Changes, Events, type LabEvent } from "./orchestrator/events.ts";
-import { Kubelet, type Note, type PodRuntime } from "./orchestrator/kubelet.ts";
+import { type LabOptions, type LabParts, openLab } from "./open-lab.ts";
+import type { Cluster } from "./orchestrator/cluster.ts";
+import type { Events, LabEvent } from "./orchestrator/events.ts";
+import type { Kubelet } from "./orchestrator/kubelet.ts";
 import { parseObjects } from "./orchestrator/manifests.ts";
-import { nodeFiles } from "./orchestrator/node-files.ts";
 import type { LabObject, ObjectKind } from "./orchestrator/objects.ts";
-import { Provisioner } from "./orchestrator/provisioner.ts";
-import { Driver } from "./site/driver.ts";
-import { openSite } from "./site/open-site.ts";
-import type { Program, Site, Tier } from "./site/site.ts";
-
-export interface LabOptions {
-  readonly tier: Tier;
-  readonly program: Program;
-  /** 3 unless given. */
-  readonly nodes?: number;
-  /** `csi.berth.dev` unless given. */
-  readonly driverName?: string;
-  /**
-   * The driver's configuration, as its file has it. What it leaves out of `cluster` (`lab`), `exports` and
-   * `directories` (the site's storage as `nas` or `default`) is filled in.
-   */
-  readonly driverConfig?:
-    | Readonly<Record<string, unknown>>
-    | ((site: Site) => Readonly<Record<string, unknown>>);
-  /** Of the storage guest; one XFS of 1 GiB at `/srv/xfs` unless given. */
-  readonly storage?: StorageOptions;
-  readonly nodeMemoryMib?: number;
-  /** Stands around every call to the driver. */
-  readonly hook?: CallHook;
-  /** Hears why a call was not made. */
-  readonly note?: Note;
-  readonly onEvent?: (event: LabEvent) => void;
-  /** Wraps what starts and stops a node's pods. */
-  readonly runtimeOf?: (node: LabNode) => PodRuntime;
-  readonly clock?: Clock;
-  /** How long the waiting methods wait; 30 s unless given. */
-  readonly patienceMs?: number;
-}
-
-const startMsMax = 60_000;
-const defaultPatienceMs = 30_000;
+import type { Driver } from "./site/driver.ts";
+import type { Site, Tier } from "./site/site.ts";
 
 export class Lab implements AsyncDisposable {
   readonly site: Site;
@@ -81,100 +44,32 @@ export class Lab implements AsyncDisposable {
   readonly #stop: AbortController;
   readonly #everything: AsyncDisposableStack;
 
-  private constructor(parts: {
-    readonly site: Site;
-    readonly nodes: readonly [LabNode, ...LabNode[]];
-    readonly controller: Driver;
-    readonly cluster: Cluster;
-    readonly events: Events;
-    readonly kubelets: readonly Kubelet[];
-    readonly stop: AbortController;
-    readonly patienceMs: number;
-    readonly everything: AsyncDisposableStack;
-  }) {
+  private constructor(parts: LabParts) {
     this.site = parts.site;
     this.nodes = parts.nodes;
     this.controller = parts.controller;
     this.cluster = parts.cluster;
+    this.patienceMs = parts.patienceMs;
     this.#events = parts.events;
     this.#kubelets = parts.kubelets;
     this.#stop = parts.stop;
-    this.patienceMs = parts.patienceMs;
     this.#everything = parts.everything;
   }
 
   /** Resolves when the driver is ready and every node registered. @throws BerthError with the driver's last words when it is not */
   static async open(options: LabOptions): Promise<Lab> {
-    const { driverName = "csi.berth.dev", clock = systemClock, hook = passOn, note = () => {} } = options;
-    await using everything = new AsyncDisposableStack();
-    const site = everything.use(await openSite({ ...options, nodes: options.nodes ?? 3, driverName }));
-    const config = JSON.stringify(driverConfig(site, options.driverConfig));
-    const common = { program: site.program, driverName, config };
-    const controller = new Driver({
-      ...{ ...common, component: "controller", place: site.controller, command: ["controller"] },
-    });
-    const makeNode = (place: Site["nodes"][number]) => {
-      const flags = ["--node-id", place.name, "--kubelet-dir", place.kubeletDirectory];
-      const driver = new Driver({ ...common, component: place.name, place, command: ["node", ...flags] });
-      return new LabNode(place, driver, hook);
-    };
-    const [firstSite, ...moreSites] = site.nodes;
-    const nodes: [LabNode, ...LabNode[]] = [makeNode(firstSite), ...moreSites.map(makeNode)];
-    const startSignal = AbortSignal.timeout(startMsMax);
-    const drivers = [controller, ...nodes.map(({ driver }) => driver)];
-    await Promise.all(
-      drivers.map(async (driver) => {
-        await driver.start();
-        await driver.answers(startSignal);
-      }),
-    );
-
-    const stop = new AbortController();
-    everything.defer(() => stop.abort(new BerthError("cancelled", "the lab has been closed")));
-    const changes = new Changes();
-    const events = new Events(() => performance.now(), changes, options.onEvent ?? (() => {}));
-    const caller = new KeptConnection({ component: "controller", endpoint: controller.target, hook });
-    everything.defer(() => caller.close());
-    const provisioner = new Provisioner({ caller, clock });
-    const makeKubelet = (node: LabNode) =>
-      new Kubelet({
-        nodeName: node.name,
-        root: node.kubeletDirectory,
-        caller: node.caller,
-        runtime: options.runtimeOf?.(node) ?? node.pods,
-        files: nodeFiles(node),
-        clock,
-        note,
-        event: (pod, reason, message) =>
-          events.add("Warning", `Pod/${pod.namespace}/${pod.name}`, reason, message),
-        podInfo: () => cluster.driverNamed(driverName)?.podInfoOnMount === true,
-      });
-    const [first, ...more] = nodes;
-    const kubelets: [Kubelet, ...Kubelet[]] = [makeKubelet(first), ...more.map(makeKubelet)];
-    const cluster: Cluster = new Cluster({
-      ...{ provisioner, kubelets, events, changes, note },
-      newUid: randomUUID,
-      signal: stop.signal,
-    });
-    await Promise.all([
-      provisioner.start(startSignal),
-      ...kubelets.map((kubelet) => kubelet.register(startSignal)),
-    ]);
-    return new Lab({
-      ...{ site, nodes, controller, cluster, events, kubelets, stop },
-      patienceMs: options.patienceMs ?? defaultPatienceMs,
-      everything: everything.move(),
-    });
+    return new Lab(await openLab(options));
   }
 
   get tier(): Tier {
     return this.site.tier;
   }
 
-  /** The storage guest, of the tier `guests`: exports, quotas, stop, crash, pause. @throws TypeError in other tiers */
+  /** The storage guest: exports, quotas, stop, crash, pause. @throws BerthError `failed-precondition` in other tiers than `guests` */
   get storage(): StorageGuest {
-    if (this.site.storage === undefined) throw new TypeError(`the tier ${this.tier} has no storage guest`);
-    return this.site.storage;
+    if (this.site.storage !== undefined) return this.site.storage;
+    const text = `the tier ${this.tier} has no storage guest: use the tier guests`;
+    throw new BerthError("failed-precondition", text);
   }
 
   /** All that run or begin, oldest first. */
@@ -325,6 +220,8 @@ export class Lab implements AsyncDisposable {
   }
 }
 
+export type { LabOptions } from "./open-lab.ts";
+
 /** An object by its kind and name; without a namespace it is in `default`. */
 export interface ObjectName {
   readonly kind: ObjectKind;
@@ -337,11 +234,4 @@ function hasNamespace(kind: ObjectKind): boolean {
 
 function eventObject({ kind, name }: ObjectName): string {
   return `${kind}/${hasNamespace(kind) ? keyOf(name) : name}`;
-}
-
-const passOn: CallHook = { around: (_, send) => send() };
-
-function driverConfig(site: Site, given: LabOptions["driverConfig"]): Record<string, unknown> {
-  const own = typeof given === "function" ? given(site) : given;
-  return { cluster: "lab", ...site.share.config, ...own };
 }

@@ -31,6 +31,14 @@ export interface ReaddirOptions extends OperationOptions {
   readonly from?: DirectoryPosition;
 }
 
+export interface ReadOptions extends OperationOptions {
+  /**
+   * Where the bytes shall go: then `data` is a view of it, and nothing is left to collect. It must not be used
+   * for anything else until the read has ended. Default: a buffer of its own.
+   */
+  readonly into?: Uint8Array;
+}
+
 /** What the server admits and can do; all bounds are its own, within ours. */
 export interface NfsFeatures {
   readonly version: "3" | "4.1" | "4.2";
@@ -111,14 +119,12 @@ export interface NfsClient {
   ): Promise<FileNode>;
 
   /** @throws `storage-unsupported` for what is no regular file */
-  read(
-    file: FileHandle,
-    offset: bigint,
-    lengthBytes: number,
-    options?: OperationOptions,
-  ): Promise<ReadResult>;
+  read(file: FileHandle, offset: bigint, lengthBytes: number, options?: ReadOptions): Promise<ReadResult>;
 
-  /** `data` must not change until this returns. */
+  /**
+   * `data` is not copied: it must not change until this returns, nor after it failed with outcome "unknown",
+   * for it may still be sent then.
+   */
   write(
     file: FileHandle,
     offset: bigint,
@@ -169,7 +175,7 @@ export interface NfsClient {
 
   readlink(file: FileHandle, options?: OperationOptions): Promise<FileName>;
 
-  /** The directory page by page; the next one is asked for when the caller wants it. */
+  /** The directory page by page, with one page read ahead. */
   readdir(directory: FileHandle, options?: ReaddirOptions): AsyncIterable<DirectoryPage>;
 
   /** What the file system at this directory has: under a quota, what the quota leaves. */

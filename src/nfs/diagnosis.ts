@@ -157,8 +157,8 @@ function ourAddress({ localAddress }: Site): string {
 
 /** Ganesha leaves out of the pseudo-root what the client's port or address may not see (measured). */
 function hidden({ localPort }: Site): string {
-  const port = isReserved(localPort) ? "" : " source port below 1024 or";
-  return `; some servers hide an export that wants another${port} address`;
+  const port = isReserved(localPort) ? "" : " that wants a source port below 1024, or";
+  return `; some servers hide an export${port} that does not list the client's address`;
 }
 
 function describeStatus(site: Site, code: number): string {

@@ -31,12 +31,41 @@ export async function explainRefusal(refusal: unknown, options: ConnectOptions):
     const holder = holderOf(options.path, exports);
     // Servers of version 4 hide what is not for us, as if it were not there.
     const hidden = refusal.diagnosis === "no-such-export" && holder !== undefined && !isOpen(holder);
-    const message = `${refusal.message}. ${holder === undefined ? tellAll(exports) : tellOne(holder)}`;
-    const fields = { ...refusal, ...(hidden ? { diagnosis: "not-exported" as const } : {}) };
+    const { diagnosis, remedy } = hidden
+      ? notForUs
+      : isPort(refusal, holder, options)
+        ? otherPort
+        : noMore(refusal);
+    const message = `${refusal.message}. ${holder === undefined ? tellAll(exports) : tellOne(holder)}${remedy}`;
+    const fields = { ...refusal, diagnosis };
     return new NfsError(refusal.code, message, fields, { cause: refusal });
   } catch {
     return refusal;
   }
+}
+
+interface Finding {
+  readonly diagnosis: Diagnosis;
+  readonly remedy: string;
+}
+
+const notForUs: Finding = { diagnosis: "not-exported", remedy: ": add this machine's address to it" };
+const otherPort: Finding = {
+  diagnosis: "secure-port",
+  remedy: ": so it likely wants a source port below 1024; set sourcePort: reserved",
+};
+
+function noMore({ diagnosis }: NfsError): Finding {
+  return { diagnosis, remedy: "" };
+}
+
+/** What is exported to all, and is not there for a port above 1023 where no other was tried, is hidden from the port. */
+function isPort(
+  { diagnosis }: NfsError,
+  holder: ExportedPath | undefined,
+  { path, sourcePort }: ConnectOptions,
+): boolean {
+  return diagnosis === "no-such-export" && holder?.path === path && isOpen(holder) && sourcePort === "any";
 }
 
 /** The export that a path lies in: the nearest one. */

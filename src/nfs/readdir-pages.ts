@@ -19,7 +19,8 @@ export function nextPosition(
 }
 
 /**
- * Page after page. A server whose cookies go in circles would make any client read for ever: cookies are
+ * Page after page, each asked for before the caller has worked on the one before: so server and caller work
+ * side by side. A server whose cookies go in circles would make any client read for ever: cookies are
  * remembered at steps that double (Brent), so a circle of any length is found with bounded memory.
  */
 export async function* readPages(
@@ -27,19 +28,21 @@ export async function* readPages(
   site: Site,
   readPage: (from: DirectoryPosition) => Promise<DirectoryPage>,
 ): AsyncGenerator<DirectoryPage> {
-  let position: DirectoryPosition | undefined = from;
+  let pending: Promise<DirectoryPage> | undefined = readPage(from);
   let remembered: bigint | undefined;
   let pages = 0;
   let emptyPages = 0;
-  while (position !== undefined) {
-    const page: DirectoryPage = await readPage(position);
-    position = page.next;
+  while (pending !== undefined) {
+    const page: DirectoryPage = await pending;
+    const position = page.next;
     pages++;
     emptyPages = page.entries.length === 0 ? emptyPages + 1 : 0;
     if (emptyPages > nfsLimits.emptyPagesMax || (position !== undefined && position.cookie === remembered)) {
       throw callError(site, new XdrError("a directory that never ends: its cookies go in circles"), true);
     }
     if (Number.isInteger(Math.log2(pages))) remembered = position?.cookie;
+    pending = position === undefined ? undefined : readPage(position);
+    pending?.catch(() => {}); // thrown when its turn comes, if the caller does not leave before
     if (page.entries.length > 0) yield page;
   }
 }

@@ -9,6 +9,7 @@ export const exitCodes = {
   noParent: 103,
   notEmpty: 104,
   notMeasured: 105,
+  notThere: 106,
 } as const;
 
 /**
@@ -19,6 +20,7 @@ export const exitCodes = {
  * - `mount_nfs <source> <options> <parent> <name>`: by the kernel's client, at `<parent>/<name>`
  * - `look <path>`: the inode number of a mounted directory, as its server has it now
  * - `unmount <path>`, `force <path>`, `detach <path>`: umount plain, by force, lazily
+ * - `exists <path>`
  * - `remove <path>`: an empty directory; none there is fine
  * - `measure <directory>`: bytes, files, and what its file system has, a line each
  * - `record <directory>`: what the record of a volume says
@@ -32,6 +34,7 @@ export type Verb =
   | "unmount"
   | "force"
   | "detach"
+  | "exists"
   | "remove"
   | "measure"
   | "record";
@@ -93,6 +96,8 @@ unmount() { umount -n -i -c -- "$1"; }
 force() { umount -n -i -c -f -- "$1"; }
 
 detach() { umount -n -i -c -l -- "$1"; }
+
+exists() { [ -L "$1" ] || [ -e "$1" ] || return ${exitCodes.notThere}; }
 
 remove() {
   [ -L "$1" ] && return ${exitCodes.notADirectory}

@@ -1,13 +1,25 @@
 import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { type Reply, stepError, type Verb } from "./helper-script.ts";
+import type { Helpers } from "./helpers.ts";
 import { equalFlags, flagsOf, type MountFlags } from "./mount-flags.ts";
-import type { Mount, MountTable } from "./mount-table.ts";
-import { type NfsServers, serverAnswers } from "./nfs-plan.ts";
+import { type Mount, type MountTable, type MountTableReader, readMountTable } from "./mount-table.ts";
+import { type NfsServers, nfsServers, serverAnswers } from "./nfs-plan.ts";
+import { type NodeLimits, nodeLimits } from "./node-limits.ts";
+import { parseNodePath } from "./node-path.ts";
 import type { SurveyParts } from "./survey.ts";
 import { type IsOurs, unmountAll } from "./unmount.ts";
 
-export interface WorkParts extends SurveyParts {
+/** What the plugin's parts work with; what is left out is the machine's own. */
+export interface NodeParts {
+  readonly helpers: Helpers;
+  readonly kubeletDir: string;
+  readonly readTable?: MountTableReader;
+  readonly limits?: NodeLimits;
+  readonly servers?: NfsServers;
+}
+
+interface WorkParts extends SurveyParts {
   readonly servers: NfsServers;
 }
 
@@ -36,8 +48,10 @@ export interface MountJob extends Subject {
 export class MountWork {
   readonly parts: WorkParts;
 
-  constructor(parts: WorkParts) {
-    this.parts = parts;
+  constructor(parts: NodeParts) {
+    const { helpers, readTable = readMountTable, limits = nodeLimits, servers = nfsServers } = parts;
+    const kubeletDir = parseNodePath(parts.kubeletDir, "kubelet directory");
+    this.parts = { helpers, readTable, limits, servers, kubeletDir };
   }
 
   /** Mounts, and looks whether what is there now is what was meant; if not, nothing stays. */
@@ -95,6 +109,24 @@ export class MountWork {
       ...(again === undefined ? {} : { again }),
       ...(signal && { signal }),
     });
+  }
+
+  /** An empty directory; none there is fine. @throws BerthError `failed-precondition` for anything else */
+  async remove(volumeId: string, path: string, call: Call): Promise<void> {
+    const reply = await this.step({ volumeId }, "remove", [path], call.signal);
+    if (reply.exitCode !== 0) throw stepError("remove", reply, `volume ${volumeId}: target path ${path}`);
+  }
+
+  /** After a failed publish; its own failure is told by unpublish, which comes to it again. */
+  async removeQuietly(volumeId: string, path: string, call: Call): Promise<void> {
+    try {
+      const reply = await this.step({ volumeId }, "remove", [path], undefined);
+      if (reply.exitCode === 0) return;
+      call.log.warn("the target of a failed publish stays", { volumeId, path, exitCode: reply.exitCode });
+    } catch (reason) {
+      const error = BerthError.from(reason);
+      call.log.warn("the target of a failed publish stays", { volumeId, path, error });
+    }
   }
 
   /** After a failed mount, which may have happened in part. Nothing was mounted there before. */

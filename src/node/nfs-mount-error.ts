@@ -40,9 +40,27 @@ const sayings: readonly (readonly [says: RegExp, code: ErrorCode, remedy: string
   ],
 ];
 
-/** The error of an NFS mount that failed although the server had admitted Berth; undefined for what is not known. */
-export function nfsMountError({ exitCode, output }: Reply, source: string): BerthError | undefined {
-  const found = sayings.find(([says]) => says.test(output));
+/** With Kerberos the same words mean something else; the kernel has one for all that is missing. */
+const kerberosSayings: typeof sayings = [
+  [
+    /access denied by server|Operation not permitted|Permission denied|Invalid argument|incorrect mount option/,
+    "failed-precondition",
+    "a mount with Kerberos needs rpc.gssd, a keytab (/etc/krb5.keytab) and the kernel module rpcsec_gss_krb5 on this node, " +
+      "and an export that allows the flavour",
+  ],
+];
+
+/**
+ * The error of an NFS mount that failed although the server had admitted Berth; undefined for what is not known.
+ * @param source `server:/path`
+ */
+export function nfsMountError(
+  { exitCode, output }: Reply,
+  source: string,
+  kerberos: boolean,
+): BerthError | undefined {
+  const all = kerberos ? [...kerberosSayings, ...sayings] : sayings;
+  const found = all.find(([says]) => says.test(output));
   if (found === undefined) return undefined;
   const [, code, remedy] = found;
   return new BerthError(code, `mounting ${source} failed: ${remedy}`, { cause: { exitCode, output } });

@@ -1,5 +1,5 @@
-import { BerthError } from "../core/errors.ts";
-import { callNfsNull, nfs3LocksWork, probeNfs, transportOf } from "../share/nfs-probe.ts";
+import { BerthError, hasCode } from "../core/errors.ts";
+import type { callNfsNull, nfs3LocksWork, probeNfs, transportOf } from "../share/nfs-probe.ts";
 import { combineFlags, type MountFlags, type MountWish, printFlags } from "./mount-flags.ts";
 import { type NfsSource, nfsSourceText } from "./mount-source.ts";
 import type { Mount } from "./mount-table.ts";
@@ -21,11 +21,12 @@ export interface NfsServers {
   readonly locksWork: typeof nfs3LocksWork;
 }
 
+/** With the client of NFS, which a node that has no volumes on exports does not load: it would cost memory. */
 export const nfsServers: NfsServers = {
-  probe: probeNfs,
-  callNull: callNfsNull,
-  transportOf,
-  locksWork: nfs3LocksWork,
+  probe: async (...args) => (await import("../share/nfs-probe.ts")).probeNfs(...args),
+  callNull: async (...args) => (await import("../share/nfs-probe.ts")).callNfsNull(...args),
+  transportOf: async (...args) => (await import("../share/nfs-probe.ts")).transportOf(...args),
+  locksWork: async (...args) => (await import("../share/nfs-probe.ts")).nfs3LocksWork(...args),
 };
 
 /** What a volume's mount shall be, as far as one knows without asking the server. */
@@ -88,10 +89,9 @@ export async function planNfs(
     ]),
     layerOf(options.nfs),
   ]);
-  const version = asked.version === undefined ? [] : [`vers=${asked.version}`];
   // mount.nfs(8) itself must not wait for a server: who calls comes again.
   return {
-    options: [printFlags(wish.flags), ...merged.nfs, ...version, "retry=0"].join(","),
+    options: [printFlags(wish.flags), ...merged.nfs, `vers=${asked.version}`, "retry=0"].join(","),
     fileid: asked.fileid,
   };
 }
@@ -128,7 +128,7 @@ function layerOf(options: readonly string[]): OptionLayer {
 }
 
 interface Asked {
-  readonly version: NfsMountVersion | undefined;
+  readonly version: NfsMountVersion;
   readonly transport: "tcp" | "tcp6";
   readonly fileid: bigint | undefined;
 }
@@ -157,7 +157,7 @@ async function ask(
   });
 }
 
-/** Only whether it is there; the version is what was asked for, or else for mount.nfs to find out. */
+/** Only whether it is there, and which major version; the minor one mount.nfs(8) finds out. */
 async function askNull(
   servers: NfsServers,
   { source, options }: NfsWish,
@@ -165,16 +165,22 @@ async function askNull(
   signal: AbortSignal,
 ): Promise<Asked> {
   const { location, access } = source;
-  const version = options.version ?? access.nfsVersion;
   const port = numberOf(options, "port") ?? access.port;
-  const major = version === "3" ? 3 : 4;
-  await servers.callNull({
+  const server = {
     host: location.server,
-    major,
     timeoutMs: preflightMsMax,
-    ...(port === undefined ? {} : { port }),
     signal,
-  });
+    ...(port === undefined ? {} : { port }),
+  };
+  let version = options.version ?? access.nfsVersion ?? "4";
+  try {
+    await servers.callNull({ ...server, major: version === "3" ? 3 : 4 });
+  } catch (error) {
+    const open = options.version === undefined && access.nfsVersion === undefined;
+    if (!open || !hasCode(error, "storage-unsupported")) throw error;
+    version = "3";
+    await servers.callNull({ ...server, major: 3 });
+  }
   return { version, transport: await servers.transportOf(location), fileid: undefined };
 }
 

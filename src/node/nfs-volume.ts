@@ -133,7 +133,7 @@ export class NfsVolume implements VolumeKind {
         verb: "mount_nfs",
         args: [wish.text, plan.options, parentOf(path), nameOf(path)],
         what: `volume ${this.#volumeId} at ${what}`,
-        failure: (reply: Reply) => nfsMountError(reply, wish.text),
+        failure: (reply: Reply) => nfsMountError(reply, wish.text, plan.fileid === undefined),
       },
       call,
     );

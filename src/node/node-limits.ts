@@ -10,6 +10,8 @@ export const nodeLimits = {
   lookMsMax: 5_000,
   /** One rung of the ladder: umount plain, by force, lazily. */
   unmountMsMax: 5_000,
+  /** Deleting the directory of an inline volume, which a sweep can do later. */
+  discardMsMax: 10_000,
   /** Counting one volume's bytes and files; callers with shorter deadlines get the last known value. */
   measureMsMax: 60_000,
   /** How long a killed helper may take to die before its volume is quarantined. */

@@ -2,27 +2,16 @@ import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { KeyedLock } from "../core/keyed-lock.ts";
 import { BindVolume, otherwise, somethingElse } from "./bind-volume.ts";
-import { exitCodes, type Reply, stepError } from "./helper-script.ts";
-import type { Helpers } from "./helpers.ts";
+import { exitCodes, type Reply } from "./helper-script.ts";
 import { equalFlags, flagsOf, type MountWish, printFlags } from "./mount-flags.ts";
 import { isNfsMountOf, type MountSource, type UnmountSource, wasMountOf } from "./mount-source.ts";
-import { type Mount, type MountTable, type MountTableReader, readMountTable } from "./mount-table.ts";
-import { MountWork } from "./mount-work.ts";
+import type { Mount, MountTable } from "./mount-table.ts";
+import type { MountWork } from "./mount-work.ts";
 import { saysStale } from "./nfs-mount-error.ts";
-import { type NfsServers, nfsServers } from "./nfs-plan.ts";
 import { NfsVolume } from "./nfs-volume.ts";
-import { type NodeLimits, nodeLimits } from "./node-limits.ts";
 import { nameOf, parentOf, parseNodePath } from "./node-path.ts";
 import { checkBelowKubelet, survey, type View } from "./survey.ts";
 import type { StagedVolume, VolumeKind } from "./volume-kind.ts";
-
-export interface NodeParts {
-  readonly helpers: Helpers;
-  readonly kubeletDir: string;
-  readonly readTable?: MountTableReader;
-  readonly limits?: NodeLimits;
-  readonly servers?: NfsServers;
-}
 
 export interface StageRequest extends MountWish {
   readonly volumeId: string;
@@ -54,10 +43,8 @@ export class NodeVolumes {
   readonly #work: MountWork;
   readonly #lock = new KeyedLock();
 
-  constructor(parts: NodeParts) {
-    const { helpers, readTable = readMountTable, limits = nodeLimits, servers = nfsServers } = parts;
-    const kubeletDir = parseNodePath(parts.kubeletDir, "kubelet directory");
-    this.#work = new MountWork({ helpers, readTable, limits, servers, kubeletDir });
+  constructor(work: MountWork) {
+    this.#work = work;
   }
 
   /**
@@ -94,7 +81,7 @@ export class NodeVolumes {
     const path = parseNodePath(request.path, "target path");
     await this.#lock.run(volumeId, rpc, async () => {
       const resolved = await this.#unmount({ ...request, path }, "target path", call);
-      if (request.source !== undefined) await this.#remove(volumeId, resolved, call);
+      if (request.source !== undefined) await this.#work.remove(volumeId, resolved, call);
     });
     call.log.info(`Successfully unmounted ${path}`, { rpc, volumeId, path });
   }
@@ -137,7 +124,7 @@ export class NodeVolumes {
     try {
       await this.#bind(view, staged, { volumeId, server: kind.server }, path, call);
     } catch (error) {
-      await this.#removeQuietly(volumeId, view.path, call);
+      await this.#work.removeQuietly(volumeId, view.path, call);
       throw error;
     }
   }
@@ -189,26 +176,6 @@ export class NodeVolumes {
     const server = source?.kind === "nfs" ? addressOf(there) : undefined;
     await this.#work.unmount({ volumeId, server }, view.path, isOurs, view.table, call.signal);
     return view.path;
-  }
-
-  async #remove(volumeId: string, path: string, call: Call): Promise<void> {
-    const reply = await this.#work.step({ volumeId }, "remove", [path], call.signal);
-    if (reply.exitCode !== 0) throw stepError("remove", reply, `volume ${volumeId}: target path ${path}`);
-  }
-
-  /** After a failed publish; its own failure is told by unpublish, which comes to it again. */
-  async #removeQuietly(volumeId: string, path: string, call: Call): Promise<void> {
-    try {
-      const reply = await this.#work.step({ volumeId }, "remove", [path], undefined);
-      if (reply.exitCode === 0) return;
-      call.log.warn("the target of a failed publish stays", { volumeId, path, exitCode: reply.exitCode });
-    } catch (error) {
-      call.log.warn("the target of a failed publish stays", {
-        volumeId,
-        path,
-        error: BerthError.from(error),
-      });
-    }
   }
 }
 

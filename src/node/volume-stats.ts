@@ -5,9 +5,9 @@ import { type Reply, stepError } from "./helper-script.ts";
 import type { Helpers } from "./helpers.ts";
 import { type BindSource, wasMountOf } from "./mount-source.ts";
 import { readMountTable } from "./mount-table.ts";
+import type { NodeParts } from "./mount-work.ts";
 import { nodeLimits } from "./node-limits.ts";
 import { parseNodePath } from "./node-path.ts";
-import type { NodeParts } from "./node-volumes.ts";
 import { type SurveyParts, survey } from "./survey.ts";
 
 export interface StatsRequest {

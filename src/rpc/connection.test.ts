@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { after, before, beforeEach, describe, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { XdrWriter } from "../xdr/xdr-writer.ts";
 import { rootCredentials } from "./auth-sys.ts";
 import { RpcConnection } from "./connection.ts";
 import { monotonicMs } from "./deadline-timer.ts";
 import type { CallRequest } from "./pending-call.ts";
-import { RecordAssembler, recordMark } from "./record.ts";
+import { type OnRecord, RecordAssembler, recordMark } from "./record.ts";
 import { RpcError } from "./rpc-error.ts";
 
 /** A server's answer to a record: bytes, or what it does to the connection. */
@@ -37,7 +37,11 @@ describe("a connection", () => {
       sockets.push(socket);
       const records = new RecordAssembler();
       socket.on("error", () => {});
-      socket.on("data", (chunk) => records.push(chunk, (record) => behave(record, socket)));
+      const onRecord: OnRecord = (bytes, start, end) => {
+        behave(Buffer.from(bytes.subarray(start, end)), socket);
+        return false;
+      };
+      socket.on("data", (chunk) => records.push(chunk, onRecord));
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -49,6 +53,7 @@ describe("a connection", () => {
     behave = echo;
     sockets = [];
   });
+  afterEach(() => connection.close()); // also when a test failed: an open one would keep the process alive
   after(() => void server.close());
 
   async function open(): Promise<RpcConnection> {

@@ -1,14 +1,16 @@
 import { randomInt } from "node:crypto";
 import type { Socket } from "node:net";
 import { XdrReader } from "../xdr/xdr-reader.ts";
+import { AbortWatch } from "./abort-watch.ts";
 import { backoffMs } from "./backoff.ts";
 import { DeadlineTimer, monotonicMs } from "./deadline-timer.ts";
 import { rpcLimits } from "./limits.ts";
 import { readReplyHeader, writeCallHeader } from "./message.ts";
 import { Outbox } from "./outbox.ts";
-import { type CallRequest, PendingCall, type RpcReply } from "./pending-call.ts";
-import { RecordAssembler } from "./record.ts";
+import { type CallRequest, type DecodedCallRequest, PendingCall, type RpcReply } from "./pending-call.ts";
+import { type OnRecord, RecordAssembler } from "./record.ts";
 import { RpcError } from "./rpc-error.ts";
+import { SegmentPool } from "./segment.ts";
 import { type Endpoint, endpointName, type LastSocket, openSocket } from "./socket.ts";
 
 type State =
@@ -19,6 +21,14 @@ type State =
   /** The last attempt failed; the next comes later. */
   | { readonly kind: "waiting"; readonly timer: NodeJS.Timeout }
   | { readonly kind: "closed" };
+
+/** Where what one socket brings is put together; without a socket until that is open. */
+interface Inbox {
+  socket: Socket | undefined;
+  /** Why nothing more can be understood of it. */
+  broken: unknown;
+  readonly push: (chunk: Buffer, lengthBytes: number) => void;
+}
 
 /**
  * A connection to an RPC program over TCP (RFC 5531 §11) that outlives its sockets. Many calls are in
@@ -42,6 +52,10 @@ export class RpcConnection {
   #queue: PendingCall[] = [];
   readonly #inFlight = new Map<number, PendingCall>();
   readonly #deadlines = new DeadlineTimer((nowMs) => this.#expire(nowMs));
+  readonly #signals = new AbortWatch<PendingCall>((call) => this.#cancel(call));
+  readonly #segments = new SegmentPool();
+  /** Of the record that is being received. */
+  readonly #reader = new XdrReader(Buffer.alloc(0));
 
   private constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
@@ -51,7 +65,8 @@ export class RpcConnection {
   /** @throws RpcError when the first attempt fails on every address; later ones are made again */
   static async open(endpoint: Endpoint, signal: AbortSignal): Promise<RpcConnection> {
     const connection = new RpcConnection(endpoint);
-    connection.#opened(await openSocket(endpoint, signal));
+    const inbox = connection.#inbox();
+    connection.#opened(await openSocket(endpoint, inbox.push, signal), inbox);
     return connection;
   }
 
@@ -63,9 +78,17 @@ export class RpcConnection {
 
   /** @throws RpcError by the request's deadline at the latest */
   call(request: CallRequest): Promise<RpcReply> {
+    const decode = (results: XdrReader, sends: number) => ({ results: results.detached(), sends });
+    return this.run({ ...request, decode });
+  }
+
+  /** As `call`, for what the request makes of the results at once and without a copy. */
+  run<Result>(request: DecodedCallRequest<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const call = new PendingCall(request, resolve, reject, this.#cancel);
+      const take = (results: XdrReader, sends: number) => resolve(request.decode(results, sends));
+      const call = new PendingCall(request, take, reject, this.#settled);
       if (!this.#admit(call)) return;
+      this.#signals.add(request.signal, call);
       this.#deadlines.watch(request.deadlineMs);
       this.#queue.push(call);
       this.#pump();
@@ -81,7 +104,7 @@ export class RpcConnection {
     if (state.kind === "waiting") clearTimeout(state.timer);
     if (state.kind === "open") state.socket.destroySoon();
     const calls = [...this.#inFlight.values(), ...this.#queue.splice(0)];
-    this.#inFlight.clear();
+    for (const call of calls) this.#remove(call);
     for (const call of calls) call.fail({ kind: "closed" }, `the connection to ${this.name} was closed`);
   }
 
@@ -111,12 +134,12 @@ export class RpcConnection {
   };
 
   #send(call: PendingCall, outbox: Outbox): void {
-    const { program, procedure, credentials } = call.request;
+    const { request } = call;
     const xid = this.#nextXid();
     try {
       call.record = outbox.append((writer) => {
-        writeCallHeader(writer, xid, program, procedure, credentials);
-        call.request.encode(writer);
+        writeCallHeader(writer, xid, request.program, request.procedure, request.credentials);
+        request.encode(writer);
       });
     } catch (error) {
       call.failWith(error);
@@ -126,6 +149,7 @@ export class RpcConnection {
     call.xid = xid;
     if (this.#inFlight.size === 0) this.#heardMs = monotonicMs();
     this.#inFlight.set(xid, call);
+    if (this.#inFlight.size === 1) outbox.flush();
   }
 
   #nextXid(): number {
@@ -137,50 +161,62 @@ export class RpcConnection {
   #connect(): void {
     const abort = new AbortController();
     this.#state = { kind: "connecting", abort };
-    openSocket(this.endpoint, abort.signal, this.#last).then(
-      (socket) => (abort.signal.aborted ? socket.destroy() : this.#opened(socket)),
+    const inbox = this.#inbox();
+    openSocket(this.endpoint, inbox.push, abort.signal, this.#last).then(
+      (socket) => (abort.signal.aborted ? socket.destroy() : this.#opened(socket, inbox)),
       (error: unknown) => {
         if (!abort.signal.aborted) this.#lost(error);
       },
     );
   }
 
-  #opened(socket: Socket): void {
+  #opened(socket: Socket, inbox: Inbox): void {
     const { remoteAddress, localAddress, localPort } = socket;
     if (remoteAddress !== undefined && localAddress !== undefined && localPort !== undefined) {
       this.#last = { address: remoteAddress, localPort };
       this.#local = { localAddress, localPort };
     }
-    const outbox = new Outbox(socket, this.#pump);
+    const outbox = new Outbox(socket, this.#segments, this.#pump);
     this.#state = { kind: "open", socket, outbox };
     this.#heardMs = monotonicMs();
-    this.#listen(socket);
-    for (const [xid, call] of this.#inFlight) this.#sendAgain(xid, call, outbox);
+    this.#listen(socket, inbox);
+    for (const call of this.#inFlight.values()) this.#sendAgain(call, outbox);
     this.#pump();
+    if (inbox.broken !== undefined) this.#drop(socket, inbox.broken);
   }
 
-  #sendAgain(xid: number, call: PendingCall, outbox: Outbox): void {
+  #sendAgain(call: PendingCall, outbox: Outbox): void {
     if (call.record === undefined || call.sends >= rpcLimits.sendsMax) {
-      this.#inFlight.delete(xid);
+      this.#remove(call);
       const message = `the connection to ${this.name} broke ${call.sends} times during ${call.request.name}`;
       call.fail({ kind: "disconnected" }, message, this.#lostBecause);
       return;
     }
     call.sends++;
-    outbox.appendRecord(call.record);
+    outbox.appendAgain(call.record);
   }
 
-  #listen(socket: Socket): void {
+  #inbox(): Inbox {
     const records = new RecordAssembler();
-    const onRecord = (record: Buffer) => this.#receive(record);
-    socket.on("data", (chunk: Buffer) => {
-      this.#heardMs = monotonicMs();
-      try {
-        records.push(chunk, onRecord);
-      } catch (error) {
-        this.#drop(socket, error);
-      }
-    });
+    const inbox: Inbox = {
+      socket: undefined,
+      broken: undefined,
+      push: (chunk, lengthBytes) => {
+        if (inbox.broken !== undefined) return;
+        this.#heardMs = monotonicMs();
+        try {
+          records.push(chunk, this.#receive, lengthBytes);
+        } catch (error) {
+          inbox.broken = error;
+          if (inbox.socket !== undefined) this.#drop(inbox.socket, error);
+        }
+      },
+    };
+    return inbox;
+  }
+
+  #listen(socket: Socket, inbox: Inbox): void {
+    inbox.socket = socket;
     socket.on("error", (error) => this.#drop(socket, error));
     socket.on("close", () => this.#drop(socket, undefined));
     // Not the socket's own time-out: what we send, such as the renewal of a lease, would put that off for ever.
@@ -189,18 +225,18 @@ export class RpcConnection {
   }
 
   /** @throws XdrError when the stream carries something else than replies */
-  #receive(record: Buffer): void {
-    const reader = new XdrReader(record);
-    const xid = reader.uint32();
-    const call = this.#inFlight.get(xid);
-    if (call === undefined) return; // the caller has gone
+  readonly #receive: OnRecord = (bytes, start, end, mayBeKept) => {
+    const reader = this.#reader.lend(bytes, start, end, mayBeKept);
+    const call = this.#inFlight.get(reader.uint32());
+    if (call === undefined) return false; // the caller has gone
     const rejection = readReplyHeader(reader);
-    this.#inFlight.delete(xid);
+    this.#remove(call);
     this.#attempts = 0;
     if (rejection === undefined) call.reply(reader);
     else call.rejected(rejection, this.name);
     if (this.#queue.length > 0) this.#pump();
-  }
+    return reader.kept;
+  };
 
   #checkStall(socket: Socket, watch: NodeJS.Timeout): void {
     if (socket.destroyed) clearInterval(watch);
@@ -233,12 +269,15 @@ export class RpcConnection {
     return attempt === 0 ? 0 : backoffMs(attempt - 1, reconnectDelayMsMin, reconnectDelayMsMax);
   }
 
-  readonly #cancel = (call: PendingCall): void => {
+  #cancel(call: PendingCall): void {
     const message = `${call.request.name} on ${this.name} was cancelled`;
     call.abandon({ kind: "cancelled" }, message, call.request.signal?.reason);
     this.#forget(call);
     this.#pump();
-  };
+  }
+
+  /** The caller has its answer. */
+  readonly #settled = (call: PendingCall): void => this.#signals.remove(call.request.signal, call);
 
   /** Ends the calls whose deadline has passed. @returns the next deadline */
   #expire(nowMs: number): number {
@@ -263,7 +302,14 @@ export class RpcConnection {
 
   /** The caller has gone. A place at the server that stays taken keeps the call; the queue skips it later. */
   #forget(call: PendingCall): void {
-    if (call.xid !== undefined && call.request.onLateEnd === undefined) this.#inFlight.delete(call.xid);
+    if (call.request.onLateEnd === undefined) this.#remove(call);
+  }
+
+  /** Nothing on the wire is about it any more. */
+  #remove(call: PendingCall): void {
+    if (call.xid === undefined || !this.#inFlight.delete(call.xid)) return;
+    call.record?.segment.release();
+    call.record = undefined;
   }
 
   #skipSettled(): void {

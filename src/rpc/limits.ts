@@ -28,4 +28,8 @@ export const rpcLimits = {
   reservedPortMax: 1023,
   /** Calls are written into buffers of this size, many in one. */
   outboxBytes: 64 * 1024,
+  /** Such buffers that are kept for reuse. */
+  segmentsFreeMax: 4,
+  /** What one read from a socket takes. */
+  receiveBytes: 64 * 1024,
 } as const;

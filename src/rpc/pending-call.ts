@@ -2,6 +2,7 @@ import type { XdrReader } from "../xdr/xdr-reader.ts";
 import type { XdrWriter } from "../xdr/xdr-writer.ts";
 import type { Credentials } from "./auth-sys.ts";
 import { describeRejection, type Program, type Rejection } from "./message.ts";
+import type { SentRecord } from "./outbox.ts";
 import { RpcError, type RpcFailure } from "./rpc-error.ts";
 
 /** One remote call. */
@@ -24,6 +25,16 @@ export interface CallRequest {
   onLateEnd?(results: XdrReader | undefined): void;
 }
 
+/** A call whose results are read where they lie in the receive buffer. */
+export interface DecodedCallRequest<Result> extends CallRequest {
+  /**
+   * Makes of the results what the call returns. The bytes are overwritten afterwards: no view of them may
+   * be kept (`XdrReader.opaqueToKeep` gives what may). What it throws, the call rejects with.
+   * @param sends how often the call was sent; beyond 1 the server may have run it for an earlier one
+   */
+  decode(results: XdrReader, sends: number): Result;
+}
+
 export interface RpcReply {
   /** At the procedure's results. Views of them stay valid. */
   readonly results: XdrReader;
@@ -34,37 +45,40 @@ export interface RpcReply {
 /** A call on its way: waiting for the wire, on it, or (with `onLateEnd`) on it without a caller. */
 export class PendingCall {
   readonly request: CallRequest;
-  readonly #resolve: (reply: RpcReply) => void;
+  readonly #take: (results: XdrReader, sends: number) => void;
   readonly #reject: (error: unknown) => void;
-  readonly #onAbort: (call: PendingCall) => void;
-  /** The whole record, and its xid, once it was written. */
-  record: Buffer | undefined;
+  readonly #onSettled: (call: PendingCall) => void;
+  /** Where its record stands, and its xid, once it was written. */
+  record: SentRecord | undefined;
   xid: number | undefined;
   sends = 0;
   /** Whether the caller has its answer. */
   settled = false;
 
+  /** @param take hands the results to the caller */
   constructor(
     request: CallRequest,
-    resolve: (reply: RpcReply) => void,
+    take: (results: XdrReader, sends: number) => void,
     reject: (error: unknown) => void,
-    onAbort: (call: PendingCall) => void,
+    onSettled: (call: PendingCall) => void,
   ) {
     this.request = request;
-    this.#resolve = resolve;
+    this.#take = take;
     this.#reject = reject;
-    this.#onAbort = onAbort;
-    request.signal?.addEventListener("abort", this);
-  }
-
-  /** As the listener of the caller's signal. */
-  handleEvent(): void {
-    this.#onAbort(this);
+    this.#onSettled = onSettled;
   }
 
   reply(results: XdrReader): void {
-    if (this.settled) this.request.onLateEnd?.(results);
-    else this.#settle(() => this.#resolve({ results, sends: this.sends }));
+    if (this.settled) {
+      this.request.onLateEnd?.(results);
+      return;
+    }
+    this.#settle();
+    try {
+      this.#take(results, this.sends);
+    } catch (error) {
+      this.#reject(error);
+    }
   }
 
   /** @param server as messages name it */
@@ -85,13 +99,13 @@ export class PendingCall {
   }
 
   failWith(error: unknown): void {
-    this.#settle(() => this.#reject(error));
+    if (this.settled) return;
+    this.#settle();
+    this.#reject(error);
   }
 
-  #settle(tell: () => void): void {
-    if (this.settled) return;
+  #settle(): void {
     this.settled = true;
-    this.request.signal?.removeEventListener("abort", this);
-    tell();
+    this.#onSettled(this);
   }
 }

@@ -20,6 +20,8 @@ function* split(bytes: Buffer, sizes: readonly number[]): Generator<Buffer> {
   yield bytes.subarray(offset);
 }
 
+const neverARecord = () => assert.fail("no record");
+
 test("records come out as they went in, however fragments and segments were cut", () => {
   const records = fc.array(fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 4 }));
   fc.assert(
@@ -30,7 +32,10 @@ test("records come out as they went in, however fragments and segments were cut"
       const received: Buffer[] = [];
       const assembler = new RecordAssembler();
       for (const segment of split(Buffer.concat(stream), sizes)) {
-        assembler.push(segment, (record) => received.push(record));
+        assembler.push(segment, (bytes, start, end) => {
+          received.push(Buffer.from(bytes.subarray(start, end)));
+          return false;
+        });
       }
       assert.deepEqual(
         received,
@@ -42,17 +47,28 @@ test("records come out as they went in, however fragments and segments were cut"
 
 test("a record beyond the bound is refused by its mark alone", () => {
   const assembler = new RecordAssembler(100);
-  assert.throws(() => assembler.push(marked(Buffer.alloc(101), true).subarray(0, 4), () => {}), XdrError);
+  assert.throws(() => assembler.push(marked(Buffer.alloc(101), true).subarray(0, 4), neverARecord), XdrError);
 });
 
 test("fragments that add up beyond the bound are refused", () => {
   const assembler = new RecordAssembler(100);
-  assembler.push(marked(Buffer.alloc(60), false), () => assert.fail("no record yet"));
-  assert.throws(() => assembler.push(marked(Buffer.alloc(60), true), () => {}), XdrError);
+  assembler.push(marked(Buffer.alloc(60), false), neverARecord);
+  assert.throws(() => assembler.push(marked(Buffer.alloc(60), true), neverARecord), XdrError);
 });
 
 test("fragments without end and content are refused", () => {
   const assembler = new RecordAssembler();
   const endless = Buffer.alloc(4 * 5000);
-  assert.throws(() => assembler.push(endless, () => assert.fail("no record")), XdrError);
+  assert.throws(() => assembler.push(endless, neverARecord), XdrError);
+});
+
+test("a buffer that a taker keeps is not written to again", () => {
+  const assembler = new RecordAssembler();
+  const kept: Buffer[] = [];
+  for (const fill of ["a", "b"]) {
+    for (const segment of split(marked(Buffer.alloc(8, fill), true), [6])) {
+      assembler.push(segment, (bytes, start, end) => kept.push(bytes.subarray(start, end)) > 0);
+    }
+  }
+  assert.deepEqual(kept.map(String), ["aaaaaaaa", "bbbbbbbb"]);
 });

@@ -10,69 +10,107 @@ export function recordMark(lengthBytes: number): number {
 }
 
 /**
+ * Takes a record, which stands from `start` to `end` of bytes that are overwritten later.
+ * @returns whether it keeps them instead, which it may where `mayBeKept`
+ */
+export type OnRecord = (bytes: Buffer, start: number, end: number, mayBeKept: boolean) => boolean;
+
+/**
  * Cuts what a stream brings into records (RFC 5531 §11), however the bytes were split on the way. A
- * record that came whole is a view of its chunk; others are put together. Keeps at most one record.
+ * record that came whole is taken where it lies; others are put together in one buffer that serves again and
+ * again. Keeps at most one record.
  */
 export class RecordAssembler {
   readonly #recordBytesMax: number;
-  /** Bytes not yet understood: less than a mark, or part of a fragment. */
-  #pieces: Buffer[] = [];
-  #mark: Buffer = Buffer.alloc(0);
+  /** The mark being read: its bytes so far, and how many they are. */
+  #mark = 0;
+  #markBytes = 0;
+  /** Of the fragment being read. */
+  #fragment: { remainingBytes: number; readonly last: boolean } | undefined;
+  /** What came of the record, up to `#recordBytes`. */
+  #record: Buffer = Buffer.alloc(0);
   #recordBytes = 0;
   #fragments = 0;
-  /** Of the fragment being read; undefined between fragments. */
-  #fragment: { remainingBytes: number; readonly last: boolean } | undefined;
 
   constructor(recordBytesMax: number = rpcLimits.recordBytesMax) {
     this.#recordBytesMax = recordBytesMax;
   }
 
-  /** @throws XdrError for a record beyond the bounds: the stream is then of no further use */
-  push(chunk: Buffer, onRecord: (record: Buffer) => void): void {
-    let rest = chunk;
-    while (rest.length > 0) {
-      rest = this.#fragment === undefined ? this.#takeMark(rest) : this.#takeData(rest, this.#fragment);
-      if (this.#fragment?.remainingBytes === 0) this.#endFragment(this.#fragment.last, onRecord);
+  /**
+   * @param lengthBytes how much of the chunk there is; it may be overwritten when this returns
+   * @throws XdrError for a record beyond the bounds: the stream is then of no further use
+   */
+  push(chunk: Buffer, onRecord: OnRecord, lengthBytes = chunk.length): void {
+    let offset = 0;
+    while (offset < lengthBytes) {
+      offset = this.#takeWhole(chunk, offset, lengthBytes, onRecord);
+      if (offset < lengthBytes) offset = this.#takePart(chunk, offset, lengthBytes, onRecord);
     }
   }
 
-  #takeMark(chunk: Buffer): Buffer {
-    const wanted = markBytes - this.#mark.length;
-    const bytes = wanted === markBytes ? chunk : Buffer.concat([this.#mark, chunk.subarray(0, wanted)]);
-    if (bytes.length < markBytes) {
-      this.#mark = Buffer.from(bytes);
-      return chunk.subarray(chunk.length);
+  /** Records that lie in the chunk in one piece, as most do. @returns where they end */
+  #takeWhole(chunk: Buffer, offset: number, limit: number, onRecord: OnRecord): number {
+    if (this.#fragment !== undefined || this.#markBytes > 0 || this.#recordBytes > 0) return offset;
+    let next = offset;
+    while (next + markBytes <= limit) {
+      const mark = chunk.readUInt32BE(next);
+      const start = next + markBytes;
+      const end = start + (mark & ~lastFragment);
+      if (mark < lastFragment || end > limit || end - start > this.#recordBytesMax) break;
+      onRecord(chunk, start, end, false);
+      next = end;
     }
-    this.#beginFragment(bytes.readUInt32BE(0));
-    return chunk.subarray(wanted);
+    return next;
   }
 
-  #beginFragment(mark: number): void {
-    const lengthBytes = mark & ~lastFragment;
-    this.#mark = Buffer.alloc(0);
+  /** Some bytes of a mark or of a fragment. @returns how far it came */
+  #takePart(chunk: Buffer, offset: number, limit: number, onRecord: OnRecord): number {
+    if (this.#fragment === undefined) return this.#takeMark(chunk, offset, limit, onRecord);
+    const taken = Math.min(this.#fragment.remainingBytes, limit - offset);
+    chunk.copy(this.#record, this.#recordBytes, offset, offset + taken);
+    this.#recordBytes += taken;
+    this.#fragment.remainingBytes -= taken;
+    if (this.#fragment.remainingBytes === 0) this.#endFragment(this.#fragment.last, onRecord);
+    return offset + taken;
+  }
+
+  #takeMark(chunk: Buffer, offset: number, limit: number, onRecord: OnRecord): number {
+    let next = offset;
+    for (; this.#markBytes < markBytes && next < limit; this.#markBytes++) {
+      this.#mark = ((this.#mark << 8) | (chunk[next++] ?? 0)) >>> 0;
+    }
+    if (this.#markBytes === markBytes) this.#beginFragment(this.#mark, onRecord);
+    return next;
+  }
+
+  #beginFragment(mark: number, onRecord: OnRecord): void {
+    const remainingBytes = mark & ~lastFragment;
+    const last = mark >= lastFragment;
+    this.#mark = 0;
+    this.#markBytes = 0;
     this.#fragments++;
-    this.#recordBytes += lengthBytes;
-    if (this.#recordBytes > this.#recordBytesMax || this.#fragments > rpcLimits.fragmentsMax) {
+    const recordBytes = this.#recordBytes + remainingBytes;
+    if (recordBytes > this.#recordBytesMax || this.#fragments > rpcLimits.fragmentsMax) {
       throw new XdrError(`a record of more than ${this.#recordBytesMax} bytes or too many fragments`);
     }
-    this.#fragment = { remainingBytes: lengthBytes, last: mark >= lastFragment };
+    this.#reserve(recordBytes);
+    this.#fragment = { remainingBytes, last };
+    if (remainingBytes === 0) this.#endFragment(last, onRecord);
   }
 
-  #takeData(chunk: Buffer, fragment: { remainingBytes: number }): Buffer {
-    const taken = Math.min(fragment.remainingBytes, chunk.length);
-    this.#pieces.push(chunk.subarray(0, taken));
-    fragment.remainingBytes -= taken;
-    return chunk.subarray(taken);
+  #reserve(recordBytes: number): void {
+    if (recordBytes <= this.#record.length) return;
+    const larger = Buffer.allocUnsafeSlow(recordBytes);
+    this.#record.copy(larger, 0, 0, this.#recordBytes);
+    this.#record = larger;
   }
 
-  #endFragment(last: boolean, onRecord: (record: Buffer) => void): void {
+  #endFragment(last: boolean, onRecord: OnRecord): void {
     this.#fragment = undefined;
     if (!last) return;
-    const [first, ...more] = this.#pieces;
-    const record = first !== undefined && more.length === 0 ? first : Buffer.concat(this.#pieces);
-    this.#pieces = [];
+    const recordBytes = this.#recordBytes;
     this.#recordBytes = 0;
     this.#fragments = 0;
-    onRecord(record);
+    if (onRecord(this.#record, 0, recordBytes, true)) this.#record = Buffer.alloc(0);
   }
 }

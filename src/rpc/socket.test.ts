@@ -18,13 +18,14 @@ async function listen(host: string): Promise<AsyncDisposable & { readonly port: 
   return { port: address.port, [Symbol.asyncDispose]: close };
 }
 
+const ignore = () => {};
 const soon = () => AbortSignal.timeout(5000);
 
 test("a name with several addresses is reached by the first that answers", async () => {
   await using server = await listen("127.0.0.2");
   const resolve = () => Promise.resolve(["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
   const endpoint: Endpoint = { host: "many.test", port: server.port, sourcePort: "any", resolve };
-  const socket = await openSocket(endpoint, soon());
+  const socket = await openSocket(endpoint, ignore, soon());
   assert.equal(socket.remoteAddress, "127.0.0.2");
   socket.destroy();
 });
@@ -33,14 +34,18 @@ test("the address that was used last comes first", async () => {
   await using first = await listen("0.0.0.0");
   const resolve = () => Promise.resolve(["127.0.0.2", "127.0.0.1"]);
   const endpoint: Endpoint = { host: "many.test", port: first.port, sourcePort: "any", resolve };
-  const socket = await openSocket(endpoint, soon(), { address: "127.0.0.1", localPort: 0 });
+  const socket = await openSocket(endpoint, ignore, soon(), { address: "127.0.0.1", localPort: 0 });
   assert.equal(socket.remoteAddress, "127.0.0.1");
   socket.destroy();
 });
 
 test("a reserved source port is below 1024", async () => {
   await using server = await listen("127.0.0.1");
-  const socket = await openSocket({ host: "127.0.0.1", port: server.port, sourcePort: "reserved" }, soon());
+  const socket = await openSocket(
+    { host: "127.0.0.1", port: server.port, sourcePort: "reserved" },
+    ignore,
+    soon(),
+  );
   assert.ok(socket.localPort !== undefined && socket.localPort < 1024);
   socket.resetAndDestroy();
 });
@@ -50,7 +55,7 @@ test("when no address answers the error is that of the last", async () => {
   await server[Symbol.asyncDispose]();
   const resolve = () => Promise.resolve(["127.0.0.2", "127.0.0.1"]);
   const endpoint: Endpoint = { host: "many.test", port: server.port, sourcePort: "any", resolve };
-  await assert.rejects(openSocket(endpoint, soon()), (error) => {
+  await assert.rejects(openSocket(endpoint, ignore, soon()), (error) => {
     return (
       error instanceof RpcError && error.failure.kind === "refused" && error.message.includes("many.test")
     );

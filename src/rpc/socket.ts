@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { rpcLimits } from "./limits.ts";
 import { RpcError, type RpcFailure } from "./rpc-error.ts";
@@ -38,20 +38,28 @@ export function endpointName({ host, port }: { readonly host: string; readonly p
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** Takes what a socket brings, up to `lengthBytes`; the chunk is overwritten afterwards. */
+export type OnChunk = (chunk: Buffer, lengthBytes: number) => void;
+
 /**
  * Connects to the first of the endpoint's addresses that answers, the last used one first.
  * @throws RpcError `unresolved`, `refused`, `unreachable`, `reserved-port-denied`, `tls`, `cancelled`
  */
 export async function openSocket(
   endpoint: Endpoint,
+  onChunk: OnChunk,
   signal: AbortSignal,
   last?: LastSocket,
 ): Promise<Socket> {
   let failure: unknown;
   for (const address of await addressesOf(endpoint, last?.address)) {
     try {
-      const socket = await connectFrom(endpoint, address, signal, last?.localPort);
-      return endpoint.tls === undefined ? socket : await wrapTls(endpoint, endpoint.tls, socket, signal);
+      const { tls } = endpoint;
+      const plain = tls === undefined ? onChunk : undefined;
+      const socket = await connectFrom(endpoint, address, plain, signal, last?.localPort);
+      if (tls === undefined) return socket;
+      const secure = await wrapTls(endpoint, tls, socket, signal);
+      return secure.on("data", (chunk: Buffer) => onChunk(chunk, chunk.length));
     } catch (error) {
       failure = error;
       if (signal.aborted) break;
@@ -85,13 +93,14 @@ async function resolveBySystem(host: string): Promise<string[]> {
 async function connectFrom(
   endpoint: Endpoint,
   address: string,
+  onChunk: OnChunk | undefined,
   signal: AbortSignal,
   lastPort: number | undefined,
 ): Promise<Socket> {
   let failure: unknown;
   for (const localPort of localPorts(endpoint.sourcePort, lastPort)) {
     try {
-      return await connectOnce(address, endpoint.port, localPort, signal);
+      return await connectOnce(address, endpoint.port, localPort, onChunk, signal);
     } catch (error) {
       failure = error;
       if (!hasErrno(error, "EADDRINUSE", "EADDRNOTAVAIL")) break;
@@ -104,6 +113,7 @@ async function connectOnce(
   host: string,
   port: number,
   localPort: number | undefined,
+  onChunk: OnChunk | undefined,
   signal: AbortSignal,
 ): Promise<Socket> {
   const socket = connectTcp({
@@ -113,8 +123,21 @@ async function connectOnce(
     keepAlive: true,
     keepAliveInitialDelay: rpcLimits.keepaliveMs,
     ...(localPort === undefined ? {} : { localPort }),
+    ...(onChunk === undefined ? {} : { onread: readInto(onChunk) }),
   });
   return await ready(socket, "connect", signal);
+}
+
+/** Reads into one buffer again and again: one of its own for each read is garbage that collects faster than it is. */
+function readInto(onChunk: OnChunk): OnReadOpts {
+  const buffer = Buffer.allocUnsafeSlow(rpcLimits.receiveBytes);
+  return {
+    buffer,
+    callback: (lengthBytes) => {
+      onChunk(buffer, lengthBytes);
+      return true;
+    },
+  };
 }
 
 async function wrapTls(

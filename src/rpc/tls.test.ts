@@ -39,7 +39,11 @@ describe("TLS", () => {
   });
 
   function open(tls: TlsOptions) {
-    return openSocket({ host: "127.0.0.1", port, sourcePort: "any", tls }, AbortSignal.timeout(5000));
+    return openSocket(
+      { host: "127.0.0.1", port, sourcePort: "any", tls },
+      () => {},
+      AbortSignal.timeout(5000),
+    );
   }
 
   test("carries what is sent when certificate and name are right", async () => {

@@ -95,7 +95,7 @@ async function refuseExisting(
   const refuse = (code: "already-exists" | "failed-precondition", cause: string, remedy: string) =>
     new BerthError(code, `${share.name}: ${path} exists and ${cause}: ${remedy}`);
   if (request.adopt === undefined) {
-    const remedy = "move it away, or ask for another name; a class with adoptExisting takes it over";
+    const remedy = "move it away, ask for another name, or let the class adopt it (adoptExisting)";
     throw refuse("already-exists", "is no volume of Berth", remedy);
   }
   if (existing.type !== "directory") {

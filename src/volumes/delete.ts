@@ -1,7 +1,7 @@
 import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
 import { sideBySide } from "../core/side-by-side.ts";
-import { printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
+import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
 import { join } from "../share/share-path.ts";
 import { checkRecord, fileidAt, isThere, readRecord, removeIfEmpty } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
@@ -48,7 +48,10 @@ export async function deleteVolume(context: ShareContext, call: Call, id: Volume
 async function refuseUnrecorded({ share }: ShareContext, name: VolumeName): Promise<void> {
   const path = directoryPath(name);
   if (!(await isThere(share, path))) return;
-  if ((await claimAt(share, path)) !== undefined) return; // another volume's, whose subDir is this name
+  const claim = await claimAt(share, path);
+  const isAnothers = claim !== undefined && parseVolumeId(claim.id)?.name !== name; // whose subDir is this name
+  // Or it was created since we looked. A claim of its own without a record is what somebody's hand has left.
+  if (isAnothers || (await readRecord(share, name)) !== undefined) return;
   throw new BerthError(
     "failed-precondition",
     `${share.name}: directory ${path} has no record in ${recordPath(name)}, so Berth does not delete it: ` +
@@ -79,8 +82,7 @@ async function refuseStranger(
     if (found === undefined || found === fileid) return;
     throw stranger(found);
   }
-  if (identity.adopted === true || (await isThere(share, stagedTreePath(name, nonceOf(identity)))))
-    return;
+  if (identity.adopted === true || (await isThere(share, stagedTreePath(name, nonceOf(identity))))) return;
   if (claim !== undefined) {
     throw refuse(
       `is the directory of volume ${claim.id}, whatever the record of ${name} says`,

@@ -66,6 +66,6 @@ export async function expandVolume(
   throw new BerthError("aborted", `${share.name}: ${id.name} keeps changing while it is expanded: retry`);
 }
 
-function notFound({ share }: ShareContext, id: VolumeId): BerthError {
+export function notFound({ share }: ShareContext, id: VolumeId): BerthError {
   return new BerthError("not-found", `${share.name} has no volume ${printVolumeId(id)}`);
 }

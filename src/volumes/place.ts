@@ -19,8 +19,8 @@ import { settled } from "./settled.ts";
 const attemptsMax = 8;
 
 /**
- * Brings a volume that has its record to its path, if the share may promise as much: the last steps of a creation. Each may have been done
- * before; and somebody else may have put something there.
+ * Brings a volume that has its record to its path, if the share may promise as much: the last steps of a
+ * creation. Each may have been done before; and somebody else may have put something there.
  */
 export async function moveIntoPlace(
   context: ShareContext,

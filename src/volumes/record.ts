@@ -15,7 +15,12 @@ const sizeBytes = v.pipe(
   decimal,
   v.check((text) => BigInt(text) < 2n ** 63n),
 );
-const time = v.pipe(v.string(), v.isoTimestamp());
+/** One that JavaScript reads too: of a retention that is NaN the end would have come. */
+const time = v.pipe(
+  v.string(),
+  v.isoTimestamp(),
+  v.check((text) => !Number.isNaN(Date.parse(text))),
+);
 const octal = v.pipe(v.string(), v.regex(/^[0-7]{4}$/));
 const id = v.pipe(v.number(), v.integer(), v.minValue(0));
 
@@ -151,7 +156,7 @@ function decode<Schema extends v.GenericSchema>(
   content: Uint8Array,
   path: string,
 ): v.InferOutput<Schema> {
-  const parsed = v.safeParse(schema, parseJson(content));
+  const parsed = v.safeParse(schema, parseJson(content), { abortPipeEarly: true });
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const where = v.getDotPath(issue);

@@ -5,11 +5,14 @@ import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import type { Share, Space } from "../share/share.ts";
 import { shareRoot } from "../share/share-path.ts";
 import { type Room, roomFor } from "./admission.ts";
-import { idOf, isInPlace, listNames, readRecord, volumeOf } from "./catalog.ts";
+import { idOf, isInPlace, isThere, listNames, readRecord, volumeOf } from "./catalog.ts";
+import { type Inspected, inspectVolume } from "./condition.ts";
 import type { ShareContext } from "./context.ts";
 import { createVolume } from "./create.ts";
 import { deleteVolume } from "./delete.ts";
 import { expandVolume, getVolume } from "./expand.ts";
+import { stagedTreePath } from "./layout.ts";
+import { nonceOf, type VolumeRecord } from "./record.ts";
 import { listTrash, restoreVolume, type TrashedVolume } from "./trash.ts";
 import type { CapacityRange, Volume, VolumePage, VolumeRequest } from "./volume.ts";
 
@@ -90,6 +93,12 @@ export class ShareVolumes {
     return await this.share.space(shareRoot, call.signal);
   }
 
+  /** The volume and its condition. @throws BerthError `not-found` */
+  async inspect(call: Call, id: VolumeId): Promise<Inspected> {
+    call.signal.throwIfAborted();
+    return await inspectVolume(this.#context, id);
+  }
+
   /** What a class leaves to be promised; undefined where it sets no limit. */
   async room(call: Call, parameters: Readonly<Record<string, string>>): Promise<Room | undefined> {
     call.signal.throwIfAborted();
@@ -102,11 +111,21 @@ export class ShareVolumes {
       const record = await readRecord(share, name);
       if (record === undefined || record.deleted !== undefined) return undefined;
       const id = idOf(record, name, owner);
-      return id === undefined ? undefined : volumeOf(id, record, await isInPlace(share, record));
+      return id === undefined ? undefined : await listed(share, id, record);
     } catch (reason) {
       if (!hasCode(reason, "failed-precondition")) throw reason;
       call.log.warn(reason.message, { share: share.name });
       return undefined;
     }
   }
+}
+
+/** A volume that is not in its place, and not in staging on its way there either, has lost its directory. */
+async function listed(share: Share, id: VolumeId, record: VolumeRecord): Promise<Volume> {
+  if (await isInPlace(share, record)) return volumeOf(id, record, true);
+  if (await isThere(share, stagedTreePath(id.name, nonceOf(record.identity)))) {
+    return volumeOf(id, record, false);
+  }
+  if (await isInPlace(share, record)) return volumeOf(id, record, true); // it arrived between the two looks
+  return { ...volumeOf(id, record, false), state: "lost" };
 }

@@ -83,11 +83,12 @@ export async function restoreVolume(context: ShareContext, call: Call, name: Vol
       `${share.name}: the retention of volume ${name} ended at ${found.deleted.purgeAfter}, so its tree may be gone in part`,
     );
   }
-  call.effects.begin();
-  const entry = trashEntryPath(found.nonce);
+  // Looked at before the record moves: halfway the volume would be in no list.
   const { path } = found.record.identity.directory;
   const isInPlaceNow = await isInPlace(share, found.record);
   if (!isInPlaceNow && (await isThere(share, path))) throw taken(share, path);
+  call.effects.begin();
+  const entry = trashEntryPath(found.nonce);
   await moveBack(share, join(entry, recordName), recordPath(name));
   await reclaim(context, found, name);
   if (!isInPlaceNow) {

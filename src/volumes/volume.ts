@@ -58,7 +58,8 @@ export interface DirectoryAttributes {
 export interface Volume {
   readonly id: VolumeId;
   readonly requestedName: string;
-  readonly state: "creating" | "ready" | "deleting";
+  /** `lost`: it has been ready, and its directory is not in its place any more; only lists look for that. */
+  readonly state: "creating" | "ready" | "lost" | "deleting";
   readonly sizeBytes: bigint;
   /** Relative to the share's root. */
   readonly directory: string;

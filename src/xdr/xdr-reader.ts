@@ -1,24 +1,59 @@
 import { isUtf8 } from "node:buffer";
 import { XdrError } from "./xdr-error.ts";
 
+/** Up to so many bytes V8 keeps an array's content with it: such copies come and go at little cost. */
+const onHeapBytesMax = 64;
+
+const zero = 0x30;
+
 /**
  * Takes XDR items (RFC 4506) one after the other from bytes that nobody need trust: every length is
  * checked against the bytes that are there and against the caller's bound before anything is made.
  * All methods throw `XdrError`.
  */
 export class XdrReader {
-  readonly #bytes: Buffer;
-  readonly #view: DataView;
-  #offset = 0;
+  #bytes: Buffer;
+  #view: DataView;
+  #offset: number;
+  #end: number;
+  #mayBeKept = false;
+  #kept = false;
 
   /** @param bytes are not copied; they must not change while being read */
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, start = 0, end = bytes.length) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = viewOf(bytes);
+    this.#offset = start;
+    this.#end = end;
+  }
+
+  /**
+   * Begins anew, with bytes that are overwritten after this reading: what shall be kept must be copied. So
+   * one reader and one buffer serve any number of records, and leave nothing to collect.
+   * @param mayBeKept whether `opaqueToKeep` may take the whole buffer over
+   */
+  lend(bytes: Buffer, start: number, end: number, mayBeKept: boolean): this {
+    if (bytes !== this.#bytes) this.#view = viewOf(bytes);
+    this.#bytes = bytes;
+    this.#offset = start;
+    this.#end = end;
+    this.#mayBeKept = mayBeKept;
+    this.#kept = false;
+    return this;
+  }
+
+  /** Whether somebody keeps a view of what was lent: then it must not be overwritten. */
+  get kept(): boolean {
+    return this.#kept;
+  }
+
+  /** A reader of what is left, of bytes of its own. */
+  detached(): XdrReader {
+    return new XdrReader(Buffer.from(this.#bytes.subarray(this.#offset, this.#end)));
   }
 
   get remainingBytes(): number {
-    return this.#bytes.length - this.#offset;
+    return this.#end - this.#offset;
   }
 
   get offset(): number {
@@ -40,9 +75,22 @@ export class XdrReader {
     return this.#view.getBigUint64(this.#advance(8));
   }
 
+  /** The same, to be read once more as what it also is. */
+  peekUint64(): bigint {
+    const value = this.uint64();
+    this.#offset -= 8;
+    return value;
+  }
+
   /** RFC 4506 §4.5, signed */
   int64(): bigint {
     return this.#view.getBigInt64(this.#advance(8));
+  }
+
+  /** The same as a number, which is exact up to 2^53: for seconds. */
+  int64AsNumber(): number {
+    const start = this.#advance(8);
+    return this.#view.getInt32(start) * 2 ** 32 + this.#view.getUint32(start + 4);
   }
 
   /** RFC 4506 §4.4: 0 or 1, nothing else */
@@ -69,8 +117,33 @@ export class XdrReader {
   }
 
   /** RFC 4506 §4.10. A copy, so that a few bytes kept for long do not keep a whole reply. */
-  opaqueCopy(lengthBytesMax: number): Buffer {
-    return Buffer.from(this.opaque(lengthBytesMax));
+  opaqueCopy(lengthBytesMax: number): Uint8Array {
+    const lengthBytes = this.#length(lengthBytesMax);
+    const start = this.#advance(lengthBytes + padding(lengthBytes));
+    if (lengthBytes > onHeapBytesMax) return Buffer.from(this.#bytes.subarray(start, start + lengthBytes));
+    const copy = new Uint8Array(lengthBytes);
+    for (let index = 0; index < lengthBytes; index++) copy[index] = this.#bytes[start + index] ?? 0;
+    return copy;
+  }
+
+  /**
+   * RFC 4506 §4.10, to be kept: a copy, or a view of a buffer that is mostly this item and may be kept.
+   * @param into where a copy shall be made instead; what is longer is refused
+   */
+  opaqueToKeep(lengthBytesMax: number, into?: Uint8Array): Uint8Array {
+    const view = this.opaque(Math.min(lengthBytesMax, into?.length ?? lengthBytesMax));
+    if (into !== undefined) {
+      into.set(view);
+      return into.subarray(0, view.length);
+    }
+    if (!this.#mayBeKept || view.length < this.#bytes.length / 2) return Buffer.from(view);
+    this.#kept = true;
+    return view;
+  }
+
+  skipOpaque(lengthBytesMax: number): void {
+    const lengthBytes = this.#length(lengthBytesMax);
+    this.#advance(lengthBytes + padding(lengthBytes));
   }
 
   /** RFC 4506 §4.11, as UTF-8: bytes that are none become U+FFFD. For texts that are only shown. */
@@ -80,8 +153,24 @@ export class XdrReader {
 
   /** RFC 4506 §4.11: text if it is UTF-8, else the bytes as they are. */
   textOrBytes(lengthBytesMax: number): string | Uint8Array {
-    const bytes = this.opaque(lengthBytesMax);
+    const lengthBytes = this.#length(lengthBytesMax);
+    const start = this.#advance(lengthBytes + padding(lengthBytes));
+    const end = start + lengthBytes;
+    if (isAscii(this.#bytes, start, end)) return this.#bytes.toString("latin1", start, end);
+    const bytes = this.#bytes.subarray(start, end);
     return isUtf8(bytes) ? bytes.toString("utf8") : Buffer.from(bytes);
+  }
+
+  /** RFC 4506 §4.11: a text of decimal digits and nothing else, as a number; else undefined. */
+  decimal(lengthBytesMax: number): number | undefined {
+    const lengthBytes = this.#length(lengthBytesMax);
+    const start = this.#advance(lengthBytes + padding(lengthBytes));
+    let value = lengthBytes === 0 ? Number.NaN : 0;
+    for (let index = start; index < start + lengthBytes; index++) {
+      const digit = (this.#bytes[index] ?? 0) - zero;
+      value = digit >= 0 && digit <= 9 ? value * 10 + digit : Number.NaN;
+    }
+    return Number.isNaN(value) ? undefined : value;
   }
 
   /** RFC 4506 §4.13 */
@@ -109,12 +198,22 @@ export class XdrReader {
 
   #advance(lengthBytes: number): number {
     const start = this.#offset;
-    if (lengthBytes > this.#bytes.length - start) {
+    if (lengthBytes > this.#end - start) {
       throw new XdrError(`${lengthBytes} bytes wanted at ${start}, ${this.remainingBytes} are left`);
     }
     this.#offset = start + lengthBytes;
     return start;
   }
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Most names are; then no view of them need be made. */
+function isAscii(bytes: Buffer, start: number, end: number): boolean {
+  for (let index = start; index < end; index++) if ((bytes[index] ?? 0x80) >= 0x80) return false;
+  return true;
 }
 
 /** Every item ends at a multiple of four (RFC 4506 §3). */

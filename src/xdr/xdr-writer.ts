@@ -1,5 +1,7 @@
 import { assert } from "../core/assert.ts";
 
+/** From here on a copy costs more than a piece of its own. */
+const referenceBytesMin = 32 * 1024;
 const uint32Max = 0xffff_ffff;
 const uint64Max = 0xffff_ffff_ffff_ffffn;
 const int64Min = -(2n ** 63n);
@@ -14,19 +16,47 @@ export class XdrWriter {
   #buffer: Buffer;
   #view: DataView;
   #length = 0;
+  /** Bytes that stand between those of the buffer. */
+  #references: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
+  #referredBytes = 0;
 
   constructor(capacityBytes = 1024) {
     this.#buffer = Buffer.allocUnsafe(capacityBytes);
     this.#view = viewOf(this.#buffer);
   }
 
+  /** Of what was copied into the buffer; positions count these bytes only. */
   get lengthBytes(): number {
     return this.#length;
   }
 
-  /** A view of what was written, from `start` to `end`. */
+  /** Of all, with what was written by reference. */
+  get sizeBytes(): number {
+    return this.#length + this.#referredBytes;
+  }
+
+  /** What was written, from `start` to `end`: a view if nothing of it was written by reference. */
   bytes(start = 0, end = this.#length): Buffer {
-    return this.#buffer.subarray(start, end);
+    const pieces = this.pieces(start, end);
+    const [first] = pieces;
+    return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces);
+  }
+
+  /** The same as views of its parts. */
+  pieces(start: number, end: number): readonly Buffer[] {
+    if (this.#references.length === 0) return [this.#buffer.subarray(start, end)];
+    const pieces: Buffer[] = [];
+    let next = start;
+    for (const { offset, bytes } of this.#references) {
+      if (offset <= start || offset > end) continue; // something stands before each, so it is of the part before
+      pieces.push(
+        this.#buffer.subarray(next, offset),
+        Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+      );
+      next = offset;
+    }
+    pieces.push(this.#buffer.subarray(next, end));
+    return pieces;
   }
 
   /** RFC 4506 §4.2 */
@@ -87,6 +117,21 @@ export class XdrWriter {
     return this.uint32(bytes.length).fixedOpaque(bytes);
   }
 
+  /**
+   * RFC 4506 §4.10. Many bytes are not copied: they must not change as long as what was written is used.
+   * Something must be written before.
+   */
+  opaqueByReference(bytes: Uint8Array): this {
+    if (bytes.length < referenceBytesMin) return this.opaque(bytes);
+    this.uint32(bytes.length);
+    this.#references.push({ offset: this.#length, bytes });
+    this.#referredBytes += bytes.length;
+    const padding = -bytes.length & 3;
+    const start = this.#reserve(padding);
+    this.#buffer.fill(0, start, start + padding);
+    return this;
+  }
+
   /** RFC 4506 §4.11: a string as UTF-8, or bytes as they are. */
   text(value: string | Uint8Array): this {
     if (typeof value !== "string") return this.opaque(value);
@@ -115,6 +160,9 @@ export class XdrWriter {
   truncate(lengthBytes: number): void {
     assert(lengthBytes <= this.#length, "longer than what was written");
     this.#length = lengthBytes;
+    if (this.#references.length === 0) return;
+    this.#references = this.#references.filter(({ offset }) => offset <= lengthBytes);
+    this.#referredBytes = this.#references.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   /** Where so many bytes may go. Call it before taking `#view` or `#buffer`, which growing replaces. */

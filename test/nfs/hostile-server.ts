@@ -13,8 +13,12 @@ export const procedure = {
   lookup: 3,
   readlink: 5,
   read: 6,
+  write: 7,
+  create: 8,
+  remove: 12,
   readdirplus: 17,
   fsinfo: 19,
+  commit: 21,
 } as const;
 
 const mountProgram = 100005;

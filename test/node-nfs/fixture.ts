@@ -41,13 +41,16 @@ export class NodeNfsFixture implements AsyncDisposable {
     this.#controller = controller(shares.placements);
   }
 
-  static async boot(more = ""): Promise<NodeNfsFixture> {
+  /** @param more of the node's configuration, below the export `nas` */
+  static async boot(more: (serverAddress: string) => string = () => ""): Promise<NodeNfsFixture> {
     await using stack = new AsyncDisposableStack();
     const network = stack.use(await GuestNetwork.open());
     const storage = stack.use(
       await StorageGuest.boot(network, { fileSystems: [{ name: "xfs", type: "xfs" }] }),
     );
-    const node = stack.use(await NodeGuest.boot(network, "node-1", configOf(storage) + more));
+    const node = stack.use(
+      await NodeGuest.boot(network, "node-1", configOf(storage) + more(storage.address)),
+    );
     const everything = stack.move();
     return new NodeNfsFixture(everything, network, storage, node);
   }

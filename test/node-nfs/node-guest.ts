@@ -5,14 +5,15 @@ import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import {
   VolumeCapability_AccessMode_Mode as Mode,
   Node,
+  type NodeGetVolumeStatsResponse,
   type VolumeCapabilitySchema,
 } from "../../src/gen/csi/v1/csi_pb.ts";
 import { type CallResult, CsiConnection, type Method, requestOf } from "../../src/lab/csi-client.ts";
 import { Guest } from "../../src/lab/guest/guest.ts";
 import type { GuestNetwork } from "../../src/lab/guest/network.ts";
 import { MountTable } from "../../src/node/mount-table.ts";
+import { bundledProgram } from "../support/bundled.ts";
 
-const checkout = join(import.meta.dirname, "../..");
 const kubelet = "/run/kubelet";
 const socket = "/run/csi.sock";
 const relayPort = 9999;
@@ -65,8 +66,9 @@ export class NodeGuest implements AsyncDisposable {
 
   /** Resolves when it serves. */
   async startPlugin(): Promise<void> {
+    const { node, flags, bundle } = await bundledProgram(); // starts in a third of the time that the sources take
     const command = [
-      ...[process.execPath, join(checkout, "src/cli/main.ts"), "node", "--node-id", this.guest.name],
+      ...[node, ...flags, bundle, "node", "--node-id", this.guest.name],
       ...["--endpoint", `unix://${socket}`, "--kubelet-dir", kubelet, "--config", "/run/berth.yaml"],
     ].join(" ");
     await this.guest.check(
@@ -116,6 +118,15 @@ export class NodeGuest implements AsyncDisposable {
 
   stats({ volumeId }: NodeVolume, pod: string): Promise<Ended> {
     return this.#call(Node.method.nodeGetVolumeStats, { volumeId, volumePath: targetPathOf(pod) });
+  }
+
+  /** What the plugin says of a volume: its usage and condition. */
+  async figures({ volumeId }: NodeVolume, pod: string): Promise<NodeGetVolumeStatsResponse> {
+    const parts = { volumeId, volumePath: targetPathOf(pod) };
+    const request = requestOf(Node.method.nodeGetVolumeStats, parts);
+    const result = await this.#connection.call(Node.method.nodeGetVolumeStats, request, 20_000);
+    if (result.status === "ok") return result.response;
+    throw new Error(`NodeGetVolumeStats: ${result.code}: ${result.message}`);
   }
 
   /** What is mounted below kubelet's directory. */

@@ -55,6 +55,30 @@ for (const version of ["3", "4.1", "4.2"]) {
   });
 }
 
+for (const version of ["3", "4.2"]) {
+  test(`an IPv6 address is mounted by NFS ${version}, and told from another volume's after it`, async () => {
+    await fixture.storage.check("ip address replace fd5e::1/64 dev vec0 nodad");
+    await node.guest.check("ip address replace fd5e::2/64 dev vec0 nodad");
+    await fixture.storage.check(`mkdir -p ${share}/six`);
+    const context = { server: "fd5e::1", share, subDir: "six", mountOptions: `vers=${version},nolock` };
+    const volume = { volumeId: "six", volumeContext: context };
+    for (let time = 0; time < 2; time++) assert.deepEqual(await node.stage(volume), ok);
+    assert.deepEqual(await node.publish(volume, "a"), ok);
+    for (const { source } of await node.mounts()) assert.equal(source, `[fd5e::1]:${share}/six`);
+    assert.deepEqual(await node.unpublish(volume, "a"), ok);
+    assert.deepEqual(await node.unstage(volume), ok);
+    assert.deepEqual(await node.mounts(), []);
+  });
+}
+
+test("a server's DNS name is mounted by its name", async () => {
+  await node.guest.check(`echo '${fixture.storage.address} nas.test' >> /etc/hosts`);
+  const volume = { volumeId: "named", volumeContext: { server: "nas.test", share } };
+  assert.deepEqual(await node.stage(volume), ok);
+  assert.equal((await node.mounts())[0]?.source, `nas.test:${share}`);
+  assert.deepEqual(await node.unstage(volume), ok);
+});
+
 describe("calls", () => {
   test("may be repeated, with a restart of the plugin in between", async () => {
     const volume = await newVolume();

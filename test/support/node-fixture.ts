@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { type Call, Effects } from "../../src/core/call.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { parseVolumeName } from "../../src/core/volume-id.ts";
+import { EphemeralRecords } from "../../src/node/ephemeral-records.ts";
+import { EphemeralVolumes } from "../../src/node/ephemeral-volumes.ts";
 import { Helpers } from "../../src/node/helpers.ts";
 import type { BindSource } from "../../src/node/mount-source.ts";
 import { type Mount, readMountTable } from "../../src/node/mount-table.ts";
+import { MountWork } from "../../src/node/mount-work.ts";
 import { type NodeLimits, nodeLimits } from "../../src/node/node-limits.ts";
 import { NodeVolumes, type PublishRequest, type StageRequest } from "../../src/node/node-volumes.ts";
 import { VolumeStats } from "../../src/node/volume-stats.ts";
@@ -35,6 +38,8 @@ export class NodeFixture implements Disposable {
   readonly helpers: Helpers;
   readonly volumes: NodeVolumes;
   readonly stats: VolumeStats;
+  /** Off: no export is for pods. */
+  readonly ephemeral: EphemeralVolumes;
 
   constructor({ env, limits, linkedKubelet = false }: FixtureOptions = {}) {
     const real = linkedKubelet ? join(this.root, "real") : this.kubelet;
@@ -45,7 +50,15 @@ export class NodeFixture implements Disposable {
     const all = { ...nodeLimits, ...limits };
     this.helpers = new Helpers({ killGroup, ...(env && { env }) }, all);
     const parts = { helpers: this.helpers, kubeletDir: this.kubelet, limits: all };
-    this.volumes = new NodeVolumes(parts);
+    const work = new MountWork(parts);
+    this.volumes = new NodeVolumes(work);
+    this.ephemeral = new EphemeralVolumes({
+      work,
+      records: new EphemeralRecords(join(this.root, "ephemeral")),
+      shares: { check: unexpected, create: unexpected, delete: unexpected },
+      known: { directories: new Map(), exports: new Map() },
+      allowed: [],
+    });
     this.stats = new VolumeStats(parts);
   }
 
@@ -119,6 +132,10 @@ export async function keepBusy(directory: string): Promise<Disposable> {
       child.kill("SIGKILL");
     },
   };
+}
+
+function unexpected(): Promise<never> {
+  return Promise.reject(new Error("no share was to be touched"));
 }
 
 function killGroup(leaderPid: number): void {

@@ -41,11 +41,12 @@ export function requestFor(name: string, more: Partial<VolumeRequest> = {}): Vol
 /** A share in a temporary directory, gone when disposed of. */
 export class VolumeFixture implements Disposable {
   readonly path = mkdtempSync(join(tmpdir(), "berth-volumes-"));
-  readonly share: Share = new DirectoryShare({ name: "test", path: this.path, kept: layoutPaths });
+  readonly share: Share;
   readonly context: ShareContext;
   readonly volumes: ShareVolumes;
 
   constructor(clock: Clock = systemClock) {
+    this.share = new DirectoryShare({ name: "test", path: this.path, kept: layoutPaths, clock });
     this.context = { share: this.share, owner, clock, newNonce: randomNonce };
     this.volumes = new ShareVolumes(this.context);
   }

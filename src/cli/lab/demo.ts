@@ -4,6 +4,7 @@ import { Command, Option } from "commander";
 import { BerthError } from "../../core/errors.ts";
 import type { Tier } from "../../lab/site/site.ts";
 import { type LabFlags, nodesOption, tierOption } from "./lab-options.ts";
+import { stay } from "./run.ts";
 import { type InsideFlag, inside, insideOption, outside, thisProgram } from "./sandbox.ts";
 
 interface DemoFlags extends LabFlags, InsideFlag {
@@ -28,6 +29,7 @@ export function demoCommand(): Command {
         "CSIDriver, StorageClass, claim and Deployment (default: Berth's examples)",
       ),
     )
+    .addOption(new Option("--keep", "let the lab run on afterwards, until Ctrl-C"))
     .addOption(insideOption())
     .addHelpText("after", explanation)
     .action(async (flags: DemoFlags) => {
@@ -69,6 +71,7 @@ async function demo(flags: DemoFlags, isRoot: boolean): Promise<boolean> {
     colour: process.stdout.isTTY && !process.env["NO_COLOR"],
     pauseMs: process.stdout.isTTY ? pauseMs : 0,
     elapsedMs: () => performance.now(),
+    ...(flags.keep === true ? { afterwards: stay } : {}),
   });
 }
 

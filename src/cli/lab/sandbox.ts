@@ -58,10 +58,16 @@ export function thisProgram(): Program {
 async function exitCodeOf(work: () => Promise<boolean>): Promise<number> {
   try {
     return (await work()) ? 0 : 1;
-  } catch (reason) {
+  } catch (caught) {
+    const reason = whyAborted(caught);
     const text =
       reason instanceof BerthError ? reason.message : String(reason instanceof Error ? reason.stack : reason);
     process.stderr.write(`berth: ${text}\n`);
     return reason instanceof BerthError && reason.code === "invalid-argument" ? 2 : 1;
   }
+}
+
+/** Node's timers wrap the reason of the signal that ends them. */
+function whyAborted(reason: unknown): unknown {
+  return reason instanceof Error && reason.name === "AbortError" ? (reason.cause ?? reason) : reason;
 }

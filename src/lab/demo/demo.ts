@@ -2,13 +2,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BerthError } from "../../core/errors.ts";
 import { Lab } from "../lab.ts";
 import type { TierChoice } from "../site/choose-tier.ts";
-import type { Program, Tier } from "../site/site.ts";
+import type { Program } from "../site/site.ts";
 import { colours, plain } from "../timeline/style.ts";
 import { printDuration } from "../timeline/text.ts";
 import { Timeline } from "../timeline/timeline.ts";
 import { TraceFile } from "../trace.ts";
 import { conclude } from "./conclusion.ts";
 import { runExperiment } from "./experiment.ts";
+import { introduceTier } from "./introduce.ts";
 import { type Experiment, readExperiment } from "./manifests.ts";
 import { Recorder } from "./recorder.ts";
 import { Views } from "./views.ts";
@@ -27,7 +28,7 @@ export interface DemoOptions {
   readonly pauseMs: number;
   readonly elapsedMs: () => number;
   /** Called with the lab when all has been shown, while it still runs. */
-  readonly afterwards?: (lab: Lab) => Promise<void>;
+  readonly afterwards?: (lab: Lab, say: (text: string) => void) => Promise<void>;
 }
 
 const stepMsMax = 30_000;
@@ -94,7 +95,7 @@ async function runIn(
   });
   timeline.text("");
   const isGood = conclude(recorder.recording(), timeline);
-  await options.afterwards?.(lab);
+  await options.afterwards?.(lab, (text) => timeline.text(text));
   return isGood;
 }
 
@@ -114,21 +115,11 @@ function patienceWith(lab: Lab): () => AbortSignal {
   return () => AbortSignal.any([died.signal, AbortSignal.timeout(stepMsMax)]);
 }
 
-const tierTexts: Readonly<Record<Tier, string>> = {
-  guests:
-    "Tier guests: each node is a kernel of its own (user-mode Linux) with its NFS client, and runs berth node; one more serves NFS from XFS with the kernel's server. berth controller runs beside them as nobody, and speaks NFS itself.",
-  namespaces:
-    "Tier namespaces: this machine's kernel mounts NFS in a network and mount namespace for each node, which runs berth node; NFS-Ganesha serves. berth controller runs as nobody, and speaks NFS itself.",
-  directory:
-    "Tier directory: a local directory instead of NFS; each node is a mount namespace of this machine, and runs berth node.",
-};
-
-function introduce(timeline: Timeline, { tier, obstacles }: TierChoice): void {
+function introduce(timeline: Timeline, choice: TierChoice): void {
   timeline.raw("The life of a shared volume, on this machine", "heading");
   timeline.text(
     "Real: the processes of the driver, their gRPC, every mount, and pods that write. Played: the parts of Kubernetes that call the driver.",
   );
   timeline.text("");
-  timeline.text(tierTexts[tier]);
-  for (const [better, why] of obstacles) timeline.text(`Not tier ${better}: ${why}.`);
+  introduceTier(timeline, choice);
 }

@@ -72,6 +72,26 @@ export class GuestNetwork implements AsyncDisposable {
     return { tap, address, addressWithPrefix: `${address}/24` };
   }
 
+  /** The address that a server in the room has. */
+  get roomAddress(): string {
+    return `${this.#prefix}.${bridgeNumber}`;
+  }
+
+  /** Connects another room, which has a network of its own. @returns its address */
+  async attach(room: Room): Promise<string> {
+    this.#guests += 1;
+    const link = `room${this.#guests}`;
+    const address = `${this.#prefix}.${this.#guests}`;
+    const here = [
+      `link add ${link} type veth peer name eth0 netns ${room.pid}`,
+      `link set ${link} master bridge up`,
+    ];
+    const there = ["link set lo up", `address add ${address}/24 dev eth0`, "link set eth0 up"];
+    await this.room.check(["ip", "-batch", "-"], { input: `${here.join("\n")}\n` });
+    await room.check(["ip", "-batch", "-"], { input: `${there.join("\n")}\n` });
+    return address;
+  }
+
   /** Pulls a guest's cable, or plugs it in again: no packet passes, no connection is told. */
   async setLink(port: Port, state: "up" | "down"): Promise<void> {
     await this.room.check(["ip", "link", "set", port.tap, state]);

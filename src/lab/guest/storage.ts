@@ -24,6 +24,8 @@ import {
 export interface StorageOptions {
   readonly name?: string;
   readonly memoryMib?: number;
+  /** Where its disks lie: a new directory of this machine, whose disk then is the server's. In memory unless given. */
+  readonly diskDirectory?: string;
   /** One of each type, named after it, unless given. */
   readonly fileSystems?: readonly FileSystem[];
   /** All file systems, open to everyone, unless given. */
@@ -68,7 +70,7 @@ export class StorageGuest implements AsyncDisposable {
     requirePrograms(["rpc.nfsd", "rpcbind", "mkfs.xfs", "mkfs.ext4", "mkfs.btrfs", "setquota"]);
     const name = options.name ?? "storage";
     const fileSystems = options.fileSystems ?? oneOfEach;
-    const disks = await makeDisks(network.room, `/run/guests/${name}`, fileSystems);
+    const disks = await makeDisks(network.room, options.diskDirectory ?? `/run/guests/${name}`, fileSystems);
     const guest = await Guest.boot(network, { name, memoryMib: options.memoryMib ?? 512, disks });
     const storage = new StorageGuest(network, options, fileSystems, disks, guest);
     await storage.#serve();

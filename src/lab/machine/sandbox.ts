@@ -29,7 +29,8 @@ export async function runSandboxed(
   command: readonly string[],
   { isRoot, stop, kill, stderr }: SandboxOptions,
 ): Promise<number> {
-  const user = isRoot ? [] : ["--user", "--map-root-user"];
+  // A network of its own as root, who may have guests on it: no interface of theirs is seen outside.
+  const user = isRoot ? ["--net"] : ["--user", "--map-root-user"];
   const args = ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--", ...command];
   // A session of its own: the terminal's Ctrl-C reaches us alone.
   const child = spawn("setpriv", args, { stdio: ["ignore", "inherit", "pipe"], detached: true });

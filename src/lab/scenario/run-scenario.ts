@@ -16,7 +16,7 @@ export async function runScenario(scenario: Scenario, lab: Lab, timeline: Timeli
   for (const step of scenario.steps) {
     timeline.step(step.title.split("\n", 1).join(""), step.where);
     await runStep(step, lab, timeline);
-    timeline.endStep();
+    timeline.flush();
   }
 }
 

@@ -64,7 +64,7 @@ export function titleOf(action: Action): string {
     case "delete":
       return `delete ${action.object.kind}/${action.object.name}`;
     case "wait":
-      return action.until === "settled" ? "wait until all is settled" : `wait: ${action.until}`;
+      return `wait until ${waitText(action)}`;
     case "exec":
       return `in ${action.pod ?? `each pod of ${action.deployment}`}: ${action.command.trim()}`;
     case "node":
@@ -77,5 +77,16 @@ export function titleOf(action: Action): string {
       return `restart the driver of ${action.component}`;
     case "reboot":
       return `reboot ${action.node}`;
+  }
+}
+
+function waitText(action: Extract<Action, { kind: "wait" }>): string {
+  switch (action.until) {
+    case "settled":
+      return "all is settled";
+    case "gone":
+      return `gone: ${action.object.kind}/${action.object.name}`;
+    default:
+      return `${action.until}: ${action.name}`;
   }
 }

@@ -1,3 +1,4 @@
+import { BerthError } from "../../core/errors.ts";
 import { Room } from "../guest/room.ts";
 import { type Machine, quoted } from "../machine/machine.ts";
 import { RoomMachine } from "../machine/room-machine.ts";
@@ -63,7 +64,8 @@ export async function roomNode(name: string, room: Room, driverName: string): Pr
     target: `unix://${room.path(socketPath)}`,
     configPath: "/run/berth.yaml",
     reboot: async () => {
-      throw new TypeError(`${name} is a part of this machine, and cannot be rebooted`);
+      const text = `${name} is a part of this machine, and cannot be rebooted: use the tier guests`;
+      throw new BerthError("failed-precondition", text);
     },
   };
 }

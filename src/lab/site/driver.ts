@@ -62,14 +62,15 @@ export class Driver {
     this.#job = await machine.start(`${commandLine([...runAs, "sh", "-c", inner])}; exit $?`);
   }
 
-  /** Resolves when it answers. @throws BerthError `unavailable` with its last words when it has ended */
+  /** Resolves when it answers. @throws BerthError `unavailable` with its last words when it has ended, or the signal fires */
   async answers(signal: AbortSignal): Promise<void> {
     const ended = this.ended().then(async () => {
       throw new BerthError("unavailable", (await this.lastWords()).join("\n"));
     });
     ended.catch(() => {});
     while (!(await Promise.race([this.#isAnswering(), ended]))) {
-      await delay(askAgainMs, undefined, { signal });
+      if (signal.aborted) throw new BerthError("unavailable", (await this.lastWords()).join("\n"));
+      await delay(askAgainMs);
     }
   }
 

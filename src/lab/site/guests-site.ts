@@ -1,12 +1,11 @@
 import { Guest } from "../guest/guest.ts";
 import { GuestNetwork } from "../guest/network.ts";
-import type { Room } from "../guest/room.ts";
 import { StorageGuest, type StorageOptions } from "../guest/storage.ts";
 import type { Machine } from "../machine/machine.ts";
-import { RoomMachine } from "../machine/room-machine.ts";
+import { unprivilegedController } from "./controller-place.ts";
 import { stageProgram } from "./program-directory.ts";
 import { relayFlags } from "./relay.ts";
-import type { DriverPlace, NodeSite, Program, SharedStorage, Site } from "./site.ts";
+import type { NodeSite, Program, SharedStorage, Site } from "./site.ts";
 
 export interface GuestsSiteOptions {
   readonly program: Program;
@@ -20,11 +19,6 @@ const kubeletDirectory = "/var/lib/kubelet";
 const relayPort = 10_000;
 const nodeMemoryMib = 256;
 const nodeDiskBytes = 64 * 2 ** 20;
-/** `nobody`: the controller needs neither root nor anything of root's. */
-const unprivileged = [
-  ...["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
-  ...["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--"],
-];
 const oneXfs = { name: "xfs", type: "xfs", sizeBytes: 2 ** 30 } as const;
 
 /** Boots storage and nodes at once. @throws BerthError `failed-precondition` where packages or root are missing */
@@ -40,7 +34,7 @@ export async function openGuestsSite(options: GuestsSiteOptions): Promise<Site> 
     if (first === undefined) throw new TypeError("a lab has a node");
     return {
       ...{ tier: "guests", network, storage, program, nodes: [first, ...more] },
-      controller: await controllerPlace(network.room),
+      controller: await unprivilegedController(network.room),
       share: exportOf(storage),
       [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
     };
@@ -48,21 +42,6 @@ export async function openGuestsSite(options: GuestsSiteOptions): Promise<Site> 
     await network[Symbol.asyncDispose]();
     throw reason;
   }
-}
-
-/** In the room: on the guests' network, as a user who may do nothing. */
-async function controllerPlace(room: Room): Promise<DriverPlace> {
-  const directory = "/run/controller";
-  await room.check(["install", "-d", "-o", "65534", "-g", "65534", "-m", "755", directory]);
-  const socketPath = `${directory}/csi.sock`;
-  return {
-    machine: new RoomMachine("controller", room),
-    socketPath,
-    target: `unix://${room.path(socketPath)}`,
-    nodeFlags: [],
-    configPath: `${directory}/berth.yaml`,
-    runAs: unprivileged,
-  };
 }
 
 /** The first file system is what the class's `export: nas` means. */

@@ -1,6 +1,7 @@
 import type { StorageOptions } from "../guest/storage.ts";
 import { openDirectorySite } from "./directory-site.ts";
 import { openGuestsSite } from "./guests-site.ts";
+import { openNamespacesSite } from "./namespaces-site.ts";
 import type { Program, Site, Tier } from "./site.ts";
 
 export interface SiteOptions {
@@ -17,7 +18,7 @@ export async function openSite({ tier, nodes, ...options }: SiteOptions): Promis
     case "guests":
       return await openGuestsSite({ ...options, nodeCount: nodes });
     case "namespaces":
-      throw new TypeError("not yet");
+      return await openNamespacesSite({ ...options, nodeCount: nodes });
     case "directory":
       return await openDirectorySite({ ...options, nodeCount: nodes });
   }

@@ -50,18 +50,23 @@ export class Timeline {
     this.#steps += 1;
     this.#explained.clear();
     this.#called.clear();
-    const rule = "─".repeat(Math.max(0, columns - command.length - 7));
+    const begin = `─ ${this.#steps} ─`;
+    const title = fit(command, columns - begin.length - 1);
+    const rule = "─".repeat(Math.max(0, columns - begin.length - title.length - 2));
     this.text("");
-    this.#write(
-      `${this.#paint("dim", `─ ${this.#steps} ─`)} ${this.#paint("command", command)} ${this.#paint("dim", rule)}`,
-    );
+    this.#write(`${this.#paint("dim", begin)} ${this.#paint("command", title)} ${this.#paint("dim", rule)}`);
     this.text(explanation);
     this.#write(this.#paint("dim", `${"seconds".padStart(timeWidth)}${gap}${this.#lanes.header()}`));
   }
 
+  /** Shows what is pending. */
+  flush(): void {
+    for (const component of [...this.#pending.keys()]) this.#flush(component);
+  }
+
   /** Ends a step: shows what is pending, and whom nobody called. */
   endStep(): void {
-    for (const component of [...this.#pending.keys()]) this.#flush(component);
+    this.flush();
     const idle = this.#options.components.filter((component) => !this.#called.has(component));
     if (idle.length > 0) this.#line(this.#lanes.line(), `no call: ${idle.join(", ")}`, "dim");
   }

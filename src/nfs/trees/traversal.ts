@@ -59,8 +59,8 @@ export class Traversal<T> {
   #stepsInFlight = 0;
   #pagesInFlight = 0;
   #entriesInHand = 0;
-  /** What a page is likely to bring: the mean of the last ones. */
-  #entriesExpected = 64;
+  /** What a page is likely to bring: the mean of the last ones, and much at first, when nothing is known. */
+  #entriesExpected = 512;
   #fsid = 0n;
   #failure: { readonly reason: unknown } | undefined;
   readonly #ended = Promise.withResolvers<void>();
@@ -211,13 +211,15 @@ export class Traversal<T> {
   async #workOn(directory: TreeDirectory<T>, page: DirectoryPage, from: From): Promise<void> {
     this.#entriesInHand += page.entries.length;
     try {
-      await this.#rate.pass(page.entries.length, this.signal);
       const entries = await this.#complete(directory, page.entries);
       const directories = this.#directoriesToEnter(directory, entries, true);
       // Those below wait before the work on this page, so that reading goes on during it.
       this.#defer(directory, directories, from);
       this.#pump();
-      await this.#visitor.page(directory, entries);
+      for (const part of this.#rate.parts(entries)) {
+        await this.#rate.pass(part.length, this.signal);
+        await this.#visitor.page(directory, part);
+      }
     } finally {
       this.#entriesInHand -= page.entries.length;
     }
@@ -263,12 +265,10 @@ export class Traversal<T> {
     directory: TreeDirectory<T>,
     entries: readonly DirectoryEntry[],
   ): Promise<readonly TreeEntry[]> {
-    const completed = entries.map(completeEntry);
-    if (completed.every((entry) => entry !== undefined)) return completed;
-    const lookups = completed.map(async (entry, index) => {
-      const name = entries[index]?.name;
-      return entry ?? (name === undefined ? undefined : await this.#lookUp(directory, name));
-    });
+    if (entries.every(isComplete)) return entries;
+    const lookups = entries.map(async (entry) =>
+      isComplete(entry) ? entry : await this.#lookUp(directory, entry.name),
+    );
     return (await Promise.all(lookups)).filter((entry) => entry !== undefined);
   }
 
@@ -303,8 +303,8 @@ export class Traversal<T> {
   }
 }
 
-function completeEntry({ name, attributes, handle }: DirectoryEntry): TreeEntry | undefined {
-  return attributes === undefined || handle === undefined ? undefined : { name, attributes, handle };
+function isComplete(entry: DirectoryEntry): entry is DirectoryEntry & TreeEntry {
+  return entry.attributes !== undefined && entry.handle !== undefined;
 }
 
 /** Whether somebody else has removed it. */

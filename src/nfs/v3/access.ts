@@ -1,5 +1,5 @@
 import type { FileHandle } from "../file.ts";
-import { readPostOpAttributes } from "./attributes.ts";
+import { skipPostOpAttributes } from "./attributes.ts";
 import type { Procedure } from "./procedure.ts";
 
 /** ACCESS (RFC 1813 §3.3.4): which of these rights the caller has. */
@@ -9,7 +9,7 @@ export function access(file: FileHandle, rights: number): Procedure<number> {
     name: "ACCESS",
     encode: (writer) => void writer.opaque(file).uint32(rights),
     decode: (reader) => {
-      readPostOpAttributes(reader);
+      skipPostOpAttributes(reader);
       return reader.uint32();
     },
   };

@@ -14,6 +14,9 @@ const fileTypes: readonly FileType[] = [
   "fifo",
 ];
 
+/** Of `fattr3` on the wire. */
+const attributesBytes = 84;
+
 /** `fattr3` (RFC 1813 §2.5) */
 export function readFileAttributes(reader: XdrReader): FileAttributes {
   const type = fileTypes[reader.uint32()] ?? "other";
@@ -28,8 +31,8 @@ export function readFileAttributes(reader: XdrReader): FileAttributes {
   const fileid = reader.uint64();
   const accessed = readTime(reader);
   const modified = readTime(reader);
+  const change = reader.peekUint64();
   const changed = readTime(reader);
-  const change = BigInt(changed.seconds) * 1_000_000_000n + BigInt(changed.nanoseconds);
   return {
     type,
     mode,
@@ -54,13 +57,18 @@ function readTime(reader: XdrReader): FileTime {
 
 /** `post_op_attr` (RFC 1813 §2.5): attributes that the server may leave out. */
 export function readPostOpAttributes(reader: XdrReader): FileAttributes | undefined {
-  return reader.optional(readFileAttributes);
+  return reader.boolean() ? readFileAttributes(reader) : undefined;
+}
+
+/** The same where nobody asks for them. */
+export function skipPostOpAttributes(reader: XdrReader): void {
+  if (reader.boolean()) reader.skip(attributesBytes);
 }
 
 /** `wcc_data` (RFC 1813 §2.5), of which nothing here makes use: we cache no attributes. */
 export function skipWeakCacheData(reader: XdrReader): void {
   if (reader.boolean()) reader.skip(8 + 8 + 8);
-  readPostOpAttributes(reader);
+  skipPostOpAttributes(reader);
 }
 
 /** `sattr3` (RFC 1813 §2.5) of what shall be set. */

@@ -7,6 +7,7 @@ import type {
   NfsFeatures,
   OperationOptions,
   ReaddirOptions,
+  ReadOptions,
   SeekTarget,
 } from "../client.ts";
 import { statusError } from "../diagnosis.ts";
@@ -140,10 +141,13 @@ export class Nfs3Client implements NfsClient {
     file: FileHandle,
     offset: bigint,
     lengthBytes: number,
-    options?: OperationOptions,
+    options?: ReadOptions,
   ): Promise<ReadResult> {
-    const bytes = Math.min(lengthBytes, this.features.readBytesMax);
-    return await this.#runner.run(read(file, offset, bytes), requestOf(this.#defaults, options));
+    const bytes = Math.min(lengthBytes, this.features.readBytesMax, options?.into?.length ?? lengthBytes);
+    return await this.#runner.run(
+      read(file, offset, bytes, options?.into),
+      requestOf(this.#defaults, options),
+    );
   }
 
   async write(

@@ -1,5 +1,5 @@
 import type { FileHandle } from "../file.ts";
-import { readPostOpAttributes } from "./attributes.ts";
+import { skipPostOpAttributes } from "./attributes.ts";
 import type { Procedure } from "./procedure.ts";
 
 /** What the server admits (RFC 1813 §3.3.19); 0 where it names no bound. */
@@ -16,7 +16,7 @@ export function fsinfo(file: FileHandle): Procedure<ServerLimits> {
     name: "FSINFO",
     encode: (writer) => void writer.opaque(file),
     decode: (reader) => {
-      readPostOpAttributes(reader);
+      skipPostOpAttributes(reader);
       const readBytesMax = reader.uint32();
       reader.skip(4 + 4); // preferred size and multiple
       const writeBytesMax = reader.uint32();

@@ -1,5 +1,5 @@
 import type { FileHandle, FileSystemSpace } from "../file.ts";
-import { readPostOpAttributes } from "./attributes.ts";
+import { skipPostOpAttributes } from "./attributes.ts";
 import type { Procedure } from "./procedure.ts";
 
 /** FSSTAT (RFC 1813 §3.3.18) */
@@ -9,7 +9,7 @@ export function fsstat(file: FileHandle): Procedure<FileSystemSpace> {
     name: "FSSTAT",
     encode: (writer) => void writer.opaque(file),
     decode: (reader) => {
-      readPostOpAttributes(reader);
+      skipPostOpAttributes(reader);
       return {
         totalBytes: reader.uint64(),
         freeBytes: reader.uint64(),

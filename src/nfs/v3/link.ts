@@ -1,5 +1,5 @@
 import type { FileHandle, FileName } from "../file.ts";
-import { readPostOpAttributes, skipWeakCacheData } from "./attributes.ts";
+import { skipPostOpAttributes, skipWeakCacheData } from "./attributes.ts";
 import type { Procedure } from "./procedure.ts";
 
 /** LINK (RFC 1813 §3.3.15) */
@@ -10,7 +10,7 @@ export function link(file: FileHandle, directory: FileHandle, name: FileName): P
     once: true,
     encode: (writer) => void writer.opaque(file).opaque(directory).text(name),
     decode: (reader) => {
-      readPostOpAttributes(reader);
+      skipPostOpAttributes(reader);
       skipWeakCacheData(reader);
     },
   };

@@ -22,5 +22,5 @@ const handleBytesMax = 64;
 
 /** `nfs_fh3` (RFC 1813 §2.5), copied: handles are kept for long. */
 export function readFileHandle(reader: XdrReader): FileHandle {
-  return reader.opaqueCopy(handleBytesMax) as Uint8Array as FileHandle;
+  return reader.opaqueCopy(handleBytesMax) as FileHandle;
 }

@@ -5,7 +5,7 @@ import type { DirectoryEntry, DirectoryPage, DirectoryPosition, FileHandle } fro
 import { nfsLimits } from "../limits.ts";
 import { nextPosition } from "../readdir-pages.ts";
 import { verifierBytes } from "../wire.ts";
-import { readPostOpAttributes } from "./attributes.ts";
+import { readPostOpAttributes, skipPostOpAttributes } from "./attributes.ts";
 import { type Procedure, readFileHandle } from "./procedure.ts";
 
 /** READDIRPLUS (RFC 1813 §3.3.17), or READDIR (§3.3.16) where only names count, of one page. */
@@ -28,7 +28,7 @@ export function readdir(
 }
 
 function readPage(reader: XdrReader, from: DirectoryPosition, withAttributes: boolean): DirectoryPage {
-  readPostOpAttributes(reader);
+  skipPostOpAttributes(reader);
   const verifier = Buffer.from(reader.fixedOpaque(verifierBytes));
   const entries: DirectoryEntry[] = [];
   let told = 0;

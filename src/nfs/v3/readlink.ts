@@ -1,6 +1,6 @@
 import type { FileHandle, FileName } from "../file.ts";
 import { nfsLimits } from "../limits.ts";
-import { readPostOpAttributes } from "./attributes.ts";
+import { skipPostOpAttributes } from "./attributes.ts";
 import type { Procedure } from "./procedure.ts";
 
 /** READLINK (RFC 1813 §3.3.5) */
@@ -10,7 +10,7 @@ export function readlink(file: FileHandle): Procedure<FileName> {
     name: "READLINK",
     encode: (writer) => void writer.opaque(file),
     decode: (reader) => {
-      readPostOpAttributes(reader);
+      skipPostOpAttributes(reader);
       return reader.textOrBytes(nfsLimits.linkTargetBytesMax);
     },
   };

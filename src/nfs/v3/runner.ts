@@ -44,8 +44,8 @@ export class ProcedureRunner {
     }
   }
 
-  async #call<Result>(procedure: Procedure<Result>, request: Request): Promise<Reply<Result>> {
-    const { results, sends } = await this.#connection.call({
+  #call<Result>(procedure: Procedure<Result>, request: Request): Promise<Reply<Result>> {
+    return this.#connection.run({
       program: nfs3Program,
       procedure: procedure.number,
       name: procedure.name,
@@ -53,10 +53,12 @@ export class ProcedureRunner {
       deadlineMs: request.deadlineMs,
       signal: request.signal,
       encode: (writer) => procedure.encode(writer),
+      decode: (results, sends) => {
+        const code = results.uint32();
+        if (code !== status.ok) return { status: "error", code, sends };
+        return { status: "ok", result: procedure.decode(results) };
+      },
     });
-    const code = results.uint32();
-    if (code !== status.ok) return { status: "error", code, sends };
-    return { status: "ok", result: procedure.decode(results) };
   }
 }
 

@@ -15,7 +15,7 @@ export function write(
     name: "WRITE",
     encode: (writer) => {
       writer.opaque(file).uint64(offset).uint32(data.length);
-      writer.uint32(stabilities.indexOf(stability)).opaque(data);
+      writer.uint32(stabilities.indexOf(stability)).opaqueByReference(data);
     },
     decode: (reader) => {
       skipWeakCacheData(reader);

@@ -132,22 +132,15 @@ function readFsid(reader: XdrReader): bigint {
 
 /** `nfstime4` (RFC 8881 §3.3.1) */
 function readTime(reader: XdrReader): FileTime {
-  return { seconds: Number(reader.int64()), nanoseconds: reader.uint32() };
+  return { seconds: reader.int64AsNumber(), nanoseconds: reader.uint32() };
 }
 
 const nobody = 0xffff_fffe;
-const zero = 0x30;
 
 /** An owner is text; with AUTH_SYS a decimal number (RFC 8881 §5.9). */
 function readOwner(reader: XdrReader): number {
-  let id = 0;
-  const owner = reader.opaque(nfsLimits.ownerBytesMax);
-  for (const character of owner) {
-    const digit = character - zero;
-    if (digit < 0 || digit > 9) return nobody;
-    id = id * 10 + digit;
-  }
-  return owner.length > 0 && id <= 0xffff_ffff ? id : nobody;
+  const id = reader.decimal(nfsLimits.ownerBytesMax);
+  return id !== undefined && id <= 0xffff_ffff ? id : nobody;
 }
 
 /** `fattr4` of what shall be set; see `AttributeChanges`. */

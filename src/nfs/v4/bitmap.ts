@@ -1,3 +1,4 @@
+import { XdrError } from "../../xdr/xdr-error.ts";
 import type { XdrReader } from "../../xdr/xdr-reader.ts";
 import type { XdrWriter } from "../../xdr/xdr-writer.ts";
 
@@ -26,7 +27,13 @@ export function writeBitmap(writer: XdrWriter, [first, second, third]: Bitmap): 
   else writer.uint32(2).uint32(first).uint32(second);
 }
 
+/** @throws XdrError for more words than there are attributes */
 export function readBitmap(reader: XdrReader): Bitmap {
-  const [first = 0, second = 0, third = 0] = reader.array(wordsMax, (each) => each.uint32());
+  const words = reader.uint32();
+  if (words > wordsMax) throw new XdrError(`a bitmap of ${words} words`);
+  const first = words > 0 ? reader.uint32() : 0;
+  const second = words > 1 ? reader.uint32() : 0;
+  const third = words > 2 ? reader.uint32() : 0;
+  if (words > 3) reader.skip(4 * (words - 3));
   return [first, second, third];
 }

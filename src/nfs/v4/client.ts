@@ -6,6 +6,7 @@ import type {
   NfsFeatures,
   OperationOptions,
   ReaddirOptions,
+  ReadOptions,
   SeekTarget,
 } from "../client.ts";
 import { type Site, statusError } from "../diagnosis.ts";
@@ -135,11 +136,11 @@ export class Nfs4Client implements NfsClient {
     file: FileHandle,
     offset: bigint,
     lengthBytes: number,
-    options?: OperationOptions,
+    options?: ReadOptions,
   ): Promise<ReadResult> {
-    const bytes = Math.min(lengthBytes, this.features.readBytesMax);
+    const bytes = Math.min(lengthBytes, this.features.readBytesMax, options?.into?.length ?? lengthBytes);
     const request = requestOf(this.#defaults, options);
-    const [, result] = await this.#runner.run([putfh(file), read(offset, bytes)], request);
+    const [, result] = await this.#runner.run([putfh(file), read(offset, bytes, options?.into)], request);
     return result;
   }
 

@@ -42,7 +42,7 @@ export interface CompoundHeader {
 /** @throws XdrError */
 export function readCompoundHeader(reader: XdrReader): CompoundHeader {
   const code = reader.uint32();
-  reader.opaque(tagBytesMax);
+  reader.skipOpaque(tagBytesMax);
   return { code, results: reader.uint32() };
 }
 

@@ -24,5 +24,5 @@ export const getfh: Operation<FileHandle> = {
 
 /** `nfs_fh4` (RFC 8881 §3.3.1), copied: handles are kept for long. */
 export function readFileHandle(reader: XdrReader): FileHandle {
-  return reader.opaqueCopy(nfsLimits.handleBytesMax) as Uint8Array as FileHandle;
+  return reader.opaqueCopy(nfsLimits.handleBytesMax) as FileHandle;
 }

@@ -3,7 +3,6 @@ import { backoffMs } from "../../rpc/backoff.ts";
 import type { RpcConnection } from "../../rpc/connection.ts";
 import { monotonicMs } from "../../rpc/deadline-timer.ts";
 import { pause, type Until } from "../../rpc/pause.ts";
-import type { RpcReply } from "../../rpc/pending-call.ts";
 import { RpcError } from "../../rpc/rpc-error.ts";
 import { XdrError } from "../../xdr/xdr-error.ts";
 import type { XdrReader } from "../../xdr/xdr-reader.ts";
@@ -37,6 +36,11 @@ type Sequenced =
   | { readonly kind: "taken"; readonly header: CompoundHeader }
   /** Refused without taking the sequence number. */
   | { readonly kind: "refused"; readonly code: number };
+
+/** What became of a request that was sent. */
+type Answer<Operations extends readonly Operation<unknown>[]> =
+  | { readonly kind: "taken"; readonly results: CompoundReply<Operations> }
+  | { readonly kind: "refused"; readonly code: number; readonly sends: number };
 
 /** SEQUENCE's errors after which the session is of no use (RFC 8881 §15.1.11, §2.10.13). */
 const lostCodes: ReadonlySet<number> = new Set([
@@ -87,15 +91,13 @@ export class Session {
   ): Promise<CompoundReply<Operations>> {
     if (this.#lost !== undefined) throw this.#lost;
     const slot = this.#slots.take() ?? (await this.#slots.wait(context.deadlineMs, context.signal));
-    let sends = 0;
-    for (let attempt = 0; ; attempt++) {
-      const reply = await this.#send(slot, operations, context);
+    for (let attempt = 0, sends = 0; ; attempt++) {
+      const reply = await this.#send(slot, operations, context, sends);
+      if (reply.kind === "taken") return reply.results;
       sends += reply.sends;
-      const sequenced = this.#readSequenced(slot, reply, sends);
-      if (sequenced.kind === "taken") return readResults(reply.results, sequenced.header, operations);
-      if (await this.#prepareAgain(sequenced.code, attempt, slot, sends, context)) continue;
+      if (await this.#prepareAgain(reply.code, attempt, slot, sends, context)) continue;
       this.#slots.release(slot);
-      return { status: "error", code: sequenced.code, index: 0 };
+      return { status: "error", code: reply.code, index: 0 };
     }
   }
 
@@ -105,13 +107,15 @@ export class Session {
     this.#slots.break(reason);
   }
 
-  async #send(
+  /** @param sendsBefore how often the same slot and sequence number went out already */
+  async #send<const Operations extends readonly Operation<unknown>[]>(
     slot: Slot,
-    operations: readonly Operation<unknown>[],
+    operations: Operations,
     context: CallContext,
-  ): Promise<RpcReply> {
+    sendsBefore: number,
+  ): Promise<Answer<Operations>> {
     try {
-      return await this.#connection.call({
+      return await this.#connection.run({
         program: nfs4Program,
         procedure: compoundProcedure,
         name: operations.at(-1)?.name ?? "SEQUENCE",
@@ -119,15 +123,37 @@ export class Session {
         deadlineMs: context.deadlineMs,
         signal: context.signal,
         encode: (writer) => this.#encode(writer, slot, operations),
+        decode: (results, sends) => this.#decode(slot, results, operations, sends, sendsBefore),
         onLateEnd: (results) => this.#endLate(slot, results),
       });
     } catch (error) {
-      this.#settle(slot, error);
+      if (error instanceof RpcError) this.#settle(slot, error);
       throw error;
     }
   }
 
+  #decode<const Operations extends readonly Operation<unknown>[]>(
+    slot: Slot,
+    results: XdrReader,
+    operations: Operations,
+    sends: number,
+    sendsBefore: number,
+  ): Answer<Operations> {
+    const sequenced = this.#readSequenced(slot, results, sendsBefore + sends);
+    if (sequenced.kind === "refused") return { ...sequenced, sends };
+    return { kind: "taken", results: readResults(results, sequenced.header, operations) };
+  }
+
   #encode(writer: XdrWriter, slot: Slot, operations: readonly Operation<unknown>[]): void {
+    try {
+      this.#writeCompound(writer, slot, operations);
+    } catch (error) {
+      this.#slots.release(slot); // nothing is sent
+      throw error;
+    }
+  }
+
+  #writeCompound(writer: XdrWriter, slot: Slot, operations: readonly Operation<unknown>[]): void {
     writeCompoundHeader(writer, this.#minor, operations.length + 1);
     writeSequence(writer, {
       sessionId: this.sessionId,
@@ -140,11 +166,11 @@ export class Session {
   }
 
   /** What becomes of the slot of a call without a reply. */
-  #settle(slot: Slot, error: unknown): void {
-    const failure = error instanceof RpcError ? error.failure.kind : "unknown";
-    const sent = error instanceof RpcError && error.sends > 0;
-    if (!sent || failure === "rejected") this.#slots.release(slot);
-    else if (failure !== "timeout" && failure !== "cancelled") {
+  #settle(slot: Slot, error: RpcError): void {
+    const { kind } = error.failure;
+    if (error.sends === 0) this.#slots.release(slot);
+    else if (kind === "rejected") this.end(new SessionLost("a call was rejected", false, error));
+    else if (kind !== "timeout" && kind !== "cancelled") {
       this.end(new SessionLost("a slot in doubt", true, error));
     } // else it stays busy until `#endLate`
   }
@@ -156,7 +182,7 @@ export class Session {
       return;
     }
     try {
-      const sequenced = this.#readSequenced(slot, { results, sends: 1 }, 1);
+      const sequenced = this.#readSequenced(slot, results, 1);
       if (sequenced.kind === "refused") this.#slots.release(slot);
     } catch {
       // the session has ended, as the next call will find
@@ -164,7 +190,7 @@ export class Session {
   }
 
   /** Reads up to the results of the operations, and frees the slot if the request was taken. */
-  #readSequenced(slot: Slot, { results }: RpcReply, sends: number): Sequenced {
+  #readSequenced(slot: Slot, results: XdrReader, sends: number): Sequenced {
     const header = this.#readHeader(results);
     const { code } = header;
     if (header.code !== status.ok && header.results === 0) return this.#refused(code, sends);
@@ -176,6 +202,9 @@ export class Session {
 
   #refused(code: number, sends: number): Sequenced {
     if (lostCodes.has(code)) throw this.#lose(code, sends > 1);
+    // Should the refusal not be true (a byte changed on the way), the next request of the slot would get this one's answer.
+    if (code !== status.delay && code !== status.connNotBoundToSession)
+      this.end(new SessionLost(code, false));
     return { kind: "refused", code };
   }
 

@@ -1,4 +1,5 @@
 import { assert } from "../../core/assert.ts";
+import { AbortWatch } from "../../rpc/abort-watch.ts";
 import { DeadlineTimer } from "../../rpc/deadline-timer.ts";
 import { RpcError, type RpcFailure } from "../../rpc/rpc-error.ts";
 import { nfsLimits } from "../limits.ts";
@@ -11,95 +12,59 @@ export interface Slot {
 }
 
 /** Who waits for a slot, in order. */
-class Waiter {
+interface Waiter {
   readonly deadlineMs: number;
-  readonly #signal: AbortSignal | undefined;
-  readonly #resolve: (slot: Slot) => void;
-  readonly #reject: (error: unknown) => void;
-  settled = false;
-
-  constructor(
-    deadlineMs: number,
-    signal: AbortSignal | undefined,
-    resolve: (slot: Slot) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.deadlineMs = deadlineMs;
-    this.#signal = signal;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    signal?.addEventListener("abort", this);
-  }
-
-  handleEvent(): void {
-    this.fail({ kind: "cancelled" }, "cancelled before it was sent", this.#signal?.reason);
-  }
-
-  give(slot: Slot): void {
-    this.#settle();
-    this.#resolve(slot);
-  }
-
-  fail(failure: RpcFailure, message: string, cause?: unknown): void {
-    this.failWith(new RpcError(failure, message, { cause }));
-  }
-
-  failWith(error: unknown): void {
-    if (this.settled) return;
-    this.#settle();
-    this.#reject(error);
-  }
-
-  #settle(): void {
-    this.settled = true;
-    this.#signal?.removeEventListener("abort", this);
-  }
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (slot: Slot) => void;
+  readonly reject: (error: unknown) => void;
+  settled: boolean;
 }
 
 /** The slots of a session. Low ones are used first, so that the server may shrink its table. */
 export class SlotTable {
-  readonly #free: Slot[] = [];
+  readonly #slots: Slot[] = [];
   readonly #busy: boolean[] = [];
   #usable: number;
   #waiters: Waiter[] = [];
   #broken: unknown;
   readonly #deadlines = new DeadlineTimer((nowMs) => this.#expire(nowMs));
+  readonly #signals = new AbortWatch<Waiter>((waiter) => this.#cancel(waiter));
 
   constructor(slots: number) {
     assert(slots > 0, "a session has a slot");
     this.#usable = slots;
-    for (let id = slots - 1; id >= 0; id--) {
-      this.#free.push({ id, sequence: 0 });
+    for (let id = 0; id < slots; id++) {
+      this.#slots.push({ id, sequence: 0 });
       this.#busy.push(false);
     }
   }
 
   /** A slot if one is free now; else `wait`. */
   take(): Slot | undefined {
-    const slot = this.#free.at(-1);
-    if (slot === undefined || slot.id >= this.#usable) return undefined;
-    this.#free.pop();
-    this.#busy[slot.id] = true;
+    const id = this.#busy.indexOf(false);
+    const slot = this.#slots[id];
+    if (slot === undefined || id >= this.#usable) return undefined;
+    this.#busy[id] = true;
     return slot;
   }
 
   /** @throws RpcError `timeout`, `cancelled`, `overload`, or what `break` was called with */
   wait(deadlineMs: number, signal: AbortSignal | undefined): Promise<Slot> {
     return new Promise((resolve, reject) => {
-      const waiter = new Waiter(deadlineMs, signal, resolve, reject);
-      if (this.#broken !== undefined) waiter.failWith(this.#broken);
-      else if (signal?.aborted === true) waiter.handleEvent();
+      const waiter: Waiter = { deadlineMs, signal, resolve, reject, settled: false };
+      if (this.#broken !== undefined) this.#reject(waiter, this.#broken);
+      else if (signal?.aborted === true) this.#cancel(waiter);
       else if (this.#waiters.length >= nfsLimits.waitingMax) this.#refuse(waiter);
       if (waiter.settled) return;
       this.#waiters.push(waiter);
+      this.#signals.add(signal, waiter);
       this.#deadlines.watch(deadlineMs);
     });
   }
 
   release(slot: Slot): void {
     this.#busy[slot.id] = false;
-    this.#insert(slot);
-    this.#serve();
+    if (this.#waiters.length > 0) this.#serve();
   }
 
   /** The highest slot in use (RFC 8881 §18.46.3 `sa_highest_slotid`). */
@@ -119,17 +84,7 @@ export class SlotTable {
   break(error: unknown): void {
     this.#broken = error;
     this.#deadlines.clear();
-    for (const waiter of this.#waiters.splice(0)) waiter.failWith(error);
-  }
-
-  /** Keeps the lowest on top. Mostly the one that comes back belongs there already. */
-  #insert(slot: Slot): void {
-    let index = this.#free.length;
-    for (; index > 0; index--) {
-      const below = this.#free[index - 1];
-      if (below === undefined || below.id > slot.id) break;
-    }
-    this.#free.splice(index, 0, slot);
+    for (const waiter of this.#waiters.splice(0)) this.#reject(waiter, error);
   }
 
   #serve(): void {
@@ -140,7 +95,8 @@ export class SlotTable {
         this.#waiters.unshift(waiter);
         return;
       }
-      waiter.give(slot);
+      this.#settle(waiter);
+      waiter.resolve(slot);
       waiter = this.#nextWaiter();
     }
   }
@@ -151,10 +107,30 @@ export class SlotTable {
     return waiter;
   }
 
+  #settle(waiter: Waiter): void {
+    waiter.settled = true;
+    this.#signals.remove(waiter.signal, waiter);
+  }
+
+  #reject(waiter: Waiter, error: unknown): void {
+    if (waiter.settled) return;
+    this.#settle(waiter);
+    waiter.reject(error);
+  }
+
+  #fail(waiter: Waiter, failure: RpcFailure, message: string, cause?: unknown): void {
+    this.#reject(waiter, new RpcError(failure, message, { cause }));
+  }
+
+  #cancel(waiter: Waiter): void {
+    this.#fail(waiter, { kind: "cancelled" }, "cancelled before it was sent", waiter.signal?.reason);
+  }
+
   #refuse(waiter: Waiter): void {
     this.#waiters = this.#waiters.filter((each) => !each.settled);
     if (this.#waiters.length < nfsLimits.waitingMax) return;
-    waiter.fail({ kind: "overload" }, `${nfsLimits.waitingMax} requests wait already: start fewer at once`);
+    const message = `${nfsLimits.waitingMax} requests wait already: start fewer at once`;
+    this.#fail(waiter, { kind: "overload" }, message);
   }
 
   #expire(nowMs: number): number {
@@ -162,9 +138,11 @@ export class SlotTable {
     for (const waiter of this.#waiters) {
       if (waiter.settled) continue;
       if (waiter.deadlineMs > nowMs) nextMs = Math.min(nextMs, waiter.deadlineMs);
-      else waiter.fail({ kind: "timeout" }, "no answer in time: the server has been silent on all slots");
+      else this.#fail(waiter, { kind: "timeout" }, silent);
     }
     this.#waiters = this.#waiters.filter((each) => !each.settled);
     return nextMs;
   }
 }
+
+const silent = "no answer in time: the server has been silent on all slots";

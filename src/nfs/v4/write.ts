@@ -10,7 +10,7 @@ export function write(offset: bigint, data: Uint8Array, stability: Stability): O
     name: "WRITE",
     encode: (writer) => {
       writer.fixedOpaque(anonymousStateid).uint64(offset).uint32(stabilities.indexOf(stability));
-      writer.opaque(data);
+      writer.opaqueByReference(data);
     },
     decode: (reader) => readWritten(reader, data.length),
   };

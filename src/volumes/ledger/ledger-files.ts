@@ -97,7 +97,7 @@ function encode(value: unknown): Uint8Array {
   return Buffer.from(`${JSON.stringify(value)}\n`);
 }
 
-/** @throws BerthError `failed-precondition` */
+/** @throws BerthError `unavailable`: it says nothing of the volume that somebody asks for, who is to come again */
 function decode<S extends v.GenericSchema>(
   schema: S,
   content: Uint8Array,
@@ -107,7 +107,7 @@ function decode<S extends v.GenericSchema>(
     return v.parse(schema, JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(content)));
   } catch (cause) {
     throw new BerthError(
-      "failed-precondition",
+      "unavailable",
       `${path}, which counts what is promised on this share, cannot be read: ` +
         `stop the controllers and remove ${ledgerPath}; it is written anew from the volumes' records`,
       { cause },

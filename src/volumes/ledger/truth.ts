@@ -2,10 +2,12 @@
 import { hasCode } from "../../core/errors.ts";
 import { type Nonce, parseNonce } from "../../core/nonce.ts";
 import { parseVolumeId, type VolumeName } from "../../core/volume-id.ts";
+import type { Share } from "../../share/share.ts";
 import { join } from "../../share/share-path.ts";
-import { isThere, listNames, readRecord, readRecordAt } from "../catalog.ts";
+import { absent, isThere, listNames, readRecord, readRecordAt } from "../catalog.ts";
 import type { ShareContext } from "../context.ts";
 import { recordName, trashEntryPath, trashPath } from "../layout.ts";
+import { claimAt } from "../path-claim.ts";
 import { nonceOf, type VolumeRecord } from "../record.ts";
 import type { Promised } from "./ledger-state.ts";
 
@@ -27,14 +29,25 @@ export async function promisesOfRecords(context: ShareContext): Promise<readonly
     ...(await inParallel(entries, ofTrash)),
     ...(await inParallel(await trashEntries(context), ofTrash)),
   ];
-  const promised = new Map<Nonce, Promised>();
-  for (const record of records) {
+  const promised = await inParallel(records, async (record): Promise<Promised | undefined> => {
     const name = record && nameIn(record);
-    if (record === undefined || name === undefined) continue;
-    const nonce = nonceOf(record.identity);
-    promised.set(nonce, { nonce, name, bytes: record.sizeBytes, standing: "adopted", sinceMs: nowMs });
+    if (record === undefined || name === undefined) return undefined;
+    const standing = (await wasAdmitted(share, record)) ? "promised" : "adopted";
+    return { nonce: nonceOf(record.identity), name, bytes: record.sizeBytes, standing, sinceMs: nowMs };
+  });
+  const found = promised.filter((each) => each !== undefined);
+  return [...new Map(found.map((each) => [each.nonce, each])).values()];
+}
+
+/** A creation claims its path after it was admitted: a volume that has done so is not refused any more. */
+async function wasAdmitted(share: Share, { identity, deleted }: VolumeRecord): Promise<boolean> {
+  if (deleted !== undefined) return true;
+  try {
+    return (await claimAt(share, identity.directory.path))?.nonce === identity.nonce;
+  } catch (reason) {
+    if (hasCode(reason, "failed-precondition", ...absent)) return false;
+    throw reason;
   }
-  return [...promised.values()];
 }
 
 /** The promised volumes that have neither a record nor an entry in the trash. */

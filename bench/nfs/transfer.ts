@@ -1,0 +1,89 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { promisify } from "node:util";
+import { check } from "../../src/lab/guest/process.ts";
+import type { Ganesha } from "../../test/nfs/ganesha.ts";
+import type { JobOrder, JobResult } from "./job.ts";
+import { ganeshaOn, type Medium, type Place, serverOf } from "./place.ts";
+import { atMost, format, type Row } from "./table.ts";
+
+const rounds = 3;
+const residentMbMax = 100;
+const run = promisify(execFile);
+
+interface Took {
+  readonly ms: number;
+  readonly residentMb: number;
+}
+
+/** 1 GiB written and read by Berth and by libnfs's `nfs-cp`: whole processes with their start, in turn. */
+export async function* measureTransfer(place: Place): AsyncGenerator<Row> {
+  const mib = 1024 * place.scale;
+  const local = await mkdtemp("/dev/shm/berth-bench-");
+  try {
+    await check(["dd", "if=/dev/urandom", `of=${local}/source`, "bs=1M", `count=${Math.round(mib)}`]);
+    for (const medium of ["memory", "disk"] as const) {
+      await using ganesha = await ganeshaOn(medium, place);
+      yield* await measureOn(place, ganesha, medium, local);
+    }
+  } finally {
+    await rm(local, { recursive: true });
+  }
+}
+
+async function measureOn(place: Place, ganesha: Ganesha, medium: Medium, local: string): Promise<Row[]> {
+  const { address, nfsPort, mountPort } = ganesha;
+  const server = serverOf(ganesha, "3");
+  const berth = async (kind: "put" | "get", name: string, localPath: string) =>
+    await time([
+      ...place.command,
+      JSON.stringify({ server, job: { kind, name, localPath } } satisfies JobOrder),
+    ]);
+  const forLibnfs = (name: string) =>
+    `nfs://${address}/srv/data/${name}?version=3&nfsport=${nfsPort}&mountport=${mountPort}`;
+  const took = { put: [] as Took[], get: [] as Took[], cpTo: [] as Took[], cpFrom: [] as Took[] };
+  for (let round = 0; round < rounds; round++) {
+    // New names each time: the server does not hear of what is removed behind its back.
+    const [ours, theirs] = [`ours-${round}`, `theirs-${round}`];
+    took.put.push(await berth("put", ours, `${local}/source`));
+    took.cpTo.push(await time(["nfs-cp", `${local}/source`, forLibnfs(theirs)]));
+    took.get.push(await berth("get", ours, `${local}/${ours}`));
+    took.cpFrom.push(await time(["nfs-cp", forLibnfs(theirs), `${local}/${theirs}`]));
+    await check(["cmp", `${local}/source`, `${local}/${ours}`]);
+    for (const name of [ours, theirs]) {
+      await rm(`${local}/${name}`);
+      await rm(`${ganesha.directory("data")}/${name}`);
+    }
+  }
+  const on = medium === "disk" ? ", ext4 on a disk" : "";
+  return [
+    compare(`writing 1 GiB, NFS 3${on}`, took.put, took.cpTo),
+    compare(`reading 1 GiB, NFS 3${on}`, took.get, took.cpFrom),
+    resident(`resident at most while writing${on}`, took.put),
+    resident(`resident at most while reading${on}`, took.get),
+  ];
+}
+
+function compare(what: string, ours: readonly Took[], theirs: readonly Took[]): Row {
+  const [own = 0, other = 0] = [ours, theirs].map((each) => Math.min(...each.map(({ ms }) => ms)));
+  return {
+    what: `${what}, best of ${rounds}: time against nfs-cp`,
+    measured: `${format(own / other)} × (${format(own / 1000)} s : ${format(other / 1000)} s)`,
+    wanted: "≤ 1 ×",
+    holds: own <= other,
+  };
+}
+
+function resident(what: string, took: readonly Took[]): Row {
+  return atMost(what, Math.max(...took.map(({ residentMb }) => residentMb)), "MB", residentMbMax);
+}
+
+/** A whole process; the measured one tells what was resident. */
+async function time(command: readonly string[]): Promise<Took> {
+  const [program = "", ...words] = command;
+  const startMs = performance.now();
+  const { stdout } = await run(program, words);
+  const ms = performance.now() - startMs;
+  const result: Partial<JobResult> = stdout.startsWith("{") ? JSON.parse(stdout) : {};
+  return { ms, residentMb: result.residentMb ?? 0 };
+}

@@ -1,0 +1,130 @@
+import { hasCode } from "../core/errors.ts";
+import type { Space } from "../share/share.ts";
+import { type SharePath, shareRoot } from "../share/share-path.ts";
+import { type ExportRecord, readExportRecord } from "./export-record.ts";
+import type { ExportStatsRequest } from "./export-stats.ts";
+import type { VolumeUsage } from "./volume-stats.ts";
+
+/** What is known of one volume, and where from. */
+export interface ExportFigures {
+  readonly usage: VolumeUsage | undefined;
+  readonly abnormal: boolean;
+  /** The source of the figures and their age, or what is wrong. */
+  readonly message: string;
+}
+
+/**
+ * The figures of one volume, never silently those of the whole share:
+ *
+ * 1. where the server has a limit on the directory, what it says of that;
+ * 2. else what the controller measured last, within the volume's size and what the share leaves;
+ * 3. of a volume that Berth knows nothing of, the share's, and the message says so.
+ */
+export async function exportFigures(
+  request: ExportStatsRequest,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<ExportFigures> {
+  const { share, recordName } = request;
+  let { directory } = request;
+  try {
+    const record = recordName === undefined ? undefined : await readExportRecord(share, recordName, signal);
+    directory = record?.directory ?? directory;
+    const [ofShare, ofVolume, { fileid }] = await Promise.all([
+      share.space(shareRoot, signal),
+      share.space(directory, signal),
+      share.stat(directory, signal),
+    ]);
+    if (record !== undefined && fileid !== record.fileid) {
+      return wrong(`${share.name}: ${directory} was replaced: it is not the directory that Berth made`);
+    }
+    if (hasOwnLimit(ofShare, ofVolume)) return byQuota(ofVolume, record);
+    if (record === undefined) return ofWholeShare(ofShare, directory);
+    return byMeasurement(record, ofVolume, nowMs);
+  } catch (reason) {
+    if (hasCode(reason, "storage-no-entry", "storage-not-a-directory"))
+      return wrong(
+        `${share.name}: the volume's directory ${directory} is gone: put it back, or delete the volume`,
+      );
+    if (hasCode(reason, "failed-precondition")) return wrong(reason.message);
+    throw reason;
+  }
+}
+
+/**
+ * A quota on a directory shows as totals of its own. Those of one file system may differ a little from one
+ * answer to the next: ZFS counts as total what is used and what is free, while others write.
+ */
+function hasOwnLimit(ofShare: Space, ofVolume: Space): boolean {
+  const difference = ofShare.totalBytes - ofVolume.totalBytes;
+  return (difference < 0n ? -difference : difference) * 100n > ofShare.totalBytes;
+}
+
+function byQuota(space: Space, record: ExportRecord | undefined): ExportFigures {
+  const { totalBytes, availableBytes } = space;
+  const usage: VolumeUsage = { ...usedOf(space), totalBytes, availableBytes };
+  const differs = record !== undefined && record.sizeBytes !== totalBytes;
+  const message =
+    "by the server's quota on the directory, asked now" +
+    (differs ? `; the quota of ${totalBytes} bytes is not the volume's size of ${record.sizeBytes}` : "");
+  return { usage, abnormal: false, message };
+}
+
+function ofWholeShare(space: Space, directory: SharePath): ExportFigures {
+  const { totalBytes, availableBytes } = space;
+  const quota =
+    directory === shareRoot
+      ? "unless the server has a quota on the directory, these are the figures of the whole share"
+      : "these are the figures of the whole share: the server has no quota on the directory";
+  return {
+    usage: { ...usedOf(space), totalBytes, availableBytes },
+    abnormal: false,
+    message: `${quota}; Berth has no record of this volume, so it measures nothing`,
+  };
+}
+
+function usedOf(space: Space): Pick<VolumeUsage, "usedBytes" | "usedInodes" | "availableInodes"> {
+  const { totalBytes, availableBytes, totalInodes, availableInodes } = space;
+  return {
+    usedBytes: atLeastZero(totalBytes - availableBytes),
+    usedInodes: atLeastZero(totalInodes - availableInodes),
+    availableInodes: totalInodes === 0n ? undefined : availableInodes,
+  };
+}
+
+/** @param space where the volume is: of the share, or of a limit on inodes alone */
+function byMeasurement({ sizeBytes, usage }: ExportRecord, space: Space, nowMs: number): ExportFigures {
+  const usedBytes = usage?.usedBytes ?? 0n;
+  const figures: VolumeUsage = {
+    totalBytes: sizeBytes,
+    usedBytes,
+    availableBytes: least(atLeastZero(sizeBytes - usedBytes), space.availableBytes),
+    usedInodes: usage?.usedInodes ?? 0n,
+    availableInodes: space.totalInodes === 0n ? undefined : space.availableInodes,
+  };
+  const source =
+    "; available is what the volume's size and the share leave; nothing on the server enforces the size";
+  if (usage === undefined)
+    return {
+      usage: figures,
+      abnormal: false,
+      message: `usage never measured yet: the controller measures the exports of its configuration${source}`,
+    };
+  const seconds = Math.max(0, Math.round((nowMs - usage.measuredMs) / 1000));
+  const measured = `measured ${seconds} s ago${usage.approximate ? ", approximately" : ""}${source}`;
+  if (usedBytes <= sizeBytes) return { usage: figures, abnormal: false, message: measured };
+  const over = `the volume is larger than its size (${usedBytes} of ${sizeBytes} bytes): expand it, or remove files; `;
+  return { usage: figures, abnormal: true, message: over + measured };
+}
+
+function wrong(message: string): ExportFigures {
+  return { usage: undefined, abnormal: true, message };
+}
+
+function least(one: bigint, other: bigint): bigint {
+  return one <= other ? one : other;
+}
+
+function atLeastZero(value: bigint): bigint {
+  return value > 0n ? value : 0n;
+}

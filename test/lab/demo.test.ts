@@ -1,0 +1,56 @@
+/** The demo on real kernels: that it tells the truth, and goes without a trace. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { descendantsOf, hostMounts, startDemo, untilGone, untilMounted } from "../support/demo-process.ts";
+
+const guests = ["--tier", "guests", "--nodes", "2"];
+
+test("the demo keeps all six invariants on real kernels, and shows the server's directory in both mounts", async () => {
+  const demo = await startDemo(...guests);
+  const [code] = await once(demo, "close");
+  const lines = demo.output().trimEnd().split("\n");
+  assert.equal(code, 0, demo.output());
+  assert.equal(lines.at(-1)?.trim(), "6 of 6 invariants hold");
+  assert.deepEqual(
+    lines.filter((line) => [...line].length > 80),
+    [],
+    "every line fits into 80 columns",
+  );
+  const server = "10\\.\\d+\\.\\d+\\.\\d+:/srv/xfs/pvc-[0-9a-f]{8}…";
+  assert.match(demo.output(), new RegExp(`${server} .*/globalmount$`, "m"));
+  assert.match(demo.output(), new RegExp(`${server} .*/mount$`, "m"));
+  assert.match(demo.output(), new RegExp(`${server} .* /data$`, "m"));
+});
+
+test("SIGKILL while guests boot leaves no process and no mount", async () => {
+  const before = hostMounts();
+  const demo = await startDemo(...guests);
+  let others = descendantsOf(demo.pid);
+  while (others.length < 20) {
+    assert.equal(demo.exitCode, null, demo.output());
+    await new Promise(setImmediate);
+    others = descendantsOf(demo.pid);
+  }
+  demo.kill("SIGKILL");
+  await once(demo, "close");
+  await Promise.all(others.map(untilGone));
+  assert.equal(hostMounts(), before);
+});
+
+for (const [signal, exitCode] of [
+  ["SIGINT", 130],
+  ["SIGKILL", null],
+] as const) {
+  test(`${signal} while pods run in guests leaves no process and no mount`, async () => {
+    const before = hostMounts();
+    const demo = await startDemo(...guests);
+    await untilMounted(demo);
+    const others = descendantsOf(demo.pid);
+    demo.kill(signal);
+    const [code] = await once(demo, "close");
+    assert.equal(code, exitCode);
+    await Promise.all(others.map(untilGone));
+    assert.equal(hostMounts(), before);
+  });
+}

@@ -1,0 +1,57 @@
+/** `berth lab demo` as a process, and what it might leave behind. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { bundledProgram } from "./bundled.ts";
+
+export type Demo = ChildProcess & { readonly output: () => string };
+
+export async function startDemo(...args: string[]): Promise<Demo> {
+  const { node, bundle } = await bundledProgram();
+  const child = spawn(node, [bundle, "lab", "demo", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  return Object.assign(child, { output: () => output });
+}
+
+/** Resolves once the demo is in its middle: a pod writes, its volume is mounted. */
+export async function untilMounted(demo: Demo): Promise<void> {
+  const closed = once(demo, "close");
+  while (!demo.output().includes("NodePublishVolume")) {
+    assert.ok(demo.exitCode === null && demo.signalCode === null, demo.output());
+    await Promise.race([once(demo.stdout ?? demo, "data"), closed]);
+  }
+}
+
+/** All processes below one, at whatever depth. */
+export function descendantsOf(pid: number | undefined): number[] {
+  const found = childrenOf(pid);
+  return [...found, ...found.flatMap(descendantsOf)];
+}
+
+/** Resolves when a process is gone: the kernel takes a moment between its kill and its end. */
+export async function untilGone(pid: number): Promise<void> {
+  const deadlineMs = Date.now() + 10_000;
+  while (readdirSync("/proc").includes(String(pid))) {
+    assert.ok(Date.now() < deadlineMs, `process ${pid} is still there`);
+    await new Promise(setImmediate);
+  }
+}
+
+export function hostMounts(): string {
+  return readFileSync("/proc/self/mountinfo", "utf8");
+}
+
+function childrenOf(pid: number | undefined): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+    return children.split(" ").filter(Boolean).map(Number);
+  } catch {
+    return []; // it has ended meanwhile
+  }
+}

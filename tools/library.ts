@@ -1,0 +1,30 @@
+/** Builds the library's entry points (`exports` in package.json), with their types. */
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const root = join(import.meta.dirname, "..");
+
+/** @param directory gets `nfs/index.mjs`, `nfs/trees.mjs`, what both share, and `types/` */
+export async function library(directory: string): Promise<void> {
+  await build({
+    absWorkingDir: root,
+    entryPoints: { index: "src/nfs/index.ts", trees: "src/nfs/trees/index.ts" },
+    outdir: join(directory, "nfs"),
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    // What both entry points share, such as the class of errors, is there once.
+    splitting: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    sourcemap: "linked",
+    legalComments: "none",
+    logLevel: "warning",
+  });
+  const types = ["--declaration", "--emitDeclarationOnly", "--outDir", join(directory, "types")];
+  const project = ["--noEmit", "false", "--project", "tools/tsconfig.library.json"];
+  execFileSync(join(root, "node_modules/.bin/tsc"), [...project, ...types], { cwd: root, stdio: "inherit" });
+}
