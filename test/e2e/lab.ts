@@ -1,5 +1,6 @@
 /** What the tests of whole volumes share: a lab on guests, and manifests in few words. */
 import { Lab, type LabOptions } from "../../src/lab/lab.ts";
+import type { LabPod } from "../../src/lab/lab-pod.ts";
 import { bundledProgram } from "../support/bundled.ts";
 
 /** Two nodes and a server of XFS at `/srv/xfs`, which the driver knows as `nas`: real kernels, the program as it ships. */
@@ -8,10 +9,24 @@ export async function openLab(options: Partial<LabOptions> = {}): Promise<Lab> {
     tier: "guests",
     nodes: 2,
     program: await bundledProgram(),
+    driverConfig: { ephemeral: { exports: ["nas"] } },
     ...options,
   });
   lab.apply(csiDriver);
   return lab;
+}
+
+/** A pod that has been applied, once it runs. */
+export async function startedPod(lab: Lab, name: string): Promise<LabPod> {
+  const found = await lab.pod(name);
+  await found.running();
+  return found;
+}
+
+/** Where the volume of a claim on `nas` lies on the server. */
+export async function volumeDirectory(lab: Lab, claimName: string): Promise<string> {
+  const { attributes } = await lab.claim(claimName).bound();
+  return `/srv/xfs/${attributes["subDir"]}`;
 }
 
 const csiDriver = `
@@ -27,14 +42,16 @@ export interface ClassFields {
   readonly reclaimPolicy?: "Delete" | "Retain";
 }
 
-/** A StorageClass of the export `nas`. */
+/** A StorageClass of the export `nas`, unless its parameters name a server. */
 export function storageClass(name: string, fields: ClassFields = {}): string {
+  const { parameters = {} } = fields;
+  const where = parameters["server"] === undefined ? { export: "nas" } : {};
   return manifest({
     apiVersion: "storage.k8s.io/v1",
     kind: "StorageClass",
     metadata: { name },
     provisioner: "csi.berth.dev",
-    parameters: { type: "export", export: "nas", ...fields.parameters },
+    parameters: { type: "export", ...where, ...parameters },
     mountOptions: fields.mountOptions ?? [],
     reclaimPolicy: fields.reclaimPolicy ?? "Delete",
     allowVolumeExpansion: true,

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import type { Lab } from "../../src/lab/lab.ts";
 import type { LabPod } from "../../src/lab/lab-pod.ts";
-import { claim, openLab, pod, storageClass } from "./lab.ts";
+import { claim, volumeDirectory as directoryOf, openLab, pod, startedPod, storageClass } from "./lab.ts";
 
 const everything = new AsyncDisposableStack();
 let lab: Lab;
@@ -22,21 +22,13 @@ function template(key: string): string {
   return `$\{${key}}`;
 }
 
-async function started(name: string): Promise<LabPod> {
-  const found = await lab.pod(name);
-  await found.running();
-  return found;
-}
+const started = (name: string): Promise<LabPod> => startedPod(lab, name);
+const volumeDirectory = (claimName: string): Promise<string> => directoryOf(lab, claimName);
 
 /** What the server has at the top of the export, besides Berth's own. */
 async function onServer(directory = "/srv/xfs"): Promise<string[]> {
   const names = await lab.storage.check(`ls -A ${directory}`);
   return names.split("\n").filter((name) => name !== "" && name !== ".berth");
-}
-
-async function volumeDirectory(claimName: string): Promise<string> {
-  const { attributes } = await lab.claim(claimName).bound();
-  return `/srv/xfs/${attributes["subDir"]}`;
 }
 
 async function gone(...names: readonly string[]): Promise<void> {

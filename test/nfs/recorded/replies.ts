@@ -192,10 +192,10 @@ export const allNames: readonly string[] = [...procedureByName.keys(), "MNT", "E
 
 /** A decoded value as JSON has it: whole numbers and bytes as texts. */
 export function asJson(value: unknown): unknown {
-  const text = JSON.stringify(value, (_, each) => (typeof each === "bigint" ? `${each}` : each));
-  return text === undefined
-    ? null
-    : JSON.parse(text, (_, each) =>
-        each?.type === "Buffer" ? Buffer.from(each.data).toString("hex") : each,
-      );
+  if (typeof value === "bigint") return `${value}`;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+  if (Array.isArray(value)) return value.map((each) => asJson(each) ?? null);
+  if (value === null || typeof value !== "object") return value;
+  const told = Object.entries(value).filter(([, each]) => each !== undefined);
+  return Object.fromEntries(told.map(([key, each]) => [key, asJson(each)]));
 }

@@ -1,0 +1,267 @@
+/**
+ * Servers that refuse, as a user meets them: what `kubectl describe` shows on the claim, or on the pod. Each
+ * message has to name the thing, the cause and the remedy on one line that a person can read.
+ */
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import type { KernelExport } from "../../src/lab/guest/storage-scripts.ts";
+import type { Lab } from "../../src/lab/lab.ts";
+import type { LabEvent } from "../../src/lab/orchestrator/events.ts";
+import { claim, openLab, persistentVolume, pod, startedPod, storageClass } from "./lab.ts";
+
+const everything = new AsyncDisposableStack();
+let lab: Lab;
+/** Of both: the export `nas`, and a small file system with a directory that has a quota of its own. */
+const open: readonly KernelExport[] = [{ path: "/srv/xfs" }, { path: "/srv/small" }];
+
+before(async () => {
+  const fileSystems = [
+    { name: "xfs", type: "xfs" },
+    { name: "small", type: "ext4", sizeBytes: 2 ** 25 },
+  ] as const;
+  const only42 = (server: string) => ({
+    name: "only42",
+    server,
+    share: "/srv/small/only42",
+    nfsVersion: "4.2",
+  });
+  lab = everything.use(
+    await openLab({
+      nodes: 1,
+      storage: { fileSystems },
+      driverConfig: ({ share, storage }) => {
+        const nas: unknown = share.config["exports"];
+        assert.ok(Array.isArray(nas) && storage !== undefined);
+        return { exports: [...nas, only42(storage.address)] };
+      },
+      patienceMs: 90_000,
+    }),
+  );
+  await lab.storage.makeLimitedDirectory("small", "limited", 2 ** 20);
+  await lab.storage.check("mkdir /srv/small/only42; mkdir -m 777 /srv/xfs/by-hand");
+  lab.apply(storageClass("usable") + claim("usable", "usable"));
+  await lab.claim("usable").bound();
+});
+
+/** What is tried again in the background after this succeeds, or ends with the lab. */
+afterEach(async () => {
+  for (const { name } of lab.pods) lab.delete("Pod", name);
+  await lab.storage.setExports(open);
+});
+
+after(() => everything.disposeAsync());
+
+const others = (path: string, options: readonly string[]): readonly KernelExport[] => [
+  ...open.filter((each) => each.path !== path),
+  { path, options },
+];
+
+interface Refusal {
+  readonly what: string;
+  /** What the server's administrator has done. */
+  readonly exports?: () => readonly KernelExport[];
+  readonly prepare?: () => Promise<void>;
+  readonly repair?: () => Promise<void>;
+  readonly code: string;
+  readonly message: RegExp;
+}
+
+/** A message of Berth: short, on one line, without objects or stacks (democratic-csi #281 #345 #531). */
+function assertReadable({ message }: LabEvent): void {
+  assert.ok(message.length <= 700, `${message.length} characters: ${message}`);
+  assert.doesNotMatch(message, /\n|\[object|\{.*:.*\}|\bat \S+:\d+|undefined|null/, message);
+}
+
+interface ClaimRefusal extends Refusal {
+  readonly parameters?: () => Readonly<Record<string, string>>;
+}
+
+const small = (share: string) => () => ({ server: lab.storage.address, share });
+const fill = (directory: string) => async () => {
+  await lab.storage.check(`cat /dev/zero > ${directory}/filler 2>/dev/null || true; sync`);
+};
+const drain = (directory: string) => async () => {
+  await lab.storage.check(`rm ${directory}/filler`);
+};
+const withoutVersion42 = async () => {
+  await lab.storage.stopServer();
+  await lab.storage.check("rpc.nfsd --no-nfs-version 4.2 --grace-time 10 --lease-time 10 4");
+};
+const withVersion42 = async () => {
+  await lab.storage.stopServer();
+  await lab.storage.check("rpc.nfsd --nfs-version 4.2 --grace-time 10 --lease-time 10 4");
+  await lab.storage.endGrace();
+};
+
+const claimRefusals: readonly ClaimRefusal[] = [
+  {
+    what: "a server that is out of space",
+    parameters: small("/srv/small"),
+    prepare: fill("/srv/small"),
+    repair: drain("/srv/small"),
+    code: "RESOURCE_EXHAUSTED",
+    message: /\/srv\/small.* full: free space or grow it/,
+  },
+  {
+    what: "a directory whose quota is used up",
+    parameters: small("/srv/small/limited"),
+    prepare: fill("/srv/small/limited"),
+    repair: drain("/srv/small/limited"),
+    code: "RESOURCE_EXHAUSTED",
+    message: /quota .* is used up: raise it or delete files/,
+  },
+  {
+    what: "a read-only export",
+    exports: () => others("/srv/xfs", ["ro"]),
+    code: "FAILED_PRECONDITION",
+    message: /read-only: export it "rw"/,
+  },
+  {
+    what: "an export with root_squash",
+    exports: () => others("/srv/xfs", ["root_squash"]),
+    code: "PERMISSION_DENIED",
+    message: /root_squash.*uid and gid/,
+  },
+  {
+    what: "an export that wants a source port below 1024, which the controller may not use",
+    exports: () => others("/srv/xfs", ["secure"]),
+    code: "PERMISSION_DENIED",
+    message: /1024.*(insecure|CAP_NET_BIND_SERVICE)/,
+  },
+  {
+    what: "an export that does not admit the controller's address",
+    exports: () => [{ path: "/srv/xfs", clients: "192.0.2.1" }],
+    code: "PERMISSION_DENIED",
+    message: /address/,
+  },
+  {
+    what: "a server whose name does not resolve",
+    parameters: () => ({ server: "nas.invalid", share: "/srv/data" }),
+    code: "UNAVAILABLE",
+    message: /nas\.invalid does not resolve/,
+  },
+  {
+    what: "a server without the version that is asked for",
+    parameters: () => ({ export: "only42" }),
+    prepare: withoutVersion42,
+    repair: withVersion42,
+    code: "FAILED_PRECONDITION",
+    message: /does not offer NFS 4\.2/,
+  },
+  {
+    what: "an export for Kerberos only",
+    exports: () => others("/srv/xfs", ["sec=krb5"]),
+    code: "FAILED_PRECONDITION",
+    message: /Kerberos.*sec=sys/,
+  },
+];
+
+for (const [index, refusal] of claimRefusals.entries()) {
+  const { what, exports, parameters, prepare, repair, code, message } = refusal;
+  test(`the claim tells of ${what}`, async () => {
+    await prepare?.();
+    try {
+      if (exports !== undefined) await lab.storage.setExports(exports());
+      const name = `refused-${index}`;
+      lab.apply(storageClass(name, { parameters: parameters?.() ?? {} }) + claim(name, name));
+      const event = await lab.claim(name).warning(/rpc error/);
+      assert.equal(event.reason, "ProvisioningFailed");
+      assert.match(event.message, new RegExp(`^rpc error: code = ${code} desc = `));
+      assert.match(event.message, message);
+      console.error("MSG", event.message);
+      assertReadable(event);
+      lab.delete("PersistentVolumeClaim", name);
+    } finally {
+      await repair?.();
+    }
+  });
+}
+
+interface PodRefusal extends Refusal {
+  /** A volume by hand; the class's volume `usable` unless given. */
+  readonly byHand?: () => Readonly<Record<string, string>>;
+}
+
+const byHand = (more: Readonly<Record<string, string>>) => () => ({
+  ...{ server: lab.storage.address, share: "/srv/xfs", subDir: "by-hand" },
+  ...more,
+});
+const controllerOnly = (): readonly KernelExport[] => [
+  { path: "/srv/xfs", clients: lab.site.network?.roomAddress ?? "" },
+];
+
+const podRefusals: readonly PodRefusal[] = [
+  {
+    what: "an export with root_squash",
+    exports: () => others("/srv/xfs", ["root_squash"]),
+    code: "PERMISSION_DENIED",
+    message: /root_squash/,
+  },
+  {
+    what: "an export that does not admit the node's address",
+    exports: controllerOnly,
+    code: "PERMISSION_DENIED",
+    message: /address.*of the node/,
+  },
+  {
+    what: "a server whose name does not resolve",
+    byHand: byHand({ server: "nas.invalid" }),
+    code: "UNAVAILABLE",
+    message: /nas\.invalid does not resolve/,
+  },
+  {
+    what: "a server without the version that is asked for",
+    byHand: byHand({ mountOptions: "vers=4.2" }),
+    prepare: withoutVersion42,
+    repair: withVersion42,
+    code: "FAILED_PRECONDITION",
+    message: /does not offer NFS 4\.2/,
+  },
+  {
+    what: "an export for Kerberos only",
+    exports: () => others("/srv/xfs", ["sec=krb5"]),
+    code: "FAILED_PRECONDITION",
+    message: /demands Kerberos.*sec=krb5.*mountOptions/,
+  },
+];
+
+for (const [index, refusal] of podRefusals.entries()) {
+  const { what, exports, byHand: attributes, prepare, repair, code, message } = refusal;
+  test(`the pod tells of ${what}`, async () => {
+    await prepare?.();
+    try {
+      if (exports !== undefined) await lab.storage.setExports(exports());
+      const name = `pod-${index}`;
+      if (attributes !== undefined) {
+        lab.apply(persistentVolume(name, { handle: name, attributes: attributes() }));
+        lab.apply(claim(name, "", { volumeName: name }));
+      }
+      lab.apply(pod(name, [{ claim: attributes === undefined ? "usable" : name }]));
+      const event = await (await lab.pod(name)).warning(/rpc error/);
+      assert.equal(event.reason, "FailedMount");
+      assert.match(event.message, new RegExp(`rpc error: code = ${code} desc = `));
+      assert.match(event.message, message);
+      console.error("MSG", event.message);
+      assertReadable(event);
+    } finally {
+      await repair?.();
+    }
+  });
+}
+
+test("what a full server, a quota and a read-only export refuse a running pod is the kernel's own word", async () => {
+  await lab.storage.check("mkdir -m 777 /srv/small/limited/mine");
+  lab.apply(
+    persistentVolume("mine", {
+      handle: "mine",
+      attributes: { ...small("/srv/small/limited")(), subDir: "mine" },
+    }),
+  );
+  lab.apply(claim("mine", "", { volumeName: "mine" }) + pod("mine", [{ claim: "mine" }]));
+  const mine = await startedPod(lab, "mine");
+  const over = await mine.exec(["dd", "if=/dev/zero", "of=/data/file", "bs=1M", "count=4", "conv=fsync"]);
+  assert.match(over.stderr, /Disk quota exceeded/);
+  await lab.storage.setExports(others("/srv/small", ["ro"]));
+  const readOnly = await mine.exec(["touch", "/data/other"]);
+  assert.match(readOnly.stderr, /Read-only file system/);
+});
