@@ -18,14 +18,24 @@ help: ## list the targets
 demo: $(installed) ## run the experiment on this machine and check its invariants (as root)
 	@node src/cli/main.ts lab demo $(ARGS)
 
+# Two files at a time, whatever the machine: each of a server's or a guest's tests takes a core and memory.
+test-options := --test-concurrency=2 --test-timeout=300000
+fast-tests := 'src/**/*.test.ts' 'test/*.test.ts'
+nfs-tests := 'test/nfs/*.test.ts'
+
 .PHONY: test
-test: $(installed) ## run the tests (as root: they mount)
-	@node --test --test-timeout=300000 $(ARGS) 'src/**/*.test.ts' 'test/*.test.ts'
+test: $(installed) ## run the tests (as root: they mount, serve NFS, boot guests; installs Debian packages)
+	@tools/install-debian.sh
+	@node --test $(test-options) $(ARGS) $(fast-tests) $(nfs-tests)
+
+.PHONY: test-fast
+test-fast: $(installed) ## the tests that need no NFS server and no guest (as root: they mount)
+	@node --test $(test-options) $(ARGS) $(fast-tests)
 
 .PHONY: test-nfs
-test-nfs: $(installed) ## run the NFS client against real servers (as root; installs Debian packages)
+test-nfs: $(installed) ## the tests on real NFS servers and in guests (as root; installs Debian packages)
 	@tools/install-debian.sh
-	@node --test --test-concurrency=1 --test-timeout=300000 $(ARGS) 'test/nfs/*.test.ts'
+	@node --test $(test-options) $(ARGS) $(nfs-tests)
 
 .PHONY: lint
 lint: $(installed) ## check format, lint rules, types, unused code and the .proto files

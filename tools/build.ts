@@ -1,8 +1,18 @@
-/** Bundles the program into `dist/berth.js`: one file that needs nothing but Node.js. */
+/**
+ * Bundles the program into `dist/berth.js`, one file that needs nothing but Node.js, and the library's entry points
+ * with their types (`exports` in package.json):
+ *
+ *     node tools/build.ts [directory]
+ */
+import { execFileSync } from "node:child_process";
 import { chmod, rm } from "node:fs/promises";
-import { build } from "esbuild";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type BuildOptions, build } from "esbuild";
 
-const outfile = "dist/berth.js";
+const root = resolve(import.meta.dirname, "..");
+const { positionals } = parseArgs({ allowPositionals: true });
+const outdir = resolve(positionals[0] ?? `${root}/dist`);
 
 /**
  * A small heap for a small daemon: V8's defaults let it grow to three times of this before they collect, and
@@ -15,20 +25,36 @@ const banner = `#!/usr/bin/env -S node ${flags}
 import { createRequire } from "node:module";
 const require = createRequire(import.meta.url);`;
 
-await rm("dist", { recursive: true, force: true });
-await build({
-  entryPoints: ["src/cli/main.ts"],
-  outfile,
+const common = {
+  absWorkingDir: root,
   bundle: true,
   platform: "node",
   target: "node24",
   format: "esm",
-  banner: { js: banner },
   // Names stay, so that a stack in a log can be read; `node --enable-source-maps` gives lines too.
   minifySyntax: true,
   minifyWhitespace: true,
   sourcemap: "linked",
   legalComments: "none",
   logLevel: "warning",
+} as const satisfies BuildOptions;
+
+await rm(outdir, { recursive: true, force: true });
+await build({
+  ...common,
+  entryPoints: ["src/cli/main.ts"],
+  outfile: `${outdir}/berth.js`,
+  banner: { js: banner },
 });
-await chmod(outfile, 0o755);
+await chmod(`${outdir}/berth.js`, 0o755);
+
+// What both entry points share, such as the class of errors, is there once.
+await build({
+  ...common,
+  entryPoints: { index: "src/nfs/index.ts", trees: "src/nfs/trees/index.ts" },
+  outdir: `${outdir}/nfs`,
+  splitting: true,
+});
+const types = ["--declaration", "--emitDeclarationOnly", "--outDir", `${outdir}/types`];
+const project = ["--noEmit", "false", "--project", "tools/tsconfig.library.json"];
+execFileSync(`${root}/node_modules/.bin/tsc`, [...project, ...types], { cwd: root, stdio: "inherit" });

@@ -16,9 +16,13 @@ judges="libnfs-utils stunnel4 openssl"
 packages="$ganesha $guests $judges"
 
 missing() {
+  # shellcheck disable=SC2086  # a list of words
+  installed=$(dpkg-query --show --showformat=' ${Package}:${db:Status-Status} ' $packages 2>/dev/null || true)
   for package in $packages; do
-    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || printf '%s ' "$package"
+    case $installed in
+      *" $package:installed "*) ;;
+      *) printf '%s ' "$package" ;;
+    esac
   done
 }
 
@@ -38,6 +42,11 @@ if [ -n "$lacking" ]; then
   if [ "$(id -u)" -ne 0 ]; then
     echo "missing: $lacking" >&2
     echo "run: sudo $0" >&2
+    exit 1
+  fi
+  if ! command -v apt-get >/dev/null; then
+    echo "missing, and this is no Debian: $lacking" >&2
+    echo "run the tests in one: docker run --rm --privileged -v \"\$PWD:/berth\" -w /berth node:24-bookworm make test" >&2
     exit 1
   fi
   # A policy that forbids all starts for as long as the installation takes (policy-rc.d(8)).

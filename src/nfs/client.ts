@@ -57,6 +57,9 @@ export interface CopyResult {
   readonly copiedBytes: bigint;
 }
 
+/** What SEEK looks for (RFC 7862 §15.11). */
+export type SeekTarget = "data" | "hole";
+
 /** Bytes of one file to put into another. */
 export interface CopyRange {
   readonly sourceOffset: bigint;
@@ -194,6 +197,17 @@ export interface NfsClient {
     range: CopyRange,
     options?: OperationOptions,
   ): Promise<CopyResult>;
+
+  /**
+   * Where the next data, or the next hole, begins at or after an offset; a file ends with a hole. Undefined where
+   * there is no more. @throws `storage-unsupported` where version, server or file system cannot tell (v4.2 may)
+   */
+  seek(
+    file: FileHandle,
+    offset: bigint,
+    target: SeekTarget,
+    options?: OperationOptions,
+  ): Promise<bigint | undefined>;
 
   /** Names of the extended attributes in "user." (RFC 8276 §8.4.3), without that prefix. */
   listXattrs(file: FileHandle, options?: OperationOptions): Promise<readonly string[]>;

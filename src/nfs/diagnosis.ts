@@ -16,6 +16,8 @@ export interface Site {
   readonly connecting?: boolean;
   /** Below 1024 a server with "secure" exports is content. */
   readonly localPort?: number | undefined;
+  /** As this machine knows it; behind NAT the server sees another. */
+  readonly localAddress?: string | undefined;
 }
 
 /** The error for a status that a server answered. */
@@ -123,9 +125,9 @@ function diagnoseCall(site: Site, { failure }: RpcError): Diagnosis {
 function sentence(diagnosis: Diagnosis, site: Site, code: number): string {
   switch (diagnosis) {
     case "secure-port":
-      return `the server wants a source port below 1024 (export option "secure"), or does not export this path to this machine's address; set sourcePort: reserved, or export it "insecure" and to this address`;
+      return `the server wants a source port below 1024 (export option "secure"), or does not export this path to ${ourAddress(site)}; set sourcePort: reserved, or export it "insecure" and to this address`;
     case "not-exported":
-      return "the server does not export this path, or not to this machine's address: check the path, and add the address (of the node, or the pod's network) to the export";
+      return `the server does not export this path, or not to ${ourAddress(site)}: check the path, and add the address (of the node, or the pod's network) to the export`;
     case "no-such-export":
       return `there is no such path in version ${site.version}: in v4 it counts from the server's pseudo-root, in v3 it is the path on its disk; "showmount -e" lists the exports${hidden(site)}`;
     case "kerberos":
@@ -149,10 +151,14 @@ function sentence(diagnosis: Diagnosis, site: Site, code: number): string {
   }
 }
 
+function ourAddress({ localAddress }: Site): string {
+  return localAddress === undefined ? "this machine's address" : `this machine's address (${localAddress})`;
+}
+
 /** Ganesha leaves out of the pseudo-root what the client's port or address may not see (measured). */
 function hidden({ localPort }: Site): string {
-  const port = isReserved(localPort) ? "" : " source port below 1024 or";
-  return `; some servers hide an export that wants another${port} address`;
+  const port = isReserved(localPort) ? "" : " that wants a source port below 1024, or";
+  return `; some servers hide an export${port} that does not list the client's address`;
 }
 
 function describeStatus(site: Site, code: number): string {
@@ -174,5 +180,8 @@ const descriptions = new Map<number, (site: Site) => string>([
   [status.io, () => "the server's disk or file system had an error: see its log"],
   [status.delay, () => "the server was busy with it all the time: try again"],
   [status.notsupp, () => "the server or this file system does not support it"],
+  [status.inval, () => "the server takes no such name or value"],
+  [status.badname, () => "the server takes no such name"],
+  [status.badCookie, () => "the directory changed while it was read: list it again"],
   [status.moved, () => "the file system has moved to another server, which is not followed: connect there"],
 ]);

@@ -11,6 +11,8 @@ export type { SourcePort } from "../rpc/source-port.ts";
 export * from "./client.ts";
 export { connectNfs } from "./connect.ts";
 export type { ConnectOptions, NfsVersion } from "./connect-options.ts";
+export { explainRefusal, listExports } from "./exports.ts";
 export type * from "./file.ts";
 export { type Diagnosis, NfsError, type NfsErrorFields, type Outcome } from "./nfs-error.ts";
 export { readAhead } from "./read-ahead.ts";
+export type { ExportedPath } from "./v3/export.ts";

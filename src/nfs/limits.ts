@@ -23,6 +23,13 @@ export const nfsLimits = {
   /** fattr4 of one file: opaque of ours, without ACLs. */
   attributesBytesMax: 1024,
   ownerBytesMax: 256,
+  /** What MOUNT's EXPORT may list; MNTPATHLEN of RFC 1813 §5.1.3. */
+  exportsMax: 4096,
+  exportClientsMax: 4096,
+  exportPathBytesMax: 1024,
+  /** How many of them a message names, and how long asking for them may hold it up. */
+  exportsTold: 8,
+  explainMsMax: 2000,
   /** Retries of DELAY (JUKEBOX) and GRACE. */
   delayMsMin: 100,
   delayMsMax: 15_000,
@@ -35,6 +42,8 @@ export const nfsLimits = {
   waitingMax: 65_536,
   /** Used until the server has named its lease. */
   leaseMsDefault: 30_000,
+  /** Longer ones are renewed as if they were so long: Node.js knows no timer beyond 24 days. */
+  leaseMsMax: 3_600_000,
   xattrNameBytesMax: 255,
   xattrValueBytesMax: 64 * 1024,
   xattrNamesMax: 4096,

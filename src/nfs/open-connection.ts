@@ -1,4 +1,5 @@
 import { RpcConnection } from "../rpc/connection.ts";
+import { RpcError } from "../rpc/rpc-error.ts";
 import { type Endpoint, endpointName } from "../rpc/socket.ts";
 import { callError } from "./diagnosis.ts";
 
@@ -18,6 +19,15 @@ export async function openConnection(
     );
   } catch (error) {
     const site = { server, version, operation: `connecting to ${endpointName(endpoint)}`, uid: 0 };
-    throw callError(site, error, true);
+    const late = timeout.aborted && signal?.aborted !== true;
+    throw callError(site, late ? timedOut(endpoint, timeoutMs, error) : error, true);
   }
+}
+
+function timedOut({ tls }: Endpoint, timeoutMs: number, cause: unknown): RpcError {
+  const remedy =
+    tls === undefined ? "check the address, the route and any firewall" : "does it speak TLS on this port?";
+  return new RpcError({ kind: "timeout" }, `no answer within ${Math.round(timeoutMs)} ms: ${remedy}`, {
+    cause,
+  });
 }

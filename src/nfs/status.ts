@@ -152,6 +152,7 @@ const storageCodes = new Map<number, StorageCode>([
   [status.nametoolong, "storage-name-too-long"],
   [status.fbig, "storage-too-large"],
   [status.delay, "storage-busy"],
+  [status.badCookie, "storage-busy"],
   [status.grace, "storage-unavailable"],
   [status.moved, "storage-unavailable"],
   [status.notsupp, "storage-unsupported"],

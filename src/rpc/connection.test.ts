@@ -106,7 +106,7 @@ describe("a connection", () => {
       else echo(record, socket);
     };
     const rpc = await open();
-    const localPort = rpc.localPort;
+    const { localPort } = rpc.local;
     const { results, sends } = await rpc.call(request(7));
     assert.deepEqual([results.uint32(), sends], [7, 2]);
     assert.deepEqual(records[1], records[0]);

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { XdrReader } from "../xdr/xdr-reader.ts";
 import { AbortWatch } from "./abort-watch.ts";
 import { backoffMs } from "./backoff.ts";
-import { DeadlineTimer } from "./deadline-timer.ts";
+import { DeadlineTimer, monotonicMs } from "./deadline-timer.ts";
 import { rpcLimits } from "./limits.ts";
 import { readReplyHeader, writeCallHeader } from "./message.ts";
 import { Outbox } from "./outbox.ts";
@@ -47,6 +47,8 @@ export class RpcConnection {
   /** Failed attempts since the server last answered a call. */
   #attempts = 0;
   #lostBecause: unknown;
+  /** When the last byte came, or when the server was first asked for one after that. */
+  #heardMs = 0;
   #queue: PendingCall[] = [];
   readonly #inFlight = new Map<number, PendingCall>();
   readonly #deadlines = new DeadlineTimer((nowMs) => this.#expire(nowMs));
@@ -68,10 +70,11 @@ export class RpcConnection {
     return connection;
   }
 
-  /** From which local port the calls come; undefined before the first socket. */
-  get localPort(): number | undefined {
-    return this.#last?.localPort;
+  /** From where the calls come, as far as this machine knows; nothing before the first socket. */
+  get local(): { readonly localAddress?: string; readonly localPort?: number } {
+    return this.#local;
   }
+  #local: { readonly localAddress?: string; readonly localPort?: number } = {};
 
   /** @throws RpcError by the request's deadline at the latest */
   call(request: CallRequest): Promise<RpcReply> {
@@ -144,6 +147,7 @@ export class RpcConnection {
     }
     call.sends = 1;
     call.xid = xid;
+    if (this.#inFlight.size === 0) this.#heardMs = monotonicMs();
     this.#inFlight.set(xid, call);
     if (this.#inFlight.size === 1) outbox.flush();
   }
@@ -167,12 +171,14 @@ export class RpcConnection {
   }
 
   #opened(socket: Socket, inbox: Inbox): void {
-    const { remoteAddress, localPort } = socket;
-    if (remoteAddress !== undefined && localPort !== undefined) {
+    const { remoteAddress, localAddress, localPort } = socket;
+    if (remoteAddress !== undefined && localAddress !== undefined && localPort !== undefined) {
       this.#last = { address: remoteAddress, localPort };
+      this.#local = { localAddress, localPort };
     }
     const outbox = new Outbox(socket, this.#segments, this.#pump);
     this.#state = { kind: "open", socket, outbox };
+    this.#heardMs = monotonicMs();
     this.#listen(socket, inbox);
     for (const call of this.#inFlight.values()) this.#sendAgain(call, outbox);
     this.#pump();
@@ -197,6 +203,7 @@ export class RpcConnection {
       broken: undefined,
       push: (chunk, lengthBytes) => {
         if (inbox.broken !== undefined) return;
+        this.#heardMs = monotonicMs();
         try {
           records.push(chunk, this.#receive, lengthBytes);
         } catch (error) {
@@ -212,7 +219,9 @@ export class RpcConnection {
     inbox.socket = socket;
     socket.on("error", (error) => this.#drop(socket, error));
     socket.on("close", () => this.#drop(socket, undefined));
-    socket.setTimeout(rpcLimits.stallMsMax, () => this.#stalled(socket));
+    // Not the socket's own time-out: what we send, such as the renewal of a lease, would put that off for ever.
+    const watch = setInterval(() => this.#checkStall(socket, watch), rpcLimits.stallMsMax / 10);
+    watch.unref();
   }
 
   /** @throws XdrError when the stream carries something else than replies */
@@ -229,8 +238,10 @@ export class RpcConnection {
     return reader.kept;
   };
 
-  #stalled(socket: Socket): void {
-    if (this.#inFlight.size === 0) return;
+  #checkStall(socket: Socket, watch: NodeJS.Timeout): void {
+    if (socket.destroyed) clearInterval(watch);
+    const silentMs = monotonicMs() - this.#heardMs;
+    if (this.#inFlight.size === 0 || silentMs < rpcLimits.stallMsMax) return;
     this.#drop(socket, new Error(`no byte came for ${rpcLimits.stallMsMax} ms`));
   }
 

@@ -25,6 +25,8 @@ const meanings: Readonly<Record<string, readonly [StorageCode, cause: string, re
     "another file system lies below the share",
     "keep each share on one file system",
   ],
+  EISDIR: ["storage-unsupported", "it is a directory, and a file was expected"],
+  EINVAL: ["storage-unsupported", "the file system takes no such name or value"],
   EMLINK: ["storage-unsupported", "the file system allows no more links"],
   ENXIO: ["storage-unsupported", "it is a socket or a device, not a file of Berth's"],
   ENOTSUP: ["storage-unsupported", "the file system does not support it"],

@@ -1,31 +1,61 @@
+/** The library as its users get it: built, by the entry points of package.json, with types. */
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { test } from "node:test";
-import { run } from "../../src/lab/guest/process.ts";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { check, run } from "../../src/lab/guest/process.ts";
 import { startGanesha } from "./ganesha.ts";
 
-const modules = {
-  '"berth/nfs"': new URL("../../src/nfs/index.ts", import.meta.url),
-  '"berth/nfs/trees"': new URL("../../src/nfs/trees/index.ts", import.meta.url),
-};
+const root = resolve(import.meta.dirname, "../..");
 
-test("the library's example in docs/nfs.md runs as it stands", async () => {
-  await using server = await startGanesha();
-  await mkdir(`${server.directory("data")}/projects`);
-  await writeFile(`${server.directory("data")}/projects/file`, "content");
-  const page = await readFile(new URL("../../docs/nfs.md", import.meta.url), "utf8");
-  const [, example = ""] = /```ts\n(.*?)```/s.exec(page) ?? [];
-  const { address, nfsPort, mountPort } = server;
-  const place = `host: "${address}", port: ${nfsPort}, mountPort: ${mountPort}, path: "/srv/data"`;
-  let script = example.replace('host: "nas", path: "/srv/data"', place);
-  for (const [name, url] of Object.entries(modules)) script = script.replace(name, `"${url}"`);
-  const { exitCode, stdout, stderr } = await run([
-    process.execPath,
-    "--input-type=module-typescript",
-    "-e",
-    script,
-  ]);
-  assert.equal(exitCode, 0, stderr);
-  assert.match(stdout, /projects 1/);
-  assert.deepEqual(await readdir(server.directory("data")), ["projects"]);
+describe("the built library", () => {
+  let project: string;
+  let example: string;
+
+  before(async () => {
+    project = await mkdtemp(join(tmpdir(), "berth-library-"));
+    const installed = join(project, "node_modules/berth");
+    await mkdir(installed, { recursive: true });
+    await check([process.execPath, join(root, "tools/build.ts"), join(installed, "dist")]);
+    await cp(join(root, "package.json"), join(installed, "package.json"));
+    await mkdir(join(project, "node_modules/@types"));
+    await symlink(join(root, "node_modules/@types/node"), join(project, "node_modules/@types/node"));
+    const page = await readFile(join(root, "docs/nfs.md"), "utf8");
+    example = /```ts\n(.*?)```/s.exec(page)?.[1] ?? "";
+  });
+  after(async () => {
+    if (project !== undefined) await rm(project, { recursive: true, force: true });
+  });
+
+  test("runs the example of docs/nfs.md as it stands", async () => {
+    await using server = await startGanesha();
+    await mkdir(`${server.directory("data")}/projects`);
+    await writeFile(`${server.directory("data")}/projects/file`, "content");
+    const { address, nfsPort, mountPort } = server;
+    const place = `host: "${address}", port: ${nfsPort}, mountPort: ${mountPort}, path: "/srv/data"`;
+    const script = join(project, "example.ts");
+    await writeFile(script, example.replace('host: "nas", path: "/srv/data"', place));
+    const { exitCode, stdout, stderr } = await run([process.execPath, script]);
+    assert.equal(exitCode, 0, stderr);
+    assert.match(stdout, /projects 1/);
+    assert.deepEqual(await readdir(server.directory("data")), ["projects"]);
+  });
+
+  test("has types for strict programs", async () => {
+    await writeFile(join(project, "example.ts"), example);
+    await writeFile(join(project, "package.json"), '{"type":"module"}');
+    const wrong = 'import { connectNfs } from "berth/nfs";\nawait connectNfs({ host: 1, path: "/x" });\n';
+    await writeFile(join(project, "wrong.ts"), wrong);
+    const compile = async (file: string) => {
+      const strict = ["--ignoreConfig", "--strict", "--noEmit", "--module", "nodenext", "--target", "es2024"];
+      const lib = ["--lib", "es2024,esnext.disposable", "--types", "node"];
+      return await run([join(root, "node_modules/.bin/tsc"), ...strict, ...lib, join(project, file)], {
+        env: { PATH: process.env["PATH"] ?? "" },
+      });
+    };
+    const right = await compile("example.ts");
+    assert.equal(right.exitCode, 0, right.stdout);
+    assert.match((await compile("wrong.ts")).stdout, /'number' is not assignable to type 'string'/);
+  });
 });

@@ -95,7 +95,7 @@ class FaultyProxy implements NetworkProxy {
     const { delayMs } = this.#options;
     if (delayMs !== undefined) {
       const line = new DelayLine(delayMs / 2, (chunk) => {
-        if (to.write(chunk)) return;
+        if (to.write(chunk) || from.isPaused()) return;
         from.pause();
         to.once("drain", () => from.resume());
       });

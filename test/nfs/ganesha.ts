@@ -41,6 +41,8 @@ export interface GaneshaOptions {
   readonly leaseSeconds?: number;
   /** After a start clients may only reclaim for so long; without it there is no grace period. */
   readonly graceSeconds?: number;
+  /** In v4, as clients with AUTH_SYS want it; default true. Else `root@localdomain`. */
+  readonly numericOwners?: boolean;
   readonly minorVersions?: readonly (0 | 1)[];
   /** How many files it remembers before it forgets others; its own default, 100,000, unless given. */
   readonly cachedFilesMax?: number;
@@ -211,7 +213,7 @@ NFS_CORE_PARAM {
 }
 NFSv4 {
   Lease_Lifetime = ${options.leaseSeconds ?? 20}; ${grace}
-  RecoveryBackend = fs; Minor_Versions = ${minorVersions.join(",")};
+  RecoveryBackend = fs; Only_Numeric_Owners = ${options.numericOwners ?? true}; Minor_Versions = ${minorVersions.join(",")};
 }
 ${cache}
 ${exports.map(exportBlock).join("\n")}

@@ -1,16 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { connectNfs, type NfsClient, NfsError } from "../../src/nfs/index.ts";
-import {
-  type Answer,
-  accepted,
-  directoryAttributes,
-  HostileServer,
-  opaque,
-  procedure,
-  record,
-  word,
-} from "./hostile-server.ts";
+import { directoryAttributes, HostileServer, procedure } from "./hostile-server.ts";
+import { type Answer, accepted, nonsense, opaque, word } from "./lying-server.ts";
 
 const timeoutMs = 1000;
 const growthBytesMax = 64 * 1024 * 1024;
@@ -53,12 +45,19 @@ async function failsTyped(work: Promise<unknown>): Promise<void> {
   assert.ok(process.memoryUsage().rss - begun.bytes < growthBytesMax);
 }
 
+/** The last page, with all that is in it. */
+function lastPage(...entries: readonly Buffer[]): Answer {
+  return accepted(word(0, 0, 0, 0), ...entries, word(0, 1));
+}
+
 const directories: Readonly<Record<string, Answer>> = {
-  "a name that is ..": page(entry("..", 1), entry("../../etc", 2)),
-  "a name with a slash": page(entry("a/b", 1)),
-  "an empty name": page(entry("", 1)),
-  "a name with NUL": page(entry("a\0b", 1)),
-  "a name that claims 4 GiB": page(lyingName),
+  "a name that leads out": lastPage(entry("..", 1), entry("../../etc", 2)),
+  "a name with a slash": lastPage(entry("a/b", 1)),
+  "a name of bytes with a slash": lastPage(entry(Buffer.from([0xff, 0x2f]), 1)),
+  "an empty name": lastPage(entry("", 1)),
+  "a name with NUL": lastPage(entry("a\0b", 1)),
+  "a name of 256 bytes": lastPage(entry("n".repeat(256), 1)),
+  "a name that claims 4 GiB": lastPage(lyingName),
   "the same cookie for ever": page(entry("again", 1)),
   "pages without entries for ever": page(),
 };
@@ -73,13 +72,9 @@ for (const [what, answer] of Object.entries(directories)) {
 const replies: Readonly<Record<string, Answer>> = {
   "a handle of 4 KiB": accepted(word(0), opaque(Buffer.alloc(4096)), word(1), directoryAttributes, word(0)),
   "a handle that claims 2 GiB": accepted(word(0, 0x7fffffff)),
-  "an empty reply": () => record(),
   "nothing behind the status": accepted(word(0)),
   "a status that is none": accepted(word(12345)),
-  "a record mark of 2 GiB": () => word(0xffffffff),
-  "empty fragments without end": () => Buffer.alloc(1024 * 1024),
-  "the xid of another call": (xid) => accepted(word(0))(xid + 1),
-  "bytes that are no RPC": () => Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n"),
+  ...nonsense,
 };
 
 for (const [what, answer] of Object.entries(replies)) {

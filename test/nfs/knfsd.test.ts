@@ -12,6 +12,8 @@ import {
   type NfsVersion,
 } from "../../src/nfs/index.ts";
 
+import { copyTree, removeTree, usageOfTree, walkTree } from "../../src/nfs/trees/index.ts";
+
 const everything = new AsyncDisposableStack();
 const user = { uid: 1000, gid: 1000, gids: [] };
 const block = Buffer.alloc(1024 * 1024, "b");
@@ -90,6 +92,51 @@ test("the server clones on XFS and copies on ext4", async () => {
   assert.equal(await way("xfs", "clone"), "content");
   assert.equal(await way("ext4", "copy"), "content");
 });
+
+test("data and holes are told apart, and a copy of a sparse file on the server keeps the holes", async () => {
+  await using client = await connect("/srv/ext4", "4.2");
+  await storage.check(
+    "cd /srv/ext4; truncate -s 64M sparse; printf middle | dd of=sparse bs=1M seek=20 conv=notrunc",
+  );
+  const source = await client.lookup(client.root.handle, "sparse");
+  const middle = 20n * 1024n * 1024n;
+  assert.equal(await client.seek(source.handle, 0n, "data"), middle);
+  assert.equal(await client.seek(source.handle, 0n, "hole"), 0n);
+  assert.ok(((await client.seek(source.handle, middle, "hole")) ?? 0n) > middle);
+  assert.equal(await client.seek(source.handle, 2n * middle, "data"), undefined);
+  const place = { client, directory: client.root.handle, name: "sparse-copy" };
+  const { ways } = await copyTree(client, source, place);
+  assert.deepEqual(ways, { clone: 0, copy: 1, "read-write": 0, kept: 0 });
+  await storage.check("cd /srv/ext4; cmp sparse sparse-copy; test $(du -k sparse-copy | cut -f1) -lt 1024");
+});
+
+for (const version of ["3", "4.2"] as const) {
+  test(`over NFS ${version} work on a tree stops at another file system that is mounted in it`, async () => {
+    await storage.check(`mkdir -p /srv/xfs/tree/nested /srv/xfs/tree/own
+echo precious > /srv/ext4/precious
+mount --bind /srv/ext4 /mnt/exported/srv/xfs/tree/nested`);
+    await storage.setExports([{ path: "/srv/xfs", options: ["crossmnt"] }, { path: "/srv/ext4" }]);
+    await using client = await connect("/srv/xfs", version);
+    const source = await client.lookup(client.root.handle, "tree");
+    const inside = await client.resolve(source.handle, ["nested", "precious"]);
+    assert.equal(inside.attributes.sizeBytes, 9n, "the server does lead into it");
+    const usage = await usageOfTree(client, source);
+    assert.deepEqual([usage.entries, usage.boundaries], [3, 1]);
+    const paths: string[] = [];
+    for await (const { path } of walkTree(client, source)) paths.push(path);
+    assert.ok(!paths.includes("nested"), paths.join());
+    const failures: unknown[] = [];
+    const onFailure = (failure: unknown) => failures.push(failure);
+    const place = { client, directory: client.root.handle, name: `tree-copy-${version}` };
+    assert.equal((await copyTree(client, source, place, { onFailure })).boundaries, 1);
+    await assert.rejects(removeTree(client, client.root.handle, "tree"), { code: "storage-busy" });
+    assert.equal(
+      await storage.check("cat /srv/ext4/precious; umount -l /mnt/exported/srv/xfs/tree/nested"),
+      "precious\n",
+    );
+    assert.equal(failures.length, 1);
+  });
+}
 
 const refusals: readonly { readonly what: string; readonly option: string; readonly diagnosis: Diagnosis }[] =
   [

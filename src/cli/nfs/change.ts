@@ -1,31 +1,34 @@
 import { BerthError, hasCode } from "../../core/errors.ts";
 import type { FileNode, NfsClient } from "../../nfs/index.ts";
-import { copyTree } from "../../nfs/trees/copy.ts";
+import { type CopyReport, copyTree } from "../../nfs/trees/copy.ts";
 import { removeTree } from "../../nfs/trees/remove.ts";
 import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openHolder, openTarget, placeOf } from "./opened.ts";
-import { printJson, printLine, progressLine } from "./output.ts";
+import { printLine } from "./output.ts";
+import { report } from "./progress.ts";
+import { FailureList, type Work } from "./run.ts";
 import { parseTarget } from "./target.ts";
 
-export interface MakeOptions {
+export interface MakeOptions extends PrintOptions {
   /** Those above too, and no failure when it is there. */
   readonly parents?: boolean;
 }
 
 export async function makeDirectory(
   target: string,
-  { parents }: MakeOptions,
-  signal: AbortSignal,
+  { parents, json }: MakeOptions,
+  { signal }: Work,
 ): Promise<void> {
   await using opened = await openHolder(target, signal);
   const { client, names } = opened;
-  if (parents !== true) {
-    const { directory, name } = await placeOf(opened, signal);
-    await client.mkdir(directory.handle, name, { mode: 0o755 }, { signal, path: name });
-    return;
-  }
   let node = client.root;
-  for (const name of names) node = await ensureDirectory(client, node, name, signal);
+  if (parents === true) {
+    for (const name of names) node = await ensureDirectory(client, node, name, signal);
+  } else {
+    const { directory, name } = await placeOf(opened, signal);
+    node = await client.mkdir(directory.handle, name, { mode: 0o755 }, { signal, path: name });
+  }
+  report(json, node.attributes, () => {});
 }
 
 async function ensureDirectory(
@@ -52,7 +55,7 @@ export interface RemoveOptions extends PrintOptions {
 export async function remove(
   target: string,
   { recursive, json }: RemoveOptions,
-  signal: AbortSignal,
+  { signal, progress }: Work,
 ): Promise<void> {
   await using opened = await openHolder(target, signal);
   const { client } = opened;
@@ -61,27 +64,25 @@ export async function remove(
   if (attributes.type === "directory" && recursive !== true) {
     throw new BerthError("invalid-argument", `${target} is a directory: add -r to remove it with all below`);
   }
-  const line = progressLine();
-  const failures: BerthError[] = [];
-  const onFailure = (failure: BerthError) => {
-    if (failures.length < 10) failures.push(failure);
-  };
-  const removed = await removeTree(client, directory.handle, name, {
-    signal,
-    onFailure,
-    onProgress: line.show,
-  });
-  line.end();
-  if (json) printJson(removed);
-  const [first] = failures;
-  if (first !== undefined) throw first;
+  const failures = new FailureList(json, progress);
+  progress.begin("removed");
+  const options = { signal, onFailure: failures.note, onProgress: progress.show };
+  const removed = await removeTree(client, directory.handle, name, options);
+  progress.end();
+  report(json, removed, () => {});
+  failures.check("removed");
+}
+
+export interface CopyCommandOptions extends RemoveOptions {
+  /** Goes on where an earlier run was cut. */
+  readonly resume?: boolean;
 }
 
 export async function copy(
   source: string,
   target: string,
-  options: RemoveOptions,
-  signal: AbortSignal,
+  options: CopyCommandOptions,
+  { signal, progress }: Work,
 ): Promise<void> {
   await using from = await openTarget(source, signal);
   await using to = await openHolder(target, signal);
@@ -89,20 +90,39 @@ export async function copy(
   if (node.attributes.type === "directory" && options.recursive !== true) {
     throw new BerthError("invalid-argument", `${source} is a directory: add -r to copy it with all below`);
   }
-  const line = progressLine();
   const { directory, name } = await placeOf(to, signal);
   // Within one export the source is reached through the target's connection: only so the server can copy.
   const sameServer = parseTarget(source).host === parseTarget(target).host;
   const same = sameServer && (await sameFile(to.client, node, signal));
   const client = same ? to.client : from.client;
   const place = { client: to.client, directory: directory.handle, name };
-  const report = await copyTree(client, node, place, { signal, onProgress: line.show });
-  line.end();
-  if (options.json) return printJson(report);
-  const ways = Object.entries(report.ways).filter(([, count]) => count > 0);
-  printLine(
-    `${report.entries} entries copied; files by ${ways.map(([way, count]) => `${way}: ${count}`).join(", ") || "none"}`,
-  );
+  const failures = new FailureList(options.json, progress);
+  progress.begin("copied");
+  const made = await copyTree(client, node, place, {
+    signal,
+    resume: options.resume === true,
+    onProgress: progress.show,
+    onFailure: failures.note,
+  });
+  progress.end();
+  report(options.json, made, () => printCopied(made));
+  failures.check("copied");
+}
+
+const wayTexts = [
+  ["clone", "clone (the server shares the blocks)"],
+  ["copy", "copy (the server copies)"],
+  ["read-write", "read-write (through this machine)"],
+  ["kept", "kept (from an earlier run)"],
+] as const;
+
+function printCopied({ entries, ways, specials, unknownOwners }: CopyReport): void {
+  const used = wayTexts.flatMap(([way, text]) => (ways[way] > 0 ? [`${text}: ${ways[way]}`] : []));
+  printLine(`${entries} entries copied; files by ${used.join(", ") || "none"}`);
+  if (specials > 0) printLine(`${specials} devices, sockets or pipes were left out`);
+  if (unknownOwners > 0) {
+    printLine(`${unknownOwners} entries have another owner: the server names owners that are no numbers`);
+  }
 }
 
 /** Whether a handle of another connection means the same thing on this one. */
@@ -122,7 +142,12 @@ async function sameFile(
 }
 
 /** Within one export; a file that is there is replaced, as by mv(1). */
-export async function move(source: string, target: string, signal: AbortSignal): Promise<void> {
+export async function move(
+  source: string,
+  target: string,
+  { json }: PrintOptions,
+  { signal }: Work,
+): Promise<void> {
   await using from = await openHolder(source, signal);
   await using to = await openHolder(target, signal);
   const { directory, name } = await placeOf(from, signal);
@@ -135,4 +160,5 @@ export async function move(source: string, target: string, signal: AbortSignal):
     );
   }
   await to.client.rename(directory.handle, name, place.directory.handle, place.name, { signal, path: name });
+  report(json, { moved: name }, () => {});
 }

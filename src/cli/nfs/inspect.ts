@@ -3,8 +3,11 @@ import type { FileNode, NfsClient } from "../../nfs/index.ts";
 import { nameText, type TreeEntry } from "../../nfs/trees/tree-directory.ts";
 import { usageOfTree } from "../../nfs/trees/usage.ts";
 import { walkTree } from "../../nfs/trees/walk.ts";
+import { nothingRead } from "./nothing-read.ts";
 import { nodeOf, openTarget } from "./opened.ts";
-import { longLine, printJson, printLine, progressLine, sizeText } from "./output.ts";
+import { longLine, printJson, printLine, sizeText } from "./output.ts";
+import { report } from "./progress.ts";
+import { FailureList, type Work } from "./run.ts";
 
 /** How a command prints. */
 export interface PrintOptions {
@@ -17,15 +20,17 @@ export interface ListOptions extends PrintOptions {
 }
 
 /** One directory in order of names; with `recursive` a tree, in the order in which it comes. */
-export async function list(target: string, options: ListOptions, signal: AbortSignal): Promise<void> {
+export async function list(target: string, options: ListOptions, { signal, progress }: Work): Promise<void> {
   await using opened = await openTarget(target, signal);
   const { client } = opened;
   const node = await nodeOf(opened, signal);
   if (node.attributes.type !== "directory") return printEntry(opened.names.at(-1) ?? "", node, options);
   if (options.recursive !== true) return await listDirectory(client, node, options, signal);
-  for await (const { path, entries } of walkTree(client, node, { signal })) {
+  const failures = new FailureList(options.json, progress);
+  for await (const { path, entries } of walkTree(client, node, { signal, onFailure: failures.note })) {
     for (const entry of entries) printEntry(join(path, nameText(entry.name)), entry, options);
   }
+  failures.check("listed");
 }
 
 async function listDirectory(client: NfsClient, node: FileNode, options: ListOptions, signal: AbortSignal) {
@@ -53,7 +58,7 @@ function join(path: string, name: string): string {
   return path === "" ? name : `${path}/${name}`;
 }
 
-export async function stat(target: string, { json }: PrintOptions, signal: AbortSignal): Promise<void> {
+export async function stat(target: string, { json }: PrintOptions, { signal }: Work): Promise<void> {
   await using opened = await openTarget(target, signal);
   const { attributes } = await nodeOf(opened, signal);
   if (json) return printJson(attributes);
@@ -61,7 +66,7 @@ export async function stat(target: string, { json }: PrintOptions, signal: Abort
   printLine(`fsid ${attributes.fsid}  fileid ${attributes.fileid}  used ${attributes.usedBytes} bytes`);
 }
 
-export async function diskFree(target: string, { json }: PrintOptions, signal: AbortSignal): Promise<void> {
+export async function diskFree(target: string, { json }: PrintOptions, { signal }: Work): Promise<void> {
   await using opened = await openTarget(target, signal);
   const { handle } = await nodeOf(opened, signal);
   const space = await opened.client.fsstat(handle, { signal });
@@ -70,29 +75,35 @@ export async function diskFree(target: string, { json }: PrintOptions, signal: A
   printLine(`${space.availableInodes} of ${space.totalInodes} inodes available`);
 }
 
-export async function diskUsage(target: string, { json }: PrintOptions, signal: AbortSignal): Promise<void> {
+export async function diskUsage(
+  target: string,
+  { json }: PrintOptions,
+  { signal, progress }: Work,
+): Promise<void> {
   await using opened = await openTarget(target, signal);
-  const line = progressLine();
-  const usage = await usageOfTree(opened.client, await nodeOf(opened, signal), {
-    signal,
-    onProgress: line.show,
-  });
-  line.end();
-  if (json) printJson(usage);
-  else
+  const node = await nodeOf(opened, signal);
+  const failures = new FailureList(json, progress);
+  progress.begin("counted");
+  const options = { signal, onProgress: progress.show, onFailure: failures.note };
+  const usage = await usageOfTree(opened.client, node, options);
+  progress.end();
+  report(json, usage, () =>
     printLine(
       `${sizeText(usage.usedBytes)} used by ${usage.entries} entries (${sizeText(usage.sizeBytes)} long)`,
-    );
+    ),
+  );
+  failures.check("read, so the sum is too small");
 }
 
-export async function cat(target: string, signal: AbortSignal): Promise<void> {
+export async function cat(target: string, { signal }: Work): Promise<void> {
   await using opened = await openTarget(target, signal);
   const { handle } = await nodeOf(opened, signal);
   const { readBytesMax } = opened.client.features;
   for (let offset = 0n; ; ) {
     const { data, eof } = await opened.client.read(handle, offset, readBytesMax, { signal });
-    if (!process.stdout.write(data)) await once(process.stdout, "drain", { signal });
+    if (data.length > 0 && !process.stdout.write(data)) await once(process.stdout, "drain", { signal });
     offset += BigInt(data.length);
-    if (eof || data.length === 0) return;
+    if (eof) return;
+    if (data.length === 0) throw nothingRead(target, offset);
   }
 }

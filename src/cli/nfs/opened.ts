@@ -1,5 +1,5 @@
 import { BerthError, hasCode } from "../../core/errors.ts";
-import { connectNfs, type FileNode, type NfsClient } from "../../nfs/index.ts";
+import { connectNfs, explainRefusal, type FileNode, type NfsClient } from "../../nfs/index.ts";
 import { type NfsTarget, parseTarget } from "./target.ts";
 
 /** A connected target: the longest part of its path that the server lets us connect to, and the names below it. */
@@ -43,7 +43,7 @@ async function openAt(text: string, signal: AbortSignal, namesBelowMin: number):
       if (!hasCode(error, "storage-no-entry", "storage-not-a-directory", "storage-access")) break;
     }
   }
-  throw refusal;
+  throw await explainRefusal(refusal, { ...target, signal });
 }
 
 /** @throws BerthError `storage-no-entry` */

@@ -1,5 +1,4 @@
 import type { FileAttributes, FileType } from "../../nfs/index.ts";
-import type { TreeProgress } from "../../nfs/trees/tree-options.ts";
 
 export function printLine(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -54,24 +53,4 @@ export function sizeText(bytes: bigint): string {
   let unit = 0;
   for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
-}
-
-/** A line that shows how far long work is: on a terminal only, five times a second at most. */
-export function progressLine(): {
-  readonly show: (progress: TreeProgress) => void;
-  readonly end: () => void;
-} {
-  if (!process.stderr.isTTY) return { show() {}, end() {} };
-  const startMs = Date.now();
-  let shownMs = 0;
-  return {
-    show({ entries, sizeBytes }) {
-      const nowMs = Date.now();
-      if (nowMs - shownMs < 200) return;
-      shownMs = nowMs;
-      const rate = Math.round((entries * 1000) / Math.max(1, nowMs - startMs));
-      process.stderr.write(`\r\x1b[K${entries} entries, ${sizeText(sizeBytes)}, ${rate}/s`);
-    },
-    end: () => void process.stderr.write("\r\x1b[K"),
-  };
 }

@@ -1,10 +1,12 @@
 import { hasCode } from "../../core/errors.ts";
-import { connectNfs } from "../../nfs/index.ts";
+import { connectNfs, explainRefusal, listExports, type NfsClient } from "../../nfs/index.ts";
 import { nfsLimits } from "../../nfs/limits.ts";
 import { rootCredentials } from "../../rpc/auth-sys.ts";
 import { RpcConnection } from "../../rpc/connection.ts";
 import { monotonicMs } from "../../rpc/deadline-timer.ts";
 import { printJson, printLine } from "./output.ts";
+import { report } from "./progress.ts";
+import type { Work } from "./run.ts";
 import { type NfsTarget, parseTarget } from "./target.ts";
 
 /**
@@ -14,7 +16,7 @@ import { type NfsTarget, parseTarget } from "./target.ts";
 export async function ping(
   target: string,
   { json }: { readonly json?: boolean },
-  signal: AbortSignal,
+  { signal }: Work,
 ): Promise<void> {
   const place = parseTarget(target);
   const step = async <T>(
@@ -45,7 +47,7 @@ export async function ping(
   }
   const client = await step(
     "export",
-    () => connectNfs({ ...place, signal }),
+    () => connectExplained({ ...place, signal }),
     ({ name, features }) => `${name} by NFS ${features.version}`,
   );
   try {
@@ -57,6 +59,28 @@ export async function ping(
     );
   } finally {
     await client.close();
+  }
+}
+
+async function connectExplained(place: NfsTarget): Promise<NfsClient> {
+  try {
+    return await connectNfs(place);
+  } catch (error) {
+    throw await explainRefusal(error, place);
+  }
+}
+
+/** What the server says that it exports, as `showmount -e` does. */
+export async function exports(
+  target: string,
+  { json }: { readonly json?: boolean },
+  { signal }: Work,
+): Promise<void> {
+  const isWhole = target.startsWith("nfs://") || target.includes(":/");
+  const { path: _, ...server } = parseTarget(isWhole ? target : `${target}:/`);
+  for (const each of await listExports({ ...server, signal })) {
+    const clients = each.clients.length === 0 ? "everybody" : each.clients.join(" ");
+    report(json, each, () => printLine(`${each.path}  ${clients}`));
   }
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { BerthError } from "../../core/errors.ts";
 import type { ConnectOptions, NfsVersion } from "../../nfs/index.ts";
 
@@ -6,10 +7,11 @@ export type NfsTarget = ConnectOptions & { readonly path: string };
 
 const versions: readonly NfsVersion[] = ["3", "4.1", "4.2"];
 const sourcePorts = ["auto", "any", "reserved"] as const;
-const parameters = ["version", "sourcePort", "uid", "gid", "mountPort"];
+const parameters = ["version", "sourcePort", "uid", "gid", "mountPort", "tls", "ca", "serverName"];
 
 /**
- * `nfs://server[:port]/path?version=…&sourcePort=…&uid=…&gid=…&mountPort=…`, or `server:/path`.
+ * `nfs://server[:port]/path?version=…&sourcePort=…&uid=…&gid=…&mountPort=…&tls=on&ca=FILE&serverName=…`, or
+ * `server:/path`.
  * @throws BerthError `invalid-argument`
  */
 export function parseTarget(text: string): NfsTarget {
@@ -49,7 +51,28 @@ function parseUrl(text: string): NfsTarget {
     ...(sourcePort === undefined ? {} : { sourcePort }),
     ...(mountPort === undefined ? {} : { mountPort }),
     ...(who === undefined ? {} : { credentials: who }),
+    ...tlsOf(text, searchParams),
   };
+}
+
+/** TLS around the connection; the authority's certificate and the name in the server's own, where they differ from the usual. */
+function tlsOf(text: string, search: URLSearchParams): Pick<ConnectOptions, "tls"> {
+  const wanted = choice(text, "tls", ["on", "off"], search.get("tls")) === "on";
+  const [file, serverName] = [search.get("ca"), search.get("serverName")];
+  if (!wanted) {
+    if (file !== null || serverName !== null) throw invalid(text, "has ca or serverName without tls=on");
+    return {};
+  }
+  const ca = file === null ? {} : { ca: readCa(text, file) };
+  return { tls: { ...ca, ...(serverName === null ? {} : { serverName }) } };
+}
+
+function readCa(text: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw invalid(text, `has ca=${file}, which cannot be read`, cause);
+  }
 }
 
 function pathOf(text: string, url: URL): string {
@@ -83,6 +106,6 @@ function unbracketed(host: string): string {
   return host.startsWith("[") ? host.slice(1, -1) : host;
 }
 
-function invalid(text: string, cause: string): BerthError {
-  return new BerthError("invalid-argument", `target ${JSON.stringify(text)} ${cause}`);
+function invalid(text: string, what: string, cause?: unknown): BerthError {
+  return new BerthError("invalid-argument", `target ${JSON.stringify(text)} ${what}`, { cause });
 }

@@ -1,113 +1,132 @@
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle as LocalFile, open, unlink } from "node:fs/promises";
+import { addAbortSignal, type Readable } from "node:stream";
 import { BerthError } from "../../core/errors.ts";
-import type { FileHandle, NfsClient } from "../../nfs/index.ts";
+import { type FileHandle, type NfsClient, readAhead } from "../../nfs/index.ts";
+import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openHolder, openTarget, placeOf } from "./opened.ts";
+import { printLine, sizeText } from "./output.ts";
+import { type Progress, report } from "./progress.ts";
+import type { Work } from "./run.ts";
+import { blocksOf, RestartedServer, writeBlocks } from "./write-behind.ts";
 
-/** Requests of one file in flight; each holds one READ or WRITE in memory. */
-const blocksInFlightMax = 8;
+/** How often a file is written from its start because the server restarted meanwhile. */
+const attemptsMax = 3;
+/** For taking back what was begun; the command's own signal may have fired. */
+const cleanUpMsMax = 5000;
 
 /** A file of the server into a new local one. */
-export async function get(source: string, path: string, signal: AbortSignal): Promise<void> {
+export async function get(
+  source: string,
+  path: string,
+  { json }: PrintOptions,
+  { signal, progress }: Work,
+): Promise<void> {
   await using opened = await openTarget(source, signal);
   const { handle, attributes } = await nodeOf(opened, signal);
-  const file = createWriteStream(path, { flags: "wx", signal });
-  await once(file, "open");
-  for await (const data of readAhead(opened.client, handle, attributes.sizeBytes, signal)) {
-    if (!file.write(data)) await once(file, "drain", { signal });
+  if (attributes.type !== "file") throw noFile(source, attributes.type);
+  const { sizeBytes } = attributes;
+  // A piece is written before the next is asked for: its buffer is used again.
+  const file = createWriteStream(path, { flags: "wx", signal, highWaterMark: 1 });
+  await once(file, "open").catch(localFailure(path));
+  progress.begin("read", { sizeBytes });
+  try {
+    for await (const data of readAhead(opened.client, handle, sizeBytes, { signal })) {
+      if (!file.write(data)) await once(file, "drain", { signal });
+      progress.addBytes(data.length);
+    }
+    file.end();
+    await once(file, "finish");
+  } catch (error) {
+    file.destroy();
+    await unlink(path).catch(() => {}); // a part under the whole's name would be taken for it
+    throw error;
   }
-  file.end();
-  await once(file, "finish");
+  progress.end();
+  report(json, { sizeBytes, path }, () => printLine(`${sizeText(sizeBytes)} read into ${path}`));
 }
 
-/** A local file into a new one on the server; durable when it returns. */
-export async function put(path: string, target: string, signal: AbortSignal): Promise<void> {
-  await using file = await open(path, "r");
+const localCauses: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or directory",
+  EEXIST: "something of this name is there already",
+  EISDIR: "it is a directory",
+  ENOTDIR: "something on the way is no directory",
+  EACCES: "this user has no permission",
+};
+
+/** For what goes wrong on this machine. */
+function localFailure(path: string): (reason: unknown) => never {
+  return (reason) => {
+    const code = reason instanceof Error && "code" in reason ? String(reason.code) : "";
+    const cause = localCauses[code];
+    if (cause === undefined) throw reason;
+    throw new BerthError("invalid-argument", `local path ${path}: ${cause} (${code})`, { cause: reason });
+  };
+}
+
+function noFile(source: string, type: string): BerthError {
+  return new BerthError("invalid-argument", `${source} is no regular file but a ${type}: name a file`);
+}
+
+/**
+ * A local file, or with `-` standard input, into a new file on the server. It returns when the server has said that all
+ * of it is on its disk: COMMIT with the verifier of every WRITE (RFC 1813 §3.3.21, RFC 8881 §18.3), and the right length.
+ */
+export async function put(
+  path: string,
+  target: string,
+  { json }: PrintOptions,
+  { signal, progress }: Work,
+): Promise<void> {
+  await using source = path === "-" ? undefined : await open(path, "r").catch(localFailure(path));
   await using opened = await openHolder(target, signal);
   const { client } = opened;
   const { directory, name } = await placeOf(opened, signal);
-  const { handle } = await client.create(directory.handle, name, { mode: 0o644 }, undefined, {
-    signal,
-    path: name,
-  });
-  let next = 0;
-  const verifiers = new Set<string>();
-  const worker = async () => {
-    const buffer = Buffer.allocUnsafeSlow(client.features.writeBytesMax);
-    for (;;) {
-      const offset = next;
-      next += client.features.writeBytesMax;
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
-      if (bytesRead === 0) return;
-      await writeAll(client, handle, offset, buffer.subarray(0, bytesRead), verifiers, signal);
-    }
-  };
-  await Promise.all(Array.from({ length: blocksInFlightMax }, worker));
-  verifiers.add(hex(await client.commit(handle, { signal })));
-  if (verifiers.size <= 1) return;
-  throw new BerthError(
-    "storage-unavailable",
-    `the server restarted while ${target} was written and may have lost part: remove it and put it again`,
-  );
+  const options = { signal, path: name };
+  const { handle } = await client.create(directory.handle, name, { mode: 0o644 }, undefined, options);
+  try {
+    const sizeBytes = await writeAll(client, handle, source, signal, progress);
+    progress.end();
+    report(json, { sizeBytes }, () => printLine(`${sizeText(sizeBytes)} written, and on the server's disk`));
+  } catch (error) {
+    // A part under the whole's name would be taken for it.
+    await client.remove(directory.handle, name, { timeoutMs: cleanUpMsMax }).catch(() => {});
+    throw error;
+  }
 }
 
 async function writeAll(
   client: NfsClient,
-  file: FileHandle,
-  offset: number,
-  data: Uint8Array,
-  verifiers: Set<string>,
+  target: FileHandle,
+  source: LocalFile | undefined,
   signal: AbortSignal,
-): Promise<void> {
-  for (let written = 0; written < data.length; ) {
-    const position = BigInt(offset + written);
-    const result = await client.write(file, position, data.subarray(written), "unstable", { signal });
-    verifiers.add(hex(result.verifier));
-    written += result.writtenBytes;
-  }
-}
-
-/** A file's bytes in order, with several READs under way. */
-async function* readAhead(
-  client: NfsClient,
-  file: FileHandle,
-  sizeBytes: bigint,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const block = BigInt(client.features.readBytesMax);
-  const pending: Promise<Uint8Array>[] = [];
-  for (let offset = 0n; offset < sizeBytes || pending.length > 0; ) {
-    while (offset < sizeBytes && pending.length < blocksInFlightMax) {
-      const lengthBytes = Number(sizeBytes - offset < block ? sizeBytes - offset : block);
-      const reading = readAll(client, file, offset, lengthBytes, signal);
-      reading.catch(() => {}); // thrown when its turn comes
-      pending.push(reading);
-      offset += BigInt(lengthBytes);
+  progress: Progress,
+): Promise<bigint> {
+  const { writeBytesMax } = client.features;
+  const total = source === undefined ? undefined : { sizeBytes: BigInt((await source.stat()).size) };
+  for (let attempt = 1; ; attempt++) {
+    progress.begin("written", total);
+    const chunks: Readable =
+      source === undefined ? process.stdin : source.createReadStream({ start: 0, autoClose: false });
+    addAbortSignal(signal, chunks); // standard input may stay silent for ever
+    try {
+      const blocks = blocksOf(chunks, writeBytesMax);
+      const sizeBytes = await writeBlocks(client, target, blocks, signal, (bytes) =>
+        progress.addBytes(bytes),
+      );
+      await checkLength(client, target, sizeBytes, signal);
+      return sizeBytes;
+    } catch (error) {
+      const again = error instanceof RestartedServer && source !== undefined && attempt < attemptsMax;
+      if (!again) throw error;
     }
-    const first = pending.shift();
-    if (first !== undefined) yield await first;
   }
 }
 
-async function readAll(
-  client: NfsClient,
-  file: FileHandle,
-  offset: bigint,
-  lengthBytes: number,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for (let read = 0; read < lengthBytes; ) {
-    const { data, eof } = await client.read(file, offset + BigInt(read), lengthBytes - read, { signal });
-    parts.push(data);
-    read += data.length;
-    if (eof || data.length === 0) break;
-  }
-  const [first, ...more] = parts;
-  return first !== undefined && more.length === 0 ? first : Buffer.concat(parts);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
+/** @throws BerthError when the server has another length than was written: somebody else writes too */
+async function checkLength(client: NfsClient, file: FileHandle, sizeBytes: bigint, signal: AbortSignal) {
+  const { sizeBytes: there } = await client.getattr(file, { signal });
+  if (there === sizeBytes) return;
+  throw new BerthError("storage-io", `${sizeBytes} bytes were written, and the server has ${there}`);
 }

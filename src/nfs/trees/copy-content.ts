@@ -2,6 +2,7 @@ import { BerthError, hasCode } from "../../core/errors.ts";
 import type { NfsClient, OperationOptions } from "../client.ts";
 import type { FileHandle, FileNode } from "../file.ts";
 import { Budget } from "./budget.ts";
+import { dataRanges } from "./data-ranges.ts";
 import { treeLimits } from "./limits.ts";
 
 /** How bytes came into the copy: shared by the server, copied by the server, or through this process. */
@@ -36,10 +37,9 @@ export class ContentCopier {
   /** Into an empty file; durable when it returns. */
   async copy(source: FileNode, target: FileHandle, options: OperationOptions): Promise<CopyWay> {
     for (const way of this.#ways) {
-      // COPY would fill the holes of a sparse file on most servers.
-      if (way === "copy" && isSparse(source)) continue;
       try {
-        await this.#copyBy(way, source, target, options);
+        const copied = await this.#copyBy(way, source, target, options);
+        if (!copied) continue;
         return way;
       } catch (error) {
         if (way === "read-write" || !hasCode(error, "storage-unsupported")) throw error;
@@ -49,34 +49,54 @@ export class ContentCopier {
     throw new BerthError("internal", "no way to copy is left");
   }
 
+  /** @returns false where this way does not fit this file */
   async #copyBy(
     way: CopyWay,
     source: FileNode,
     target: FileHandle,
     options: OperationOptions,
-  ): Promise<void> {
-    const whole = { sourceOffset: 0n, targetOffset: 0n, lengthBytes: 0n };
+  ): Promise<boolean> {
     switch (way) {
       case "clone":
-        return await this.#source.clone(source.handle, target, whole, options);
+        await this.#source.clone(source.handle, target, whole, options);
+        return true;
       case "copy":
-        await this.#source.copy(source.handle, target, whole, options);
-        return;
+        return await this.#copyOnServer(source, target, options);
       case "read-write":
-        return await this.#readAndWrite(source, target, options);
+        await this.#readAndWrite(source, target, options);
+        return true;
     }
+  }
+
+  /** COPY would fill the holes of a sparse file on most servers: so only what is between them. */
+  async #copyOnServer(source: FileNode, target: FileHandle, options: OperationOptions): Promise<boolean> {
+    if (!isSparse(source)) {
+      await this.#source.copy(source.handle, target, whole, options);
+      return true;
+    }
+    const ranges = await dataRanges(this.#source, source, options);
+    if (ranges === undefined) return false;
+    await this.#target.setattr(target, { sizeBytes: source.attributes.sizeBytes }, options);
+    for (const { start, end } of ranges) {
+      const range = { sourceOffset: start, targetOffset: start, lengthBytes: end - start };
+      await this.#source.copy(source.handle, target, range, options);
+    }
+    return true;
   }
 
   async #readAndWrite(source: FileNode, target: FileHandle, options: OperationOptions): Promise<void> {
     const { sizeBytes } = source.attributes;
+    const ranges = isSparse(source) ? await dataRanges(this.#source, source, options) : undefined;
     // The length first: then holes at the end are holes too.
     await this.#target.setattr(target, { sizeBytes }, options);
     const verifiers = new Set<string>();
-    await this.#forEachBlock(sizeBytes, async (offset, lengthBytes) => {
-      for (const verifier of await this.#copyBlock(source.handle, target, offset, lengthBytes, options)) {
-        verifiers.add(verifier);
-      }
-    });
+    for (const { start, end } of ranges ?? [{ start: 0n, end: sizeBytes }]) {
+      await this.#forEachBlock(start, end, async (offset, lengthBytes) => {
+        for (const verifier of await this.#copyBlock(source.handle, target, offset, lengthBytes, options)) {
+          verifiers.add(verifier);
+        }
+      });
+    }
     const committed = hex(await this.#target.commit(target, options));
     if ([...verifiers].every((each) => each === committed)) return;
     const path = JSON.stringify(options.path ?? "");
@@ -88,19 +108,20 @@ export class ContentCopier {
 
   /** Several at once, as far as the buffers of all files together allow. */
   async #forEachBlock(
-    sizeBytes: bigint,
+    start: bigint,
+    end: bigint,
     work: (offset: bigint, lengthBytes: number) => Promise<void>,
   ): Promise<void> {
-    let next = 0n;
+    let next = start;
     const worker = async () => {
-      while (next < sizeBytes) {
+      while (next < end) {
         const offset = next;
-        const lengthBytes = Number(minimum(BigInt(this.blockBytes), sizeBytes - offset));
+        const lengthBytes = Number(minimum(BigInt(this.blockBytes), end - offset));
         next += BigInt(lengthBytes);
         await this.buffers
           .use(lengthBytes, async () => await work(offset, lengthBytes))
           .catch((error) => {
-            next = sizeBytes; // the others end too
+            next = end; // the others end too
             throw error;
           });
       }
@@ -148,6 +169,8 @@ export class ContentCopier {
     return verifiers;
   }
 }
+
+const whole = { sourceOffset: 0n, targetOffset: 0n, lengthBytes: 0n };
 
 export function isSparse({ attributes }: FileNode): boolean {
   return attributes.usedBytes < attributes.sizeBytes;

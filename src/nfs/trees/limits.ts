@@ -16,6 +16,8 @@ export const treeLimits = {
   copyBufferBytesMax: 16 * 1024 * 1024,
   /** Blocks of one file that are copied through this process at once. */
   blocksPerFileMax: 8,
+  /** Runs of data in one sparse file that are asked for; a file in more pieces is read through. */
+  dataRangesMax: 1024,
   /** The grain in which holes of a sparse file are found. */
   holeBytes: 64 * 1024,
 } as const;

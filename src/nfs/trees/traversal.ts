@@ -211,13 +211,15 @@ export class Traversal<T> {
   async #workOn(directory: TreeDirectory<T>, page: DirectoryPage, from: From): Promise<void> {
     this.#entriesInHand += page.entries.length;
     try {
-      await this.#rate.pass(page.entries.length, this.signal);
       const entries = await this.#complete(directory, page.entries);
       const directories = this.#directoriesToEnter(directory, entries, true);
       // Those below wait before the work on this page, so that reading goes on during it.
       this.#defer(directory, directories, from);
       this.#pump();
-      await this.#visitor.page(directory, entries);
+      for (const part of this.#rate.parts(entries)) {
+        await this.#rate.pass(part.length, this.signal);
+        await this.#visitor.page(directory, part);
+      }
     } finally {
       this.#entriesInHand -= page.entries.length;
     }

@@ -8,6 +8,7 @@ import type {
   OperationOptions,
   ReaddirOptions,
   ReadOptions,
+  SeekTarget,
 } from "../client.ts";
 import { statusError } from "../diagnosis.ts";
 import type {
@@ -246,6 +247,15 @@ export class Nfs3Client implements NfsClient {
     options?: OperationOptions,
   ): Promise<CopyResult> {
     return this.#unsupported("COPY", options);
+  }
+
+  seek(
+    _file: FileHandle,
+    _offset: bigint,
+    _target: SeekTarget,
+    options?: OperationOptions,
+  ): Promise<bigint | undefined> {
+    return this.#unsupported("SEEK", options);
   }
 
   listXattrs(_file: FileHandle, options?: OperationOptions): Promise<readonly string[]> {

@@ -10,6 +10,7 @@ import { NfsError } from "../nfs-error.ts";
 import { openConnection } from "../open-connection.ts";
 import { type Request, type RequestDefaults, requestOf } from "../request.ts";
 import { Nfs3Client } from "./client.ts";
+import { type ExportedPath, fetchExports } from "./export.ts";
 import { fsinfo } from "./fsinfo.ts";
 import { getattr } from "./getattr.ts";
 import { mount, mountProgram } from "./mount.ts";
@@ -33,8 +34,32 @@ export async function connectNfs3(
   return await openClient(endpoint, root, defaults, request);
 }
 
+/** What the MOUNT program says that is exported. @throws NfsError */
+export async function exportsOf(
+  server: Omit<Endpoint, "port">,
+  givenPort: number | undefined,
+  defaults: RequestDefaults,
+  request: Request,
+): Promise<readonly ExportedPath[]> {
+  const port = givenPort ?? (await portFromRpcbind(server, mountProgram, request));
+  if (port === undefined) throw noMountProgram(request);
+  const { signal } = request;
+  const connection = await openConnection(
+    { ...server, port },
+    defaults.server,
+    "3",
+    signal,
+    defaults.timeoutMs,
+  );
+  try {
+    return await fetchExports(connection, request);
+  } finally {
+    connection.close();
+  }
+}
+
 async function portFromRpcbind(
-  server: Endpoint,
+  server: Omit<Endpoint, "port">,
   program: Program,
   request: Request,
 ): Promise<number | undefined> {
@@ -60,7 +85,7 @@ async function mountRoot(
   request: Request,
 ): Promise<FileHandle> {
   const connection = await openConnection(endpoint, defaults.server, "3", request.signal, defaults.timeoutMs);
-  const site = { ...request.site, connecting: true, localPort: connection.localPort };
+  const site = { ...request.site, connecting: true, ...connection.local };
   try {
     return await mount(connection, path, { ...request, site });
   } finally {
@@ -76,7 +101,7 @@ async function openClient(
 ): Promise<Nfs3Client> {
   const connection = await openConnection(endpoint, defaults.server, "3", request.signal, defaults.timeoutMs);
   const runner = new ProcedureRunner(connection);
-  const site = { ...request.site, connecting: true, localPort: connection.localPort };
+  const site = { ...request.site, connecting: true, ...connection.local };
   try {
     const attributes = await runner.run(getattr(root), { ...request, site });
     const limits = await runner.run(fsinfo(root), { ...request, site });

@@ -1,5 +1,6 @@
 import type { RpcConnection } from "../../rpc/connection.ts";
 import type { Program } from "../../rpc/message.ts";
+import type { XdrReader } from "../../xdr/xdr-reader.ts";
 import { callError, statusError } from "../diagnosis.ts";
 import type { FileHandle } from "../file.ts";
 import type { Request } from "../request.ts";
@@ -28,13 +29,17 @@ export async function mount(connection: RpcConnection, path: string, request: Re
     });
     const code = results.uint32();
     if (code !== status.ok) throw statusError(site, code, "not-done");
-    const handle = readFileHandle(results);
-    const flavors = results.array(flavorsMax, (reader) => reader.uint32());
+    const { handle, flavors } = readMounted(results);
     if (flavors.length > 0 && !flavors.some(isUsable)) throw statusError(site, status.wrongsec, "not-done");
     return handle;
   } catch (error) {
     throw callError(site, error, true);
   }
+}
+
+/** `mountres3_ok` (RFC 1813 §5.2.1). @throws XdrError */
+export function readMounted(reader: XdrReader): { readonly handle: FileHandle; readonly flavors: number[] } {
+  return { handle: readFileHandle(reader), flavors: reader.array(flavorsMax, (each) => each.uint32()) };
 }
 
 const flavorsMax = 32;

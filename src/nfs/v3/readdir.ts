@@ -1,5 +1,6 @@
 import { XdrError } from "../../xdr/xdr-error.ts";
 import type { XdrReader } from "../../xdr/xdr-reader.ts";
+import { isDots, readEntryName } from "../entry-name.ts";
 import type { DirectoryEntry, DirectoryPage, DirectoryPosition, FileHandle } from "../file.ts";
 import { nfsLimits } from "../limits.ts";
 import { nextPosition } from "../readdir-pages.ts";
@@ -35,10 +36,10 @@ function readPage(reader: XdrReader, from: DirectoryPosition, withAttributes: bo
   while (reader.boolean()) {
     if (told++ >= nfsLimits.pageEntriesMax) throw new XdrError("too many entries in one page");
     const fileid = reader.uint64();
-    const name = reader.textOrBytes(nfsLimits.nameBytesMax);
+    const name = readEntryName(reader);
     cookie = reader.uint64();
     const entry = withAttributes ? readPlus(reader, name, fileid) : { name, fileid };
-    if (name !== "." && name !== "..") entries.push(entry);
+    if (!isDots(name)) entries.push(entry);
   }
   const eof = reader.boolean();
   return eof ? { entries } : { entries, next: nextPosition(from, cookie, verifier, told) };

@@ -7,6 +7,7 @@ import type {
   OperationOptions,
   ReaddirOptions,
   ReadOptions,
+  SeekTarget,
 } from "../client.ts";
 import { type Site, statusError } from "../diagnosis.ts";
 import type {
@@ -44,6 +45,7 @@ import { removeMany } from "./remove-many.ts";
 import { rename } from "./rename.ts";
 import { resolve } from "./resolve.ts";
 import type { CompoundRunner } from "./runner.ts";
+import { seek } from "./seek.ts";
 import { setattr } from "./setattr.ts";
 import { symlink } from "./symlink.ts";
 import { verifyDirectory } from "./verify.ts";
@@ -256,6 +258,21 @@ export class Nfs4Client implements NfsClient {
     const request = requestOf(this.#defaults, options);
     this.#needMinorTwo("COPY", request);
     return await copyAll(this.#runner, source, target, range, request);
+  }
+
+  async seek(
+    file: FileHandle,
+    offset: bigint,
+    target: SeekTarget,
+    options?: OperationOptions,
+  ): Promise<bigint | undefined> {
+    const request = requestOf(this.#defaults, options);
+    this.#needMinorTwo("SEEK", request);
+    const operations = [putfh(file), seek(offset, target)] as const;
+    const reply = await this.#runner.attempt(operations, request);
+    if (reply.status === "ok") return reply.results[1].offset;
+    if (reply.code === status.nxio) return undefined;
+    throw this.#runner.failure(operations, reply, request);
   }
 
   async listXattrs(file: FileHandle, options?: OperationOptions): Promise<readonly string[]> {

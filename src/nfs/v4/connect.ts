@@ -40,7 +40,7 @@ function connecting(
   signal: AbortSignal | undefined,
 ): Request {
   const request = requestOf(defaults, signal === undefined ? {} : { signal });
-  return { ...request, site: { ...request.site, connecting: true, localPort: connection.localPort } };
+  return { ...request, site: { ...request.site, connecting: true, ...connection.local } };
 }
 
 async function learnFeatures(
@@ -49,9 +49,11 @@ async function learnFeatures(
   root: FileNode,
   request: Request,
 ): Promise<NfsFeatures> {
+  const { transferBytesMax } = nfsLimits;
   const [, server] = await runner.run([putfh(root.handle), transferLimits], request);
+  // A limit of 0 would make every loop over a file endless: it counts as none.
   const room = (bytesMax: number, serverMax: bigint) =>
-    Math.min(bytesMax - nfsLimits.headerBytesMax, Number(serverMax), nfsLimits.transferBytesMax);
+    Math.min(bytesMax - nfsLimits.headerBytesMax, Number(serverMax) || transferBytesMax, transferBytesMax);
   return {
     version: minor === 2 ? "4.2" : "4.1",
     readBytesMax: room(runner.limits.responseBytesMax, server.readBytesMax),

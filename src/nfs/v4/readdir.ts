@@ -1,5 +1,6 @@
 import { XdrError } from "../../xdr/xdr-error.ts";
 import type { XdrReader } from "../../xdr/xdr-reader.ts";
+import { isDots, readEntryName } from "../entry-name.ts";
 import type { DirectoryEntry, DirectoryPage, DirectoryPosition } from "../file.ts";
 import { nfsLimits } from "../limits.ts";
 import { nextPosition } from "../readdir-pages.ts";
@@ -34,7 +35,8 @@ function readPage(reader: XdrReader, from: DirectoryPosition): DirectoryPage {
   while (reader.boolean()) {
     if (entries.length >= nfsLimits.pageEntriesMax) throw new XdrError("too many entries in one page");
     cookie = reader.uint64();
-    const name = reader.textOrBytes(nfsLimits.nameBytesMax);
+    const name = readEntryName(reader);
+    if (isDots(name)) throw new XdrError("an entry for the directory itself");
     entries.push({ name, ...readEntryAttributes(reader) });
   }
   const eof = reader.boolean();

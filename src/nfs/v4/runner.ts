@@ -210,7 +210,7 @@ export class CompoundRunner {
   /** SEQUENCE at a third of the lease (RFC 8881 §8.3), unless something else was called meanwhile. */
   async #keepLease(): Promise<void> {
     const [, seconds] = await this.run([putrootfh, leaseSeconds], this.#own);
-    const leaseMs = seconds > 0 ? seconds * 1000 : nfsLimits.leaseMsDefault;
+    const leaseMs = seconds > 0 ? Math.min(seconds * 1000, nfsLimits.leaseMsMax) : nfsLimits.leaseMsDefault;
     this.#renewal = setInterval(() => this.#renew(leaseMs), leaseMs / 3);
     this.#renewal.unref();
   }

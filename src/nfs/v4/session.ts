@@ -168,7 +168,8 @@ export class Session {
   /** What becomes of the slot of a call without a reply. */
   #settle(slot: Slot, error: RpcError): void {
     const { kind } = error.failure;
-    if (error.sends === 0 || kind === "rejected") this.#slots.release(slot);
+    if (error.sends === 0) this.#slots.release(slot);
+    else if (kind === "rejected") this.end(new SessionLost("a call was rejected", false, error));
     else if (kind !== "timeout" && kind !== "cancelled") {
       this.end(new SessionLost("a slot in doubt", true, error));
     } // else it stays busy until `#endLate`
@@ -201,6 +202,9 @@ export class Session {
 
   #refused(code: number, sends: number): Sequenced {
     if (lostCodes.has(code)) throw this.#lose(code, sends > 1);
+    // Should the refusal not be true (a byte changed on the way), the next request of the slot would get this one's answer.
+    if (code !== status.delay && code !== status.connNotBoundToSession)
+      this.end(new SessionLost(code, false));
     return { kind: "refused", code };
   }
 

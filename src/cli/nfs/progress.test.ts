@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { durationText, Progress, progressText } from "./progress.ts";
+
+const mib = 1024n * 1024n;
+
+test("with a total there is a bar, the rate and the time that is left", () => {
+  const text = progressText({ entries: 0, sizeBytes: 256n * mib }, { sizeBytes: 1024n * mib }, 2000);
+  assert.equal(text, "[######------------------] 25%  256.0 MiB of 1.0 GiB, 128.0 MiB/s, 6 s left");
+});
+
+test("without a total there are entries and their rate", () => {
+  const text = progressText({ entries: 12_000, sizeBytes: 3n * mib }, undefined, 4000);
+  assert.equal(text, "12000 entries, 3.0 MiB, 3000/s, 4 s");
+});
+
+test("nothing done, nothing to do and more than was to do are lines too", () => {
+  assert.match(progressText({ entries: 0, sizeBytes: 0n }, { sizeBytes: 5n }, 0), /0%.*0 B\/s$/);
+  assert.match(progressText({ entries: 0, sizeBytes: 0n }, { sizeBytes: 0n }, 10), /100%/);
+  assert.match(progressText({ entries: 0, sizeBytes: 9n }, { sizeBytes: 5n }, 10), /100%.*0 s left/);
+});
+
+test("times are told as people say them", () => {
+  assert.deepEqual([0.2, 59, 61, 3600, 7500].map(durationText), [
+    "1 s",
+    "59 s",
+    "1 min 1 s",
+    "1 h 0 min",
+    "2 h 5 min",
+  ]);
+});
+
+test("what was cut short tells what was done", () => {
+  const progress = new Progress(false);
+  assert.equal(progress.summary, undefined);
+  progress.begin("removed");
+  progress.show({ entries: 7, sizeBytes: 1024n });
+  assert.equal(progress.summary, "7 entries (1.0 KiB) removed");
+  progress.begin("written", { sizeBytes: 2048n });
+  progress.addBytes(1024);
+  assert.equal(progress.summary, "1.0 KiB of 2.0 KiB written");
+});

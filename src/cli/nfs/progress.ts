@@ -1,0 +1,98 @@
+import type { TreeProgress } from "../../nfs/trees/index.ts";
+import { printJson, sizeText } from "./output.ts";
+
+/** How much there is to do, where that is known. */
+export interface Total {
+  readonly sizeBytes: bigint;
+}
+
+const showEveryMs = 200;
+const barCells = 24;
+
+/**
+ * How far the work of a command is: a line on the terminal while it goes on, and a sentence when it was cut short.
+ * Without a terminal nothing is shown.
+ */
+export class Progress implements TreeProgress {
+  entries = 0;
+  sizeBytes = 0n;
+  #verb = "";
+  #total: Total | undefined;
+  #startMs = 0;
+  #shownMs = 0;
+  readonly #terminal: boolean;
+
+  constructor(terminal: boolean = process.stderr.isTTY) {
+    this.#terminal = terminal;
+  }
+
+  /** @param verb what is done to the entries: "removed" */
+  begin(verb: string, total?: Total): void {
+    this.entries = 0;
+    this.sizeBytes = 0n;
+    this.#verb = verb;
+    this.#total = total;
+    this.#startMs = performance.now();
+    this.#shownMs = this.#startMs;
+  }
+
+  /** As `TreeOptions.onProgress`. */
+  readonly show = ({ entries, sizeBytes }: TreeProgress): void => {
+    this.entries = entries;
+    this.sizeBytes = sizeBytes;
+    const nowMs = performance.now();
+    if (!this.#terminal || nowMs - this.#shownMs < showEveryMs) return;
+    this.#shownMs = nowMs;
+    const width = process.stderr.columns || 80;
+    const text = progressText(this, this.#total, nowMs - this.#startMs);
+    process.stderr.write(`\r\x1b[K${text.slice(0, width - 1)}`);
+  };
+
+  addBytes(bytes: number): void {
+    this.show({ entries: this.entries, sizeBytes: this.sizeBytes + BigInt(bytes) });
+  }
+
+  /** Takes the line from the terminal. */
+  end(): void {
+    if (this.#terminal && this.#verb !== "") process.stderr.write("\r\x1b[K");
+  }
+
+  /** What was done so far; undefined when nothing was begun. */
+  get summary(): string | undefined {
+    if (this.#verb === "") return undefined;
+    if (this.#total !== undefined) {
+      return `${sizeText(this.sizeBytes)} of ${sizeText(this.#total.sizeBytes)} ${this.#verb}`;
+    }
+    return `${this.entries} entries (${sizeText(this.sizeBytes)}) ${this.#verb}`;
+  }
+}
+
+/** With a total a bar, the rate in bytes and the time that is left; without it the entries and their rate. */
+export function progressText(done: TreeProgress, total: Total | undefined, elapsedMs: number): string {
+  const seconds = Math.max(elapsedMs, 1) / 1000;
+  if (total === undefined) {
+    const rate = Math.round(done.entries / seconds);
+    return `${done.entries} entries, ${sizeText(done.sizeBytes)}, ${rate}/s, ${durationText(seconds)}`;
+  }
+  const bytesPerSecond = Number(done.sizeBytes) / seconds;
+  const fraction = total.sizeBytes === 0n ? 1 : Math.min(1, Number(done.sizeBytes) / Number(total.sizeBytes));
+  const left = Number(total.sizeBytes - done.sizeBytes) / bytesPerSecond;
+  const bar = "#".repeat(Math.floor(fraction * barCells)).padEnd(barCells, "-");
+  const amount = `${sizeText(done.sizeBytes)} of ${sizeText(total.sizeBytes)}`;
+  const remaining = Number.isFinite(left) ? `, ${durationText(Math.max(0, left))} left` : "";
+  return `[${bar}] ${Math.floor(fraction * 100)}%  ${amount}, ${sizeText(BigInt(Math.round(bytesPerSecond)))}/s${remaining}`;
+}
+
+/** `7 s`, `3 min 20 s`, `2 h 5 min` */
+export function durationText(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** JSON for programs, or lines for people. */
+export function report(json: boolean | undefined, value: unknown, print: () => void): void {
+  if (json === true) printJson(value);
+  else print();
+}

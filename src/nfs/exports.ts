@@ -1,0 +1,100 @@
+import type { ConnectOptions } from "./connect-options.ts";
+import { nfsLimits } from "./limits.ts";
+import { type Diagnosis, NfsError } from "./nfs-error.ts";
+import { requestDefaults, requestOf } from "./request.ts";
+import { exportsOf } from "./v3/connect.ts";
+import type { ExportedPath } from "./v3/export.ts";
+
+/**
+ * What a server exports, as its MOUNT program lists it (RFC 1813 §5.2.5); servers of version 4 alone have none.
+ * @throws NfsError
+ */
+export async function listExports(options: Omit<ConnectOptions, "path">): Promise<readonly ExportedPath[]> {
+  const { host, tls, signal } = options;
+  const server = host.includes(":") ? `[${host}]` : host;
+  const defaults = requestDefaults(server, "3", options);
+  const request = requestOf(defaults, signal === undefined ? {} : { signal });
+  const endpoint = { host, sourcePort: "any", ...(tls === undefined ? {} : { tls }) } as const;
+  return await exportsOf(endpoint, options.mountPort, defaults, request);
+}
+
+const aboutExports: readonly Diagnosis[] = ["not-exported", "no-such-export", "secure-port"];
+
+/**
+ * A refusal with what the server itself says that it exports, and to whom: mostly that tells what is wrong. The
+ * same error where the refusal is about something else, or the server does not say.
+ */
+export async function explainRefusal(refusal: unknown, options: ConnectOptions): Promise<unknown> {
+  if (!(refusal instanceof NfsError) || !aboutExports.includes(refusal.diagnosis)) return refusal;
+  try {
+    const exports = await listExports({ ...options, timeoutMs: nfsLimits.explainMsMax });
+    const holder = holderOf(options.path, exports);
+    // Servers of version 4 hide what is not for us, as if it were not there.
+    const hidden = refusal.diagnosis === "no-such-export" && holder !== undefined && !isOpen(holder);
+    const { diagnosis, remedy } = hidden
+      ? notForUs
+      : isPort(refusal, holder, options)
+        ? otherPort
+        : noMore(refusal);
+    const message = `${refusal.message}. ${holder === undefined ? tellAll(exports) : tellOne(holder)}${remedy}`;
+    const fields = { ...refusal, diagnosis };
+    return new NfsError(refusal.code, message, fields, { cause: refusal });
+  } catch {
+    return refusal;
+  }
+}
+
+interface Finding {
+  readonly diagnosis: Diagnosis;
+  readonly remedy: string;
+}
+
+const notForUs: Finding = { diagnosis: "not-exported", remedy: ": add this machine's address to it" };
+const otherPort: Finding = {
+  diagnosis: "secure-port",
+  remedy: ": so it likely wants a source port below 1024; set sourcePort: reserved",
+};
+
+function noMore({ diagnosis }: NfsError): Finding {
+  return { diagnosis, remedy: "" };
+}
+
+/** What is exported to all, and is not there for a port above 1023 where no other was tried, is hidden from the port. */
+function isPort(
+  { diagnosis }: NfsError,
+  holder: ExportedPath | undefined,
+  { path, sourcePort }: ConnectOptions,
+): boolean {
+  return diagnosis === "no-such-export" && holder?.path === path && isOpen(holder) && sourcePort === "any";
+}
+
+/** The export that a path lies in: the nearest one. */
+function holderOf(path: string, exports: readonly ExportedPath[]): ExportedPath | undefined {
+  const holders = exports.filter((each) => isWithin(path, each.path));
+  return holders.sort((a, b) => b.path.length - a.path.length)[0];
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return directory === "/" || path === directory || path.startsWith(`${directory}/`);
+}
+
+function tellOne(holder: ExportedPath): string {
+  return `The server says that it exports ${describe(holder)}`;
+}
+
+function tellAll(exports: readonly ExportedPath[]): string {
+  if (exports.length === 0) return "The server says that it exports nothing";
+  const shown = exports.slice(0, nfsLimits.exportsTold).map(describe).join(", ");
+  const more = exports.length - nfsLimits.exportsTold;
+  return `The server does not list this path; it exports ${shown}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+function describe(each: ExportedPath): string {
+  const more = each.clients.length - nfsLimits.exportsTold;
+  const shown = each.clients.slice(0, nfsLimits.exportsTold).join(" ");
+  return `${each.path} to ${isOpen(each) ? "everybody" : shown}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+function isOpen({ clients }: ExportedPath): boolean {
+  return clients.length === 0 || clients.includes("*");
+}
