@@ -47,16 +47,25 @@ async function connectReserved(options: ConnectOptions, refusal: NfsError): Prom
 
 async function connectFrom(options: ConnectOptions, sourcePort: "any" | "reserved"): Promise<NfsClient> {
   const { versions = allVersions } = options;
-  let refusal: unknown;
+  let refusal: NfsError | undefined;
   for (const version of versions) {
     try {
       return await connectVersion(options, version, sourcePort);
     } catch (error) {
-      if (!(error instanceof NfsError) || error.diagnosis !== "wrong-version") throw error;
-      refusal = error;
+      if (!(error instanceof NfsError)) throw error;
+      if (!mayBeElsewhere(error)) throw error.status === undefined ? (refusal ?? error) : error;
+      if (refusal?.diagnosis !== "no-such-export") refusal = error; // of several refusals, that helps most
     }
   }
   throw refusal;
+}
+
+/**
+ * Whether another version may have what this one refuses. The export of a path that version 4 does not know may
+ * be its path in version 3: there it is the one on the server's disk.
+ */
+function mayBeElsewhere({ diagnosis }: NfsError): boolean {
+  return diagnosis === "wrong-version" || diagnosis === "no-such-export";
 }
 
 async function connectVersion(
