@@ -78,7 +78,7 @@ async function refuseStranger(
       `(fileid ${other}) is not the directory that Berth made for this volume (fileid ${fileid})`,
       "move it away by hand",
     );
-  if (claim?.nonce === identity.nonce) {
+  if (claim?.nonce === identity.nonce && claim.id === identity.id) {
     if (found === undefined || found === fileid) return;
     throw stranger(found);
   }
