@@ -30,7 +30,7 @@ function looksLikePort({ diagnosis }: NfsError): boolean {
   return diagnosis === "secure-port" || diagnosis === "no-such-export";
 }
 
-/** Once more, from a port below 1024. If we may not have one, the first refusal is what helps. */
+/** Once more, from a port below 1024. If we may not have one, the first refusal is what helps, and that. */
 async function connectReserved(options: ConnectOptions, refusal: NfsError): Promise<NfsClient> {
   try {
     const client = await connectFrom(options, "reserved");
@@ -38,8 +38,10 @@ async function connectReserved(options: ConnectOptions, refusal: NfsError): Prom
     log.info("the server wants a source port below 1024, and has one now", { server: client.name });
     return client;
   } catch (error) {
-    const denied = error instanceof NfsError && error.diagnosis === "reserved-port-denied";
-    throw denied ? refusal : error;
+    const isDenied = error instanceof NfsError && error.diagnosis === "reserved-port-denied";
+    if (!isDenied) throw error;
+    const message = `${refusal.message} (this process may not use such a port: it would need CAP_NET_BIND_SERVICE)`;
+    throw new NfsError(refusal.code, message, refusal, { cause: error });
   }
 }
 
