@@ -157,3 +157,20 @@ test("a tree in the trash whose record tells of no deletion is not removed while
   assert.equal(readFileSync(fixture.at(".berth/trash", entry, "tree/data"), "utf8"), "data");
   await assert.rejects(fixture.volumes.restore(newCall(), parseVolumeName("pvc")), { code: "not-found" });
 });
+
+test("a share that lost its records, as where its disk is not mounted, does not say that a volume is deleted", async () => {
+  using fixture = new VolumeFixture();
+  await assert.rejects(fixture.volumes.delete(newCall(), idOf("pvc")), {
+    code: "failed-precondition",
+    message: /whether its disk is mounted/,
+  });
+  await fixture.volumes.create(newCall(), at("pvc", "team/app"));
+  mkdirSync(fixture.at("disk"));
+  for (const name of ["team", ".berth"]) renameSync(fixture.at(name), fixture.at("disk", name));
+  await fixture.share.close();
+  await assert.rejects(fixture.volumes.delete(newCall(), idOf("pvc")), { code: "failed-precondition" });
+  for (const name of ["team", ".berth"]) renameSync(fixture.at("disk", name), fixture.at(name));
+  await fixture.share.close();
+  await fixture.volumes.delete(newCall(), idOf("pvc"));
+  await fixture.volumes.delete(newCall(), idOf("pvc"));
+});
