@@ -71,6 +71,18 @@ describe("CreateVolume", () => {
         /^volume_capabilities\[0\]\.access_mode\.mode is 0, which CSI v1\.12 does not define: name a mode/,
     },
     {
+      title: "more mount flags in all its capabilities than a record holds",
+      more: {
+        volumeCapabilities: Array.from({ length: 20 }, (_, index) =>
+          capability(
+            Mode.MULTI_NODE_MULTI_WRITER,
+            Array.from({ length: 60 }, (_, flag) => `${index}-${flag}`.padEnd(60, "x")),
+          ),
+        ),
+      },
+      details: /the record of volume .* would have [0-9]+ bytes, .*: give it fewer mount flags/,
+    },
+    {
       title: "mount flags of more than 4 KiB",
       more: {
         volumeCapabilities: [capability(Mode.MULTI_NODE_MULTI_WRITER, ["a".repeat(4000), "b".repeat(97)])],
