@@ -1,6 +1,6 @@
 /** Bad input to the Controller service: the right code, a message that helps, nothing created and nothing lost. */
 import assert from "node:assert/strict";
-import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import type { MessageInitShape } from "@bufbuild/protobuf";
@@ -13,10 +13,10 @@ import { capability, outcomeOf } from "./edge-node-harness.ts";
 
 type CreateInit = MessageInitShape<typeof CreateVolumeRequestSchema>;
 
-/** Every file and directory of both shares, and what the files hold. */
+/** Every file and directory of both shares, and what the files hold; a glob would leave out `.berth`. */
 function everything({ paths }: Fixture): string[] {
   return Object.values(paths).flatMap((path) =>
-    globSync("**/*", { cwd: path, withFileTypes: true, exclude: [] })
+    readdirSync(path, { recursive: true, withFileTypes: true })
       .map((entry) => {
         const at = join(entry.parentPath, entry.name);
         return `${at} ${entry.isFile() ? readFileSync(at, "utf8") : ""}`;
