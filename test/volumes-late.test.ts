@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { BerthError } from "../src/core/errors.ts";
+import { parseDirectoryPath } from "../src/volumes/directory-path.ts";
+import type { VolumeRequest } from "../src/volumes/volume.ts";
 import { type Fate, hookedShare } from "./support/hooked-share.ts";
 import { atEveryStep } from "./support/interleaving.ts";
 import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
@@ -100,6 +102,44 @@ for (const then of ["goes on", "dies after it"] as const) {
       await fixture.reap();
       if (!existsSync(fixture.at("pvc/data"))) await fixture.volumes.restore(newCall(), idOf("pvc").name);
       assert.equal(readFileSync(fixture.at("pvc/data"), "utf8"), "data", `step ${at}`);
+      return reached;
+    });
+  });
+}
+
+for (const how of ["made", "adopted"] as const) {
+  test(`a creation whose path is another's gives up late, and leaves the volume that was ${how} since`, async () => {
+    const path = parseDirectoryPath("team/app");
+    const request = requestFor("pvc", { path, ...(how === "adopted" ? { adopt: {} } : {}) });
+    await atEveryStep(async (at) => {
+      using fixture = new VolumeFixture();
+      let reached = false;
+      let isMade = false;
+      if (how === "adopted") mkdirSync(fixture.at("team/app"), { recursive: true });
+      const other: Partial<VolumeRequest> =
+        how === "adopted" ? { path, adopt: {}, onDelete: "retain" } : { path: parseDirectoryPath("team") };
+      await fixture.volumes.create(newCall(), requestFor("other", other));
+      const decide = async (step: number): Promise<Fate> => {
+        if (step !== at) return "done";
+        reached = true;
+        await fixture.volumes.delete(newCall(), idOf("other"));
+        const made = await fixture.volumes.create(newCall(), request).catch(expected);
+        isMade = made !== undefined;
+        if (isMade) writeFileSync(fixture.at("team/app/data"), "data");
+        return "done";
+      };
+      const late = fixture.through(hookedShare(fixture.share, decide, killed));
+      await late.create(newCall(), request).catch(expected);
+      await fixture.reap();
+      if (isMade) {
+        assert.equal(readFileSync(fixture.at("team/app/data"), "utf8"), "data", `step ${at}`);
+        const { state } = await fixture.volumes.get(newCall(), idOf("pvc"));
+        assert.equal(state, "ready", `step ${at}`);
+        await fixture.volumes.delete(newCall(), idOf("pvc"));
+        assert.ok(!existsSync(fixture.at("team/app")), `step ${at}`);
+      } else if (reached) {
+        assert.equal((await fixture.volumes.create(newCall(), request)).state, "ready", `step ${at}`);
+      }
       return reached;
     });
   });

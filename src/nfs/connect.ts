@@ -53,11 +53,20 @@ async function connectFrom(options: ConnectOptions, sourcePort: "any" | "reserve
       return await connectVersion(options, version, sourcePort);
     } catch (error) {
       if (!(error instanceof NfsError)) throw error;
-      if (!mayBeElsewhere(error)) throw error.status === undefined ? (refusal ?? error) : error;
+      if (!mayBeElsewhere(error)) throw moreTelling(refusal, error);
       if (refusal?.diagnosis !== "no-such-export") refusal = error; // of several refusals, that helps most
     }
   }
   throw refusal;
+}
+
+/**
+ * Of a version's refusal and that of the one tried after it. A path that version 4 does not know is only guessed to be
+ * one of version 3: MOUNT's answer may be as vague as "no access" (Linux, measured).
+ */
+function moreTelling(earlier: NfsError | undefined, later: NfsError): NfsError {
+  if (earlier === undefined) return later;
+  return earlier.diagnosis === "no-such-export" || later.status === undefined ? earlier : later;
 }
 
 /**

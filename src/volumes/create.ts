@@ -1,6 +1,7 @@
 import { assert } from "../core/assert.ts";
 import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
 import type { Nonce } from "../core/nonce.ts";
 import { sideBySide } from "../core/side-by-side.ts";
 import { printVolumeId, type VolumeName } from "../core/volume-id.ts";
@@ -184,6 +185,14 @@ async function buildAndClaim(
     ]);
     const identity = identityFor(context, request, nonce, directory, adopted !== undefined);
     const content = encodeRecord(identity);
+    if (content.length > limits.recordBytesMax) {
+      await undo();
+      throw new BerthError(
+        "invalid-argument",
+        `${share.name}: the record of volume ${name} would have ${content.length} bytes, more than the ` +
+          `${limits.recordBytesMax} that are read again: give it fewer mount flags`,
+      );
+    }
     await share.createFile(temporary, content);
     const outcome = await linkClaim(share, temporary, join(recordPath(name), identityFile), content);
     if (outcome === "claimed") {
