@@ -75,6 +75,23 @@ if (inMountNamespace()) {
     assert.equal((await node.mountsBelow(node.kubelet)).length, 1);
   });
 
+  test("steps that wait for one NFS server leave helpers to those of others", async () => {
+    const killGroup = (leaderPid: number) => void process.kill(-leaderPid, "SIGKILL");
+    const helpers = new Helpers({ killGroup }, { ...nodeLimits, helpersPerServerMax: 2 });
+    const step = (volumeId: string, server?: string) =>
+      helpers.run({ volumeId, verb: "resolve", args: ["/etc"], timeoutMs: 5000, ...(server && { server }) });
+    const waiting = [step("a", "dead"), step("b", "dead")];
+    await assert.rejects(step("c", "dead"), {
+      code: "unavailable",
+      message: /2 steps wait for the NFS server dead/,
+    });
+    for (const reply of await Promise.all([...waiting, step("c", "living"), step("d")])) {
+      assert.equal(reply.output, "/etc\n");
+    }
+    assert.equal((await step("c", "dead")).exitCode, 0);
+    helpers.close();
+  });
+
   test("a kill that fails, as one of a group that is gone does, holds nobody back for longer", async () => {
     const helpers = new Helpers(
       {

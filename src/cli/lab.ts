@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { demoCommand } from "./lab/demo.ts";
 import { runCommand, upCommand } from "./lab/run.ts";
-import { shellCommand } from "./lab/shell.ts";
+import { logCommand, shellCommand } from "./lab/shell.ts";
 
 /** `berth lab`: a small cluster on this machine. */
 export function labCommand(): Command {
@@ -10,5 +10,6 @@ export function labCommand(): Command {
     .addCommand(demoCommand())
     .addCommand(runCommand())
     .addCommand(upCommand())
-    .addCommand(shellCommand());
+    .addCommand(shellCommand())
+    .addCommand(logCommand());
 }

@@ -44,7 +44,7 @@ export class LabNode {
 
   /** What is mounted in kubelet's directory, oldest first. */
   async mounts(): Promise<Mount[]> {
-    const table = parseMountTable(await this.check("cat /proc/self/mountinfo"));
+    const table = parseMountTable(await this.site.machine.mountTable());
     return table.filter(({ path }) => path.startsWith(`${this.kubeletDirectory}/`));
   }
 

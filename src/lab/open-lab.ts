@@ -38,7 +38,7 @@ export interface LabOptions {
   /** Wraps what starts and stops a node's pods. */
   readonly runtimeOf?: (node: LabNode) => PodRuntime;
   readonly clock?: Clock;
-  /** How long the waiting methods wait; 30 s unless given. */
+  /** How long the waiting methods wait; a minute unless given. */
   readonly patienceMs?: number;
 }
 
@@ -67,7 +67,7 @@ interface Assembly {
 }
 
 const startMsMax = 60_000;
-const defaultPatienceMs = 30_000;
+const defaultPatienceMs = 60_000;
 const defaultDriverName = "csi.berth.dev";
 const passOn: CallHook = { around: (_, send) => send() };
 

@@ -225,7 +225,7 @@ export class EphemeralVolumes {
     const { volumeId } = record;
     const { limits } = this.#parts.work.parts;
     try {
-      await inTime(this.#parts.shares.delete(record, call), limits.discardMsMax);
+      await inTime(this.#parts.shares.delete(record, call), limits.discardMsMax, call.signal);
       await this.#parts.records.remove(volumeId);
     } catch (error) {
       const reason = BerthError.from(error).message;
@@ -235,15 +235,16 @@ export class EphemeralVolumes {
 }
 
 /** A pod must not wait for a dead server to be allowed to go. What goes on behind this is safe to do again. */
-async function inTime(work: Promise<void>, timeoutMs: number): Promise<void> {
+async function inTime(work: Promise<void>, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(new BerthError("deadline-exceeded", `its server did not answer within ${timeoutMs} ms`));
-  }, timeoutMs);
+  const give = () => late.reject(new BerthError("deadline-exceeded", "its server did not answer in time"));
+  const timer = setTimeout(give, timeoutMs);
+  signal.addEventListener("abort", give, { once: true });
   try {
     await Promise.race([work, late.promise]);
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener("abort", give);
     work.catch(() => {}); // when it lost the race, the next sweep sees what became of it
   }
 }

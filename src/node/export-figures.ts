@@ -40,7 +40,7 @@ export async function exportFigures(
     }
     if (hasOwnLimit(ofShare, ofVolume)) return byQuota(ofVolume, record);
     if (record === undefined) return ofWholeShare(ofShare, directory);
-    return byMeasurement(record, ofShare, nowMs);
+    return byMeasurement(record, ofVolume, nowMs);
   } catch (reason) {
     if (hasCode(reason, "storage-no-entry", "storage-not-a-directory"))
       return wrong(
@@ -92,20 +92,24 @@ function usedOf(space: Space): Pick<VolumeUsage, "usedBytes" | "usedInodes" | "a
   };
 }
 
-function byMeasurement({ sizeBytes, usage }: ExportRecord, ofShare: Space, nowMs: number): ExportFigures {
+/** @param space where the volume is: of the share, or of a limit on inodes alone */
+function byMeasurement({ sizeBytes, usage }: ExportRecord, space: Space, nowMs: number): ExportFigures {
   const usedBytes = usage?.usedBytes ?? 0n;
-  const left = atLeastZero(sizeBytes - usedBytes);
   const figures: VolumeUsage = {
     totalBytes: sizeBytes,
     usedBytes,
-    availableBytes: least(left, ofShare.availableBytes),
+    availableBytes: least(atLeastZero(sizeBytes - usedBytes), space.availableBytes),
     usedInodes: usage?.usedInodes ?? 0n,
-    availableInodes: ofShare.totalInodes === 0n ? undefined : ofShare.availableInodes,
+    availableInodes: space.totalInodes === 0n ? undefined : space.availableInodes,
   };
   const source =
     "; available is what the volume's size and the share leave; nothing on the server enforces the size";
   if (usage === undefined)
-    return { usage: figures, abnormal: false, message: `usage never measured yet${source}` };
+    return {
+      usage: figures,
+      abnormal: false,
+      message: `usage never measured yet: the controller measures the exports of its configuration${source}`,
+    };
   const seconds = Math.max(0, Math.round((nowMs - usage.measuredMs) / 1000));
   const measured = `measured ${seconds} s ago${usage.approximate ? ", approximately" : ""}${source}`;
   if (usedBytes <= sizeBytes) return { usage: figures, abnormal: false, message: measured };

@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { BerthError, hasCode } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
 import { connectNfs, type NfsClient, NfsError, type NfsVersion, type SourcePort } from "../nfs/index.ts";
 import { callNull, nfs3PortOf, nfsProgram, statusMonitorRuns } from "../nfs/null.ts";
 import { type ExportLocation, printLocation } from "./export-location.ts";
@@ -11,7 +12,7 @@ export interface NfsProbe {
   readonly location: ExportLocation;
   /** The directory below the share; `""` is the share itself. */
   readonly directory: SharePath;
-  /** A file that must be there for the directory to be a volume's. */
+  /** A volume's record (JSON), which must be there, and name no other directory. */
   readonly record?: SharePath;
   /** In the order of preference. */
   readonly versions: readonly NfsVersion[];
@@ -48,7 +49,7 @@ export async function probeNfs(probe: NfsProbe): Promise<NfsProbed> {
       const { record } = probe;
       const [fileid] = await Promise.all([
         fileidOf(client, probe.directory, signal),
-        record === undefined ? undefined : look(client, record, signal),
+        record === undefined ? undefined : checkRecord(client, record, probe.directory, signal),
       ]);
       return { version: client.features.version, transport, fileid };
     } finally {
@@ -111,6 +112,33 @@ async function fileidOf(client: NfsClient, directory: SharePath, signal: AbortSi
     "failed-precondition",
     `${JSON.stringify(directory)} on ${client.name} is no directory but a ${attributes.type}: put back the volume's own`,
   );
+}
+
+async function checkRecord(
+  client: NfsClient,
+  record: SharePath,
+  directory: SharePath,
+  signal: AbortSignal,
+): Promise<void> {
+  const { handle } = await look(client, record, signal);
+  const { data } = await client.read(handle, 0n, limits.recordBytesMax, { path: record, signal });
+  const recorded = directoryIn(data);
+  if (recorded === undefined || recorded === directory) return;
+  throw new BerthError(
+    "failed-precondition",
+    `the volume's record ${record} on ${client.name} names the directory ${JSON.stringify(recorded)}, ` +
+      `and the PersistentVolume ${JSON.stringify(directory)}: correct subDir in its volumeAttributes`,
+  );
+}
+
+/** Undefined for a record that cannot be read: the data is there all the same, and pods wait for it. */
+function directoryIn(record: Uint8Array): string | undefined {
+  try {
+    const path: unknown = JSON.parse(Buffer.from(record).toString("utf8"))?.directory?.path;
+    return typeof path === "string" ? path : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function look(client: NfsClient, path: SharePath, signal: AbortSignal) {

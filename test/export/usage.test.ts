@@ -1,6 +1,14 @@
 /** What is promised and used on a real NFS export, as controller and node tell it. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseConfig } from "../../src/cli/config.ts";
@@ -13,11 +21,12 @@ import { ExportStats, exportStatsLimits } from "../../src/node/export-stats.ts";
 import { MountTable } from "../../src/node/mount-table.ts";
 import type { ShareContext } from "../../src/volumes/context.ts";
 import { Reaper } from "../../src/volumes/reaper.ts";
+import { ShareVolumes } from "../../src/volumes/share-volumes.ts";
 import { usagePaceDefaults } from "../../src/volumes/usage/usage-plan.ts";
 import { UsageScanner } from "../../src/volumes/usage/usage-scanner.ts";
 import { creation, rpc, volumesIn } from "../edge-controller-harness.ts";
-import type { Ganesha } from "../nfs/ganesha.ts";
-import { newCall } from "../support/volume-fixture.ts";
+import { type Ganesha, startGanesha } from "../nfs/ganesha.ts";
+import { newCall, requestFor } from "../support/volume-fixture.ts";
 import { configurationOf, startExportController } from "./controller-fixture.ts";
 
 const mib = 2n ** 20n;
@@ -34,8 +43,8 @@ const sized = (name: string, bytes: bigint) =>
   creation(name, { parameters, capacityRange: { requiredBytes: bytes } });
 
 /** The export, as the controller's work in the background sees it. */
-function background(t: test.TestContext, server: Ganesha, version: Version): ShareContext {
-  const [nas] = parseConfig(configurationOf(server, version), "test.yaml").exports;
+function background(t: test.TestContext, server: Ganesha, version: Version, more = ""): ShareContext {
+  const [nas] = parseConfig(configurationOf(server, version) + more, "test.yaml").exports;
   assert.ok(nas);
   const share = exportShare("nas", nas, nas, silentLog);
   t.after(() => share.close());
@@ -147,6 +156,25 @@ test("of a static volume the mount tells where it is, and the answer that the fi
     assert.equal(found?.usage?.totalBytes, 1024n * mib);
     assert.equal(await volumes.stats("my-own-handle", "/", newCall()), undefined);
   }
+});
+
+test("what others own and close is measured too, where the server squashes root", async (t) => {
+  const options = { exports: [{ name: "data", squash: "Root_Squash" as const }] };
+  const server = await startGanesha(options);
+  t.after(() => server[Symbol.asyncDispose]());
+  const data = server.directory("data");
+  chownSync(data, 1000, 1000);
+  const more = "    uid: 1000\n    gid: 1000\n";
+  const context = background(t, server, "4.1", more);
+  await new ShareVolumes(context).create(newCall(), requestFor("pvc-1"));
+  mkdirSync(join(data, "pvc-1/theirs"));
+  writeFileSync(join(data, "pvc-1/theirs/file"), Buffer.alloc(1_000_000, "x"));
+  chownSync(join(data, "pvc-1/theirs"), 2000, 2000);
+  chmodSync(join(data, "pvc-1/theirs"), 0o700);
+  await new UsageScanner(context, usagePaceDefaults, silentLog).round(signal);
+  const text = readFileSync(join(data, ".berth/volumes/pvc-1/usage.json"), "utf8");
+  const { usedInodes, approximate }: Record<string, unknown> = JSON.parse(text);
+  assert.deepEqual([usedInodes, approximate], ["3", false]);
 });
 
 test("the record of usage is a whole file that a person can read", async (t) => {

@@ -141,6 +141,10 @@ test("a shell enters a lab that is up, and finds none when it has ended", async 
   const script = "test -S /run/kubelet/plugins/csi.berth.dev/csi.sock && echo plugin; exit 7";
   assert.deepEqual(await run("shell", ...lab, "node-2", "-c", script), { code: 7, output: "plugin\n" });
 
+  const log = await run("log", ...lab, "controller");
+  assert.equal(log.code, 0, log.output);
+  assert.match(log.output, /"msg":"listening on unix:\/\/\/run\/controller\/csi\.sock"/);
+
   const shell = start("shell", ...lab, "node-1");
   shell.stdin?.write("stty size; echo end$((40 + 2))\n");
   await until(shell, "end42");

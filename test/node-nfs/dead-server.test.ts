@@ -53,6 +53,7 @@ for (const version of ["3", "4.2"]) {
       await node.guest.check(goOn("writer"));
       const deadCalls = Promise.all([
         inTime(node.publish(dead, "dead-b")).then(({ code }) => assert.equal(code, "UNAVAILABLE")),
+        inTime(node.stats(dead, "dead-a")).then((ended) => assert.deepEqual(ended, ok)), // it says "abnormal"
         inTime(node.stage(fresh)).then(({ code }) => assert.equal(code, "DEADLINE_EXCEEDED")),
         inTime(node.stage(idle)).then(({ code }) => assert.equal(code, "DEADLINE_EXCEEDED")),
       ]);
@@ -61,6 +62,7 @@ for (const version of ["3", "4.2"]) {
           assert.deepEqual(await inTime(node.stage(living)), ok);
           assert.deepEqual(await inTime(node.publish(living, "living")), ok);
           await node.guest.check(`echo hello > ${targetPathOf("living")}/file`);
+          assert.deepEqual(await inTime(node.stats(living, "living")), ok);
           assert.deepEqual(await inTime(node.unpublish(living, "living")), ok);
           assert.deepEqual(await inTime(node.unstage(living)), ok);
         }

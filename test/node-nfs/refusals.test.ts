@@ -83,6 +83,12 @@ const refusals: readonly Refusal[] = [
     message: /has no ".berth\/volumes\/directory\/identity.json"/,
   },
   {
+    what: "a volume of ours with another's directory in its context",
+    volume: () => ({ ...volume, volumeContext: { ...volume.volumeContext, subDir: "directory" } }),
+    code: "FAILED_PRECONDITION",
+    message: /record .* names the directory "pvc-refused".*"directory"/,
+  },
+  {
     what: "a file where the directory should be",
     volume: () => byHand({ subDir: "file" }),
     code: "FAILED_PRECONDITION",

@@ -12,9 +12,7 @@ export function shellCommand(): Command {
     .description("a shell on a machine of a lab that runs")
     .argument("[machine]", "node-1, node-2, …, or storage; without it, which there are")
     .addOption(new Option("-c, --command <script>", "run this and print what it says, instead of a terminal"))
-    .addOption(
-      new Option("--lab <process>", "which lab, by the number of one of its processes").argParser(parsePid),
-    )
+    .addOption(labOption())
     .addHelpText("after", explanation)
     .action(async (machine: string | undefined, { command, lab }: ShellFlags) => {
       const { findLab } = await import("../../lab/shell/find-lab.ts");
@@ -25,16 +23,36 @@ export function shellCommand(): Command {
     });
 }
 
+/** `berth lab log COMPONENT` */
+export function logCommand(): Command {
+  return new Command("log")
+    .description("what a process of the driver has logged in a lab that runs")
+    .argument("<component>", "controller, node-1, node-2, …")
+    .addOption(labOption())
+    .addHelpText("after", "\nOne JSON object a line.\n\nExample: berth lab log node-1 | jq -r .msg")
+    .action(async (component: string, { lab }: ShellFlags) => {
+      const { askLab, findLab } = await import("../../lab/shell/find-lab.ts");
+      const { answer, socket } = await askLab(findLab(lab), { ask: "log", component });
+      socket.destroy();
+      if (!("log" in answer)) throw unexpected(answer);
+      process.stdout.write(answer.log);
+    });
+}
+
+const labOption = () =>
+  new Option("--lab <process>", "which lab, by the number of one of its processes").argParser(parsePid);
+
 const explanation = `
 Enters a lab that berth lab up, or --keep, lets run: as root, or as the user who
 started it. In the tier guests each machine is a kernel of its own, on a copy of
 this machine's files that it may write to as it likes.
 
 What is worth a look there:
-  findmnt -t nfs4          the volumes, by server and directory
-  mountstats /path         the kernel's NFS client at work
-  journal of the driver:   berth lab run … --trace calls.jsonl
-On storage: ls -la /srv/xfs/.berth/volumes, exportfs -v, xfs_quota -xc report
+  on a node: findmnt -t nfs4      the volumes, by server and directory
+             mountstats           the kernel's NFS client at work
+  on storage: ls -la /srv/xfs/.berth/volumes      what Berth knows of volumes
+              exportfs -v; xfs_quota -xc report   the server's side
+What the driver says: berth lab log node-1
 
 Exit codes: with -c the script's; else 0, 1 without such a lab or machine.
 

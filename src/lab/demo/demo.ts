@@ -31,7 +31,7 @@ export interface DemoOptions {
   readonly afterwards?: (lab: Lab, say: (text: string) => void) => Promise<void>;
 }
 
-const stepMsMax = 30_000;
+const stepMsMax = 60_000;
 
 /**
  * Runs the experiment.

@@ -66,7 +66,8 @@ export class Recorder implements CallHook {
     };
     this.#calls.push(recorded);
     onEnd(recorded);
-    if (recorded.volumeId !== "") await this.#look();
+    if (recorded.volumeId !== "") await this.#lookAtNodes();
+    if (recorded.volumeId !== "" && recorded.path === "") await this.#lookAtShare();
     return result;
   }
 
@@ -99,16 +100,19 @@ export class Recorder implements CallHook {
     };
   }
 
-  async #look(): Promise<void> {
+  async #lookAtNodes(): Promise<void> {
     const { elapsedMs } = this.#options;
     const tables = this.#scene.nodes.map(async (node) => {
       const ms = elapsedMs();
       const mounts = await node.mounts();
       this.#tables.push({ ms, untilMs: elapsedMs(), node: node.name, mounts });
     });
-    const names = this.#scene.shareNames();
     await Promise.all(tables);
-    this.#shares.push({ ms: elapsedMs(), names: await names });
+  }
+
+  async #lookAtShare(): Promise<void> {
+    const names = await this.#scene.shareNames();
+    this.#shares.push({ ms: this.#options.elapsedMs(), names });
   }
 }
 

@@ -99,6 +99,10 @@ export class Guest implements Machine, AsyncDisposable {
     return result.stdout;
   }
 
+  async mountTable(): Promise<string> {
+    return await this.#control.mountTable();
+  }
+
   /** Starts a shell script that goes on; see `Machine.start`. */
   async start(script: string): Promise<Job> {
     return await this.#control.start(script);

@@ -12,6 +12,7 @@
  *                                this line, so that it can say
  *     guest  ID up PID           what it was started for has begun
  *     guest  ID pid PID          its first process, and the number of its session
+ *     host   mounts ID           writes its mount table to ID.out, without a process of its own
  *     host   kill ID             kills it with all that it started
  *     host   off                 powers the guest off
  *
@@ -64,6 +65,11 @@ while read -r verb id <&3; do
         wait "$!"
         echo "$id $?" >&3
       } &
+      ;;
+    mounts)
+      mapfile -t table < /proc/self/mountinfo
+      printf '%s\\n' "\${table[@]}" >"$base.out"
+      echo "$id 0" >&3
       ;;
     kill) eval "kill -KILL -- -\\$job_$id" ;;
     off) break ;;

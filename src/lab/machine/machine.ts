@@ -26,6 +26,8 @@ export interface Machine {
   exec(script: string, options?: ExecOptions): Promise<RunResult>;
   /** Runs a shell script that has to succeed, as `sh -e`; gives its standard output. @throws BerthError `internal` */
   check(script: string, options?: ExecOptions): Promise<string>;
+  /** Its mount table (proc_pid_mountinfo(5)), without starting a process. */
+  mountTable(): Promise<string>;
   /** Starts a shell script; it should `exec` the program, after `sayUp`. */
   start(script: string): Promise<Job>;
 }

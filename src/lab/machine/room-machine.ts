@@ -2,6 +2,7 @@
  * A room as a machine: a part of this one, with mounts of its own and perhaps a network of its own. Each job
  * is the first process of a process namespace, so that all it started ends with it, and it with us.
  */
+import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { assert } from "../../core/assert.ts";
@@ -30,6 +31,10 @@ export class RoomMachine implements Machine {
     const result = await this.exec(`set -e\n${script}`, options);
     if (result.exitCode !== 0) throw failed(`on ${this.name}, ${script}`, result);
     return result.stdout;
+  }
+
+  async mountTable(): Promise<string> {
+    return await readFile(`/proc/${this.room.pid}/mountinfo`, "utf8");
   }
 
   async start(script: string): Promise<Job> {

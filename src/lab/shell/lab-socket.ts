@@ -26,12 +26,14 @@ export type Ask =
       readonly term: string;
     }
   | { readonly ask: "resize"; readonly shell: number; readonly rows: number; readonly columns: number }
+  | { readonly ask: "log"; readonly component: string }
   | { readonly ask: "run"; readonly machine: string; readonly script: string };
 
 export type Answer =
   | { readonly error: string }
   | { readonly tier: string; readonly machines: readonly string[] }
   | { readonly shell: number }
+  | { readonly log: string }
   | { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
 const runMsMax = 3_600_000;
@@ -59,6 +61,7 @@ async function serve(lab: Lab, shells: Map<number, Shell>, socket: Socket): Prom
     const ask = await askFrom(socket);
     if (ask.ask === "shell") return await serveShell(lab, shells, socket, ask);
     if (ask.ask === "machines") answer({ tier: lab.tier, machines: [...machinesOf(lab).keys()] });
+    if (ask.ask === "log") answer({ log: await logOf(lab, ask.component) });
     if (ask.ask === "run") answer(await runOn(lab, ask));
     if (ask.ask === "resize") await shells.get(ask.shell)?.resize(ask.rows, ask.columns);
   } catch (reason) {
@@ -89,6 +92,13 @@ async function runOn(lab: Lab, { machine, script }: Extract<Ask, { ask: "run" }>
   if (found !== undefined) return await found.exec(script, { timeoutMs: runMsMax });
   const names = [...machinesOf(lab).keys()].join(", ");
   throw new BerthError("not-found", `the lab has no machine ${machine}: there are ${names}`);
+}
+
+async function logOf({ drivers }: Lab, component: string): Promise<string> {
+  const found = drivers.find((driver) => driver.component === component);
+  if (found !== undefined) return await found.log();
+  const names = drivers.map((driver) => driver.component).join(", ");
+  throw new BerthError("not-found", `no driver runs for ${component}: there are ${names}`);
 }
 
 /** Only root and the lab's owner reach the socket: what they send is taken as it is. */
