@@ -1,8 +1,8 @@
 /**
  * What users of drivers of this kind have asked for, or been hurt by: each test is named after the threads.
  * Volumes are made, mounted and deleted as Kubernetes does it, on real kernels. What needs less than that is
- * tested elsewhere under the same threads: one mount for many pods and handles used twice in `test/node-nfs`,
- * archives in `test/export`, messages in `refusals.test.ts`.
+ * tested elsewhere under the same threads: handles used twice in `test/node-nfs`, archives in `test/export`,
+ * messages in `refusals.test.ts`.
  */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
@@ -158,6 +158,20 @@ test("a hundred claims at once are met, and the controller stays small (csi-driv
   done; true`);
   const peakKb = [...peak.matchAll(/(\d+) kB/g)].map(([, kb]) => Number(kb));
   assert.ok(peakKb.length >= 1 && Math.max(...peakKb) < residentKbMax, peak);
+});
+
+test("ten pods of a node with one volume share one NFS mount (csi-driver-nfs #573 #479)", async () => {
+  const names = Array.from({ length: 10 }, (_, index) => `many-${index}`);
+  lab.apply(claim("many", "nas") + names.map((name) => pod(name, [{ claim: "many" }])).join(""));
+  const pods = await Promise.all(names.map((name) => startedPod(lab, name)));
+  await pods[0]?.check("echo shared > /data/file");
+  assert.equal(await pods[9]?.check("cat /data/file"), "shared\n");
+  const directory = await volumeDirectory(lab, "many");
+  const mounts = (await lab.node("node-1").mounts()).filter(({ source }) => source.endsWith(directory));
+  assert.equal(mounts.length, names.length + 1);
+  assert.equal(new Set(mounts.map(({ device }) => device)).size, 1);
+  deletePods(lab);
+  await Promise.all(pods.map((each) => each.gone()));
 });
 
 test("a call that its deadline cut can be repeated, and no volume stays locked (democratic-csi #232 #126)", async () => {
