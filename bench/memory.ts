@@ -33,7 +33,7 @@ export async function measureMemory(place: Place): Promise<Figure[]> {
 }
 
 /** VmRSS of the real process, in units of 10^6 bytes. */
-function residentMb(pid: number): number {
+export function residentMb(pid: number): number {
   const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return (Number(kib) * 1024) / 1e6;
 }

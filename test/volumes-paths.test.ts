@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -108,6 +109,16 @@ test("a parent that is a file or a symbolic link is refused, and nothing is left
   await fixture.reap();
   assert.deepEqual(fixture.left().sort(), ["elsewhere", "file", "link"]);
   assert.deepEqual(readdirSync(fixture.at("elsewhere")), []);
+});
+
+test("a volume whose claim was lost in a crash is deleted as any, and its path is free", async () => {
+  using fixture = new VolumeFixture();
+  await create(fixture, at("pvc", "team/app"));
+  rmSync(fixture.at(".berth/paths/team/app"));
+  await remove(fixture, "pvc");
+  await fixture.reap();
+  assert.ok(!existsSync(fixture.at("team/app")));
+  await create(fixture, at("next", "team"));
 });
 
 describe("onDelete", () => {

@@ -157,7 +157,7 @@ describe("the reaper", () => {
     assert.match(log.text, /the reaper could not finish its pass/);
   });
 
-  test("goes on with the others when one tree cannot be removed, and warns of that one in each pass", async () => {
+  test("goes on with the others when one tree cannot be removed, and warns of that one once", async () => {
     using fixture = new VolumeFixture();
     await deleted(fixture, "a");
     await deleted(fixture, "b");
@@ -184,7 +184,7 @@ describe("the reaper", () => {
     await reaper.pass(never);
     assert.equal(
       log.lines.filter(({ level, message }) => level === "warn" && message.includes(first)).length,
-      2,
+      1,
     );
     assert.deepEqual(trashEntries(fixture), [first]);
   });

@@ -13,6 +13,7 @@ import { measureCalls } from "./calls.ts";
 import { measureClone } from "./clone.ts";
 import { measureKernel } from "./kernel.ts";
 import { measuredCommand } from "./measured.ts";
+import { measureMutated } from "./mutated.ts";
 import type { Place } from "./place.ts";
 import { printHead, printRow, type Row } from "./table.ts";
 import { measureTransfer } from "./transfer.ts";
@@ -26,6 +27,7 @@ const sections: Readonly<Record<string, readonly [title: string, measure: Measur
   million: ["Memory", measureMillion],
   transfer: ["One large file", measureTransfer],
   clone: ["Clone on the server", measureClone],
+  mutated: ["Mutated replies", measureMutated],
   kernel: ["Against the kernel's client in the same guest", measureKernel],
 };
 

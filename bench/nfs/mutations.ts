@@ -3,6 +3,8 @@
  * hang or make memory grow.
  *
  *     node --expose-gc bench/nfs/mutations.ts [count] [seed]
+ *
+ * Prints what it found as JSON; `make bench-nfs` runs it.
  */
 import { parseArgs } from "node:util";
 import { XdrError } from "../../src/xdr/xdr-error.ts";
@@ -81,7 +83,6 @@ const startMs = performance.now();
 const { decoded, slowestMs } = run(count);
 const seconds = (performance.now() - startMs) / 1000;
 const growthMib = rssMib() - beforeMib;
-process.stdout.write(`| mutated replies | of recorded | s | replies/s | decoded all the same | slowest ms | RSS growth MiB |
-|--:|--:|--:|--:|--:|--:|--:|
-| ${count} | ${replies.length} | ${seconds.toFixed(1)} | ${Math.round(count / seconds)} | ${decoded} | ${slowestMs.toFixed(1)} | ${growthMib.toFixed(1)} |
-`);
+process.stdout.write(
+  `${JSON.stringify({ count, recorded: replies.length, perSecond: count / seconds, decoded, slowestMs, growthMib })}\n`,
+);

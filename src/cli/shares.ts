@@ -88,7 +88,12 @@ function unmanagedExport(
     { export: source },
   );
   const share = exportShare(source, location, { uid: 0, gid: 0 }, log);
-  return { source, location, volumes: new ShareVolumes(contextOf(share)), trashRetentionMs: 0 };
+  return {
+    source,
+    location,
+    volumes: new ShareVolumes({ ...contextOf(share), unmanaged: true }),
+    trashRetentionMs: 0,
+  };
 }
 
 function reaperOf(

@@ -98,16 +98,23 @@ const warningsOnStderr: Log = {
   warn: (message) => void process.stderr.write(`berth: ${message}\n`),
 };
 
-function textLine({ volume, deletedMs, purgeAfterMs }: TrashedVolume): string {
-  return `${printVolumeId(volume.id)}  deleted ${time(deletedMs)}  kept until ${time(purgeAfterMs)}`;
+const meanings: Readonly<Record<TrashedVolume["state"], string>> = {
+  kept: "kept until",
+  due: "being removed since",
+  gone: "removed, due since",
+};
+
+function textLine({ volume, deletedMs, purgeAfterMs, state }: TrashedVolume): string {
+  return `${printVolumeId(volume.id)}  deleted ${time(deletedMs)}  ${meanings[state]} ${time(purgeAfterMs)}`;
 }
 
-function jsonLine({ volume, deletedMs, purgeAfterMs }: TrashedVolume): string {
+function jsonLine({ volume, deletedMs, purgeAfterMs, state }: TrashedVolume): string {
   return JSON.stringify({
     volumeId: printVolumeId(volume.id),
     sizeBytes: `${volume.sizeBytes}`,
     deletedAt: time(deletedMs),
     purgeAfter: time(purgeAfterMs),
+    state,
   });
 }
 

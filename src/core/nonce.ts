@@ -18,6 +18,11 @@ export function parseNonce(text: string): Nonce {
   return text as Nonce;
 }
 
+/** A listed name as a nonce, or undefined for what is none. */
+export function nonceIn(text: string): Nonce | undefined {
+  return pattern.test(text) ? parseNonce(text) : undefined;
+}
+
 /** RFC 4648 base 32 in lower case, without padding. */
 export function base32(bytes: Uint8Array): string {
   let text = "";

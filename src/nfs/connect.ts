@@ -30,7 +30,7 @@ function looksLikePort({ diagnosis }: NfsError): boolean {
   return diagnosis === "secure-port" || diagnosis === "no-such-export";
 }
 
-/** Once more, from a port below 1024. If we may not have one, the first refusal is what helps. */
+/** Once more, from a port below 1024. If we may not have one, the first refusal is what helps, and that. */
 async function connectReserved(options: ConnectOptions, refusal: NfsError): Promise<NfsClient> {
   try {
     const client = await connectFrom(options, "reserved");
@@ -38,23 +38,43 @@ async function connectReserved(options: ConnectOptions, refusal: NfsError): Prom
     log.info("the server wants a source port below 1024, and has one now", { server: client.name });
     return client;
   } catch (error) {
-    const denied = error instanceof NfsError && error.diagnosis === "reserved-port-denied";
-    throw denied ? refusal : error;
+    const isDenied = error instanceof NfsError && error.diagnosis === "reserved-port-denied";
+    if (!isDenied) throw error;
+    const message = `${refusal.message} (this process may not use such a port: it would need CAP_NET_BIND_SERVICE)`;
+    throw new NfsError(refusal.code, message, refusal, { cause: error });
   }
 }
 
 async function connectFrom(options: ConnectOptions, sourcePort: "any" | "reserved"): Promise<NfsClient> {
   const { versions = allVersions } = options;
-  let refusal: unknown;
+  let refusal: NfsError | undefined;
   for (const version of versions) {
     try {
       return await connectVersion(options, version, sourcePort);
     } catch (error) {
-      if (!(error instanceof NfsError) || error.diagnosis !== "wrong-version") throw error;
-      refusal = error;
+      if (!(error instanceof NfsError)) throw error;
+      if (!mayBeElsewhere(error)) throw moreTelling(refusal, error);
+      if (refusal?.diagnosis !== "no-such-export") refusal = error; // of several refusals, that helps most
     }
   }
   throw refusal;
+}
+
+/**
+ * Of a version's refusal and that of the one tried after it. A path that version 4 does not know is only guessed to be
+ * one of version 3: MOUNT's answer may be as vague as "no access" (Linux, measured).
+ */
+function moreTelling(earlier: NfsError | undefined, later: NfsError): NfsError {
+  if (earlier === undefined) return later;
+  return earlier.diagnosis === "no-such-export" || later.status === undefined ? earlier : later;
+}
+
+/**
+ * Whether another version may have what this one refuses. The export of a path that version 4 does not know may
+ * be its path in version 3: there it is the one on the server's disk.
+ */
+function mayBeElsewhere({ diagnosis }: NfsError): boolean {
+  return diagnosis === "wrong-version" || diagnosis === "no-such-export";
 }
 
 async function connectVersion(

@@ -73,7 +73,7 @@ function diagnose(site: Site, code: number): Diagnosis {
   switch (code) {
     case status.perm:
     case status.access:
-      return diagnoseRefusal(site);
+      return isAboutExport(site, code) ? diagnoseExport(site) : diagnoseRefusal(site);
     case status.noent:
       return site.connecting === true ? "no-such-export" : "none";
     case status.wrongsec:
@@ -97,9 +97,19 @@ function diagnose(site: Site, code: number): Diagnosis {
   }
 }
 
-function diagnoseRefusal(site: Site): Diagnosis {
-  if (site.connecting === true) return isReserved(site.localPort) ? "not-exported" : "secure-port";
-  return site.uid === 0 ? "root-squash" : "none";
+function diagnoseRefusal({ uid }: Site): Diagnosis {
+  return uid === 0 ? "root-squash" : "none";
+}
+
+function diagnoseExport({ localPort }: Site): Diagnosis {
+  return isReserved(localPort) ? "not-exported" : "secure-port";
+}
+
+/** Operations that no owner is asked for: what they meet with PERM is the export, which changed under its client. */
+const ownerless = ["PUTFH", "GETATTR", "LOOKUP", "ACCESS", "FSINFO", "FSSTAT", "READDIR", "READDIRPLUS"];
+
+function isAboutExport({ connecting, operation }: Site, code: number): boolean {
+  return connecting === true || (code === status.perm && ownerless.includes(operation));
 }
 
 function isReserved(port: number | undefined): boolean {
@@ -113,10 +123,12 @@ function diagnoseCall(site: Site, { failure }: RpcError): Diagnosis {
     case "program-mismatch":
       return "wrong-version";
     case "auth-error":
+      // what Linux says to an address that nothing is exported to (measured)
+      if (failure.rejection.reason === "bad-credentials") return "not-exported";
       // Ganesha says "too weak" also to a source port that it finds too high (measured)
       return isReserved(site.localPort) && failure.rejection.reason === "too-weak"
         ? "kerberos"
-        : diagnoseRefusal(site);
+        : diagnoseExport(site);
     default:
       return "none";
   }
@@ -133,9 +145,9 @@ function sentence(diagnosis: Diagnosis, site: Site, code: number): string {
     case "kerberos":
       return "the export demands Kerberos, which only the kernel's client speaks: allow sec=sys for this client, or mount it";
     case "wrong-version":
-      return `the server does not offer NFS ${site.version}: choose another version`;
+      return `the server does not offer NFS ${site.version}: choose another version, or none to take the best that it offers`;
     case "root-squash":
-      return `uid 0 was refused, so the server likely maps root to nobody (export option "root_squash"): act as the owner's uid and gid, or export it "no_root_squash"`;
+      return `uid 0 was refused, so the server likely maps root to nobody (export option "root_squash"): act as the owner (the export's uid and gid in the configuration), or export it "no_root_squash"`;
     case "stale":
       return "the file was removed, or the export is another file system now: look it up again";
     case "grace":

@@ -40,7 +40,7 @@ export interface FileAttributes {
   readonly usedBytes: bigint;
   readonly fsid: bigint;
   readonly fileid: bigint;
-  /** Differs after every change: v4's change attribute; in v3 the time of the last change, its two halves as one number. */
+  /** Differs after every change: v4's change attribute; in v3 the time of the last change in nanoseconds. */
   readonly change: bigint;
   readonly accessed: FileTime;
   readonly modified: FileTime;

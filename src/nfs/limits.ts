@@ -33,6 +33,8 @@ export const nfsLimits = {
   /** Retries of DELAY (JUKEBOX) and GRACE. */
   delayMsMin: 100,
   delayMsMax: 15_000,
+  /** What the last of them is left to be answered in. */
+  lastTryMs: 500,
   /** v4.1: what we ask for; the server grants what it likes (RFC 8881 §18.36). */
   slotsMax: 64,
   /** Not more: Ganesha 4.3 grants 128 when asked for them, and then refuses long compounds; with 64 it takes them. */

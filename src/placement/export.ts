@@ -169,6 +169,8 @@ export class ExportPlacement implements Placement {
 
   #at(location: ExportLocation): OpenedExport {
     const source = printLocation(location);
+    const configured = [...this.#configured.values()].find((each) => printLocation(each.location) === source);
+    if (configured !== undefined) return { ...configured, source }; // named since, or a class names it by its place
     const known = this.#unmanaged.get(source);
     if (known !== undefined) return known;
     if (this.#unmanaged.size >= unmanagedMax) {

@@ -48,10 +48,10 @@ function checkOption(option: string, refuse: (cause: string, remedy: string) => 
   }
   const reason = Object.hasOwn(refused, name) ? refused[name] : undefined;
   if (reason !== undefined) throw refuse(`has ${name}`, `leave it out: ${reason}`);
-  if (name === "sec" && value !== "sys") {
+  if (name === "sec" && !/^(sys|krb5[ip]?)$/.test(value ?? "")) {
     throw refuse(
       `has ${option}`,
-      "leave it out: the controller speaks sec=sys, and a volume that only nodes reach cannot be kept",
+      "write sys, krb5, krb5i or krb5p; the export must admit the controller with sys all the same",
     );
   }
   if ((name === "fstype" || name === "type") && value !== undefined)

@@ -55,7 +55,7 @@ export class NfsHandles {
     try {
       return await operation();
     } catch (error) {
-      if (!hasCode(error, "storage-stale") || this.#known.size === 0) throw error;
+      if (!hasCode(error, "storage-stale")) throw error;
       this.#known.clear();
       return await operation();
     }

@@ -97,6 +97,13 @@ export async function readRecord(share: Share, name: VolumeName): Promise<Volume
   return await readRecordAt(share, recordPath(name));
 }
 
+/** The same where most likely there is none: that is found out in one round trip. */
+export async function findRecord(share: Share, name: VolumeName): Promise<VolumeRecord | undefined> {
+  return (await isThere(share, join(recordPath(name), identityFile)))
+    ? await readRecord(share, name)
+    : undefined;
+}
+
 /** The record in a directory: in its place, or in the trash. */
 export async function readRecordAt(share: Share, path: SharePath): Promise<VolumeRecord | undefined> {
   const read = async <T>(

@@ -10,6 +10,8 @@ export interface ShareContext {
   readonly owner: Owner;
   readonly clock: Clock;
   readonly newNonce: NonceSource;
+  /** Only a class names the share, no configuration does: nobody empties its trash. */
+  readonly unmanaged?: true;
   /** For classes that have no rule of their own; unlimited unless given. */
   readonly overcommit?: OvercommitRule;
 }

@@ -6,7 +6,7 @@ import { sideBySide } from "../core/side-by-side.ts";
 import { printVolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { FileStat } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { ensureLayout, isInPlace, readRecord, removeIfEmpty, volumeOf } from "./catalog.ts";
+import { ensureLayout, findRecord, isInPlace, readRecord, removeIfEmpty, volumeOf } from "./catalog.ts";
 import { forget, linkClaim } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import {
@@ -50,7 +50,7 @@ export async function createVolume(
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     call.signal.throwIfAborted();
     const [found, existing] = await sideBySide<[VolumeRecord | undefined, FileStat | undefined]>([
-      readRecord(share, name),
+      findRecord(share, name),
       statIfThere(share, pathOf(request)),
     ]).catch((reason: unknown) => {
       call.effects.begin(); // what an earlier attempt left is not known: no answer may be final

@@ -1,20 +1,12 @@
 import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
 import { sideBySide } from "../core/side-by-side.ts";
-import { parseVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
+import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
 import { join } from "../share/share-path.ts";
 import { checkRecord, fileidAt, isThere, readRecord, removeIfEmpty } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
-import {
-  claimPathOf,
-  deletedFile,
-  directoryPath,
-  identityFile,
-  recordPath,
-  stagedTreePath,
-  trashEntryPath,
-} from "./layout.ts";
+import { deletedFile, directoryPath, recordPath, stagedTreePath, trashEntryPath } from "./layout.ts";
 import { claimAt } from "./path-claim.ts";
 import { encodeRecord, newDeleted, nonceOf, type VolumeRecord } from "./record.ts";
 import { fateOf, makeHolder, retire } from "./retire.ts";
@@ -38,11 +30,18 @@ export async function deleteVolume(context: ShareContext, call: Call, id: Volume
     return;
   }
   checkRecord(record, id, owner, share.name);
-  const looked = record.deleted === undefined && (await isInItsPlace(context, id.name, record));
+  if (record.deleted === undefined) await refuseStranger(context, id.name, record);
   call.effects.begin();
   const deleted = record.deleted ?? (await decide(context, id.name, record));
   const decided = { ...record, deleted };
-  await retire(context, id.name, decided, fateOf(decided), looked);
+  await retire(context, id.name, decided, fateOf(decided));
+  if (context.unmanaged === true && fateOf(decided) === "delete") {
+    call.log.warn(
+      `volume ${printVolumeId(id)} is deleted, and its files stay in the trash of ${share.name}: nobody empties that ` +
+        "as long as the configuration does not name the export; add it under exports",
+      { share: share.name },
+    );
+  }
 }
 
 /** A directory without a record may be anybody's. */
@@ -61,39 +60,37 @@ async function refuseUnrecorded({ share }: ShareContext, name: VolumeName): Prom
 }
 
 /**
- * Whether the volume's own directory is at its path. If not, it never came there, or was moved away.
+ * Looks whether what is at the volume's path is the volume's. It may also never have come there, or be gone.
  * @throws BerthError `failed-precondition` for a directory that is not the one that Berth made (restored from a
  * backup, say), and for a record that names a directory which is not its own
  */
-async function isInItsPlace(
+async function refuseStranger(
   { share }: ShareContext,
   name: VolumeName,
   { identity }: VolumeRecord,
-): Promise<boolean> {
+): Promise<void> {
   const { path, fileid } = identity.directory;
   const [claim, found] = await Promise.all([claimAt(share, path), fileidAt(share, path)]);
   const refuse = (cause: string, remedy: string): BerthError =>
     new BerthError("failed-precondition", `${share.name}: ${path} ${cause}, so it is not deleted: ${remedy}`);
-  if (claim?.nonce === identity.nonce) {
-    if (found === undefined || found === fileid) return found === fileid;
-    throw refuse(
-      `(fileid ${found}) is not the directory that Berth made for this volume (fileid ${fileid})`,
+  const stranger = (other: string): BerthError =>
+    refuse(
+      `(fileid ${other}) is not the directory that Berth made for this volume (fileid ${fileid})`,
       "move it away by hand",
     );
+  if (claim?.nonce === identity.nonce) {
+    if (found === undefined || found === fileid) return;
+    throw stranger(found);
   }
-  if (identity.adopted === true || (await isThere(share, stagedTreePath(name, nonceOf(identity)))))
-    return false;
+  if (identity.adopted === true || (await isThere(share, stagedTreePath(name, nonceOf(identity))))) return;
   if (claim !== undefined) {
     throw refuse(
       `is the directory of volume ${claim.id}, whatever the record of ${name} says`,
       "somebody changed that record; restore it from a backup",
     );
   }
-  if (found === undefined) return false;
-  throw refuse(
-    `has no claim in ${claimPathOf(path)}`,
-    `if it is this volume's, make the claim again as a link to ${join(recordPath(name), identityFile)}; else move it away`,
-  );
+  if (found === undefined || found === fileid) return; // its claim was lost in a crash
+  throw stranger(found);
 }
 
 async function decide(

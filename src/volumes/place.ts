@@ -32,13 +32,11 @@ export async function moveIntoPlace(
   const { share } = context;
   const source = temporary ?? join(recordPath(name), identityFile);
   const forgetIt = temporary === undefined ? async () => {} : () => forget(share, temporary);
-  try {
-    await admit(context, name, record);
-  } catch (reason) {
+  const giveUp = () => retire(context, name, record, fateOf(record)); // nothing is lost with it: it never was in place
+  await admit(context, name, record).catch(async (reason: unknown) => {
     await forgetIt();
     throw reason;
-  }
-  const giveUp = () => retire(context, name, record, fateOf(record)); // nothing is lost with it: it never was in place
+  });
   try {
     await claimOrRefuse(context, name, record, source);
   } catch (reason) {

@@ -1,16 +1,15 @@
 import { BerthError, hasCode } from "../core/errors.ts";
+import { inParallel } from "../core/in-parallel.ts";
 import type { Log } from "../core/log.ts";
-import { type Nonce, parseNonce } from "../core/nonce.ts";
-import { parseVolumeName, type VolumeName } from "../core/volume-id.ts";
+import { nonceIn } from "../core/nonce.ts";
 import type { ShareEntry } from "../share/share.ts";
-import { join, type SharePath } from "../share/share-path.ts";
-import { readRecord, readRecordAt, removeIfEmpty } from "./catalog.ts";
+import type { SharePath } from "../share/share-path.ts";
 import type { ShareContext } from "./context.ts";
-import { purgedName, recordName, stagingPath, trashEntryPath, trashPath, treeName } from "./layout.ts";
+import { stagingPath, trashPath } from "./layout.ts";
 import { Ledger } from "./ledger/ledger.ts";
-import { removeParents } from "./parents.ts";
-import { claimAt, reclaimFrom, releasePath } from "./path-claim.ts";
-import { isOwnedBy, type VolumeRecord } from "./record.ts";
+import { type Purged, purge } from "./purge.ts";
+import { RepeatedWarnings } from "./repeated-warnings.ts";
+import { sweep } from "./sweep.ts";
 
 export interface ReaperOptions {
   /** From the end of one pass to the start of the next, ms. */
@@ -37,10 +36,10 @@ export interface ReapReport {
   readonly swept: number;
 }
 
-type Outcome =
-  | { kind: "purged"; entries: number }
-  | { kind: "waiting"; dueMs: number | undefined }
-  | { kind: "foreign" };
+/** Deleted volumes removed side by side: a huge one does not keep the small ones waiting. They share the pace. */
+const purgesInFlightMax = 4;
+/** A share that does not answer is asked ever less often, up to this many intervals apart. */
+const backoffMax = 16;
 
 /**
  * Empties the trash of one share and sweeps what was left behind in staging. All it knows stands on the
@@ -50,155 +49,105 @@ export class Reaper {
   readonly #context: ShareContext;
   readonly #options: ReaperOptions;
   readonly #log: Log;
+  readonly #warnings: RepeatedWarnings;
+  #toldLeft = "";
 
   constructor(context: ShareContext, options: ReaperOptions, log: Log) {
     this.#context = context;
     this.#options = options;
     this.#log = log;
+    this.#warnings = new RepeatedWarnings(log, context.clock);
   }
 
   /** Passes until the signal fires. A pass that fails is logged; the next one tries again. */
   async run(signal: AbortSignal): Promise<void> {
+    let failures = 0;
     while (!signal.aborted) {
-      try {
-        await this.pass(signal);
-      } catch (reason) {
-        if (signal.aborted) return;
-        this.#log.warn(`the reaper could not finish its pass: ${BerthError.from(reason).message}`, {
-          share: this.#context.share.name,
-          error: reason instanceof Error ? reason : undefined,
-        });
-      }
-      await this.#context.clock.sleep(this.#options.intervalMs, signal).catch(ignoreAbort);
+      failures = (await this.#passed(signal)) ? 0 : failures + 1;
+      const intervals = Math.min(2 ** failures, backoffMax);
+      await this.#context.clock.sleep(this.#options.intervalMs * intervals, signal).catch(ignoreAbort);
     }
   }
 
   /** Goes through trash and staging once. */
   async pass(signal: AbortSignal): Promise<ReapReport> {
-    const outcomes: Outcome[] = [];
-    for (const entry of await this.#list(trashPath)) {
-      signal.throwIfAborted();
-      outcomes.push(await this.#purge(entry, signal));
-    }
+    const outcomes = await this.#emptyTrash(signal);
     const swept = await this.#sweepStaging(signal);
     await Ledger.of(this.#context).releaseGone(this.#options.stagingGraceMs);
-    const dueMs = outcomes.flatMap((outcome) => (outcome.kind === "waiting" ? (outcome.dueMs ?? []) : []));
-    const report: ReapReport = {
-      purged: outcomes.filter(({ kind }) => kind === "purged").length,
-      entries: outcomes.reduce((sum, outcome) => sum + (outcome.kind === "purged" ? outcome.entries : 0), 0),
-      waiting: outcomes.filter(({ kind }) => kind === "waiting").length,
-      oldestDueMs: dueMs.length === 0 ? undefined : Math.min(...dueMs),
-      swept,
-    };
-    if (report.purged + report.swept > 0) {
-      this.#log.info(
-        `reaped ${report.purged} deleted volumes (${report.entries} entries) from ${this.#context.share.name}`,
-        {
-          waiting: report.waiting,
-          swept,
-        },
-      );
-    }
+    const report = reportOf(outcomes, swept);
+    this.#tell(report);
     return report;
   }
 
-  async #purge(entry: ShareEntry, signal: AbortSignal): Promise<Outcome> {
+  async #passed(signal: AbortSignal): Promise<boolean> {
+    const { share } = this.#context;
+    const fields = { share: share.name };
+    try {
+      await this.pass(signal);
+      this.#warnings.over("pass", `the reaper works on ${share.name} again`, fields);
+      return true;
+    } catch (reason) {
+      if (signal.aborted) return true;
+      const message = `the reaper could not finish its pass: ${BerthError.from(reason).message}`;
+      const error = reason instanceof BerthError || !(reason instanceof Error) ? undefined : reason;
+      this.#warnings.warn("pass", message, { ...fields, error });
+      return false;
+    }
+  }
+
+  async #emptyTrash(signal: AbortSignal): Promise<Purged[]> {
+    const entries = await this.#list(trashPath);
+    this.#warnings.keep((key) => key === "pass" || entries.some(({ name }) => name === key));
+    const pace = this.#options.entriesPerSecondMax;
+    const inFlight = Math.max(1, Math.min(purgesInFlightMax, entries.length));
+    const each = pace === undefined ? undefined : Math.max(1, Math.floor(pace / inFlight));
+    return await inParallel(entries, inFlight, (entry) => this.#purge(entry, each, signal));
+  }
+
+  async #purge(entry: ShareEntry, pace: number | undefined, signal: AbortSignal): Promise<Purged> {
+    signal.throwIfAborted();
     const nonce = nonceIn(entry.name);
     if (nonce === undefined) return { kind: "foreign" };
     try {
-      return await this.#purgeEntry(nonce, signal);
+      return await purge(this.#context, nonce, {
+        signal,
+        log: this.#log,
+        ...(pace === undefined ? {} : { entriesPerSecondMax: pace }),
+      });
     } catch (reason) {
-      if (!(reason instanceof BerthError)) throw reason;
-      this.#log.warn(`cannot empty the trash: ${reason.message}`, { share: this.#context.share.name });
+      // A share that does not answer fails the pass: there is no use in asking it for each entry.
+      const endsThePass: readonly string[] = ["storage-unavailable", "cancelled"];
+      if (!(reason instanceof BerthError) || endsThePass.includes(reason.code)) throw reason;
+      const { share } = this.#context;
+      this.#warnings.warn(entry.name, `cannot empty the trash: ${reason.message}`, { share: share.name });
       return { kind: "waiting", dueMs: undefined };
     }
   }
 
-  /** The tree goes before the record: while there is a tree, its record says whose it is and when it is due. */
-  async #purgeEntry(nonce: Nonce, signal: AbortSignal): Promise<Outcome> {
-    const { share, owner, clock } = this.#context;
-    const entry = trashEntryPath(nonce);
-    const [tree, recordAt] = [join(entry, treeName), join(entry, recordName)];
-    const [fileid, record] = [await this.#fileid(tree), await readRecordAt(share, recordAt)];
-    if (record === undefined) {
-      if (fileid !== undefined) return { kind: "waiting", dueMs: undefined }; // its deletion goes on
-      await this.#removeEntry(entry, signal);
-      return { kind: "purged", entries: 0 };
-    }
-    if (!isOwnedBy(record.identity, owner)) return { kind: "foreign" };
-    const isItsOwn = fileid === undefined || `${fileid}` === record.identity.directory.fileid;
-    if (record.identity.nonce !== nonce || !isItsOwn) {
-      await this.#moveBack(tree, record, fileid);
-      return { kind: "waiting", dueMs: undefined };
-    }
-    // Without a deletion it is a claim that came to nothing: nobody ever saw its volume.
-    const dueMs = record.deleted === undefined ? 0 : Date.parse(record.deleted.purgeAfter);
-    if (dueMs > clock.nowMs()) return { kind: "waiting", dueMs };
-    const pace = this.#options.entriesPerSecondMax;
-    const options = pace === undefined ? { signal } : { signal, entriesPerSecondMax: pace };
-    const { entries } = await share.removeTree(tree, options);
-    await releasePath(this.#context, record); // where its deletion was cut off
-    await removeParents(this.#context, record.identity.directory.path);
-    await share.rename(recordAt, join(entry, purgedName));
-    await this.#removeEntry(entry, signal);
-    return { kind: "purged", entries };
-  }
-
-  /**
-   * A deletion that was frozen before its rename, and killed right after it, took the tree of the volume that
-   * has had the path since: that one's claim still names it.
-   */
-  async #moveBack(tree: SharePath, record: VolumeRecord, fileid: bigint | undefined): Promise<void> {
+  /** What was done; and what is left and how old it is, when that has changed. */
+  #tell({ purged, entries, waiting, oldestDueMs, swept }: ReapReport): void {
     const { share } = this.#context;
-    const { path } = record.identity.directory;
-    const current = await claimAt(share, path);
-    const isTheirs = fileid !== undefined && `${fileid}` === current?.directory.fileid;
-    if (!isTheirs || (await this.#fileid(path)) !== undefined) {
-      throw new BerthError(
-        "failed-precondition",
-        `${share.name}: ${tree} is not the tree that the record beside it speaks of: look whose it is, and move it by hand`,
-      );
+    if (purged + swept > 0) {
+      this.#log.info(`reaped ${purged} deleted volumes (${entries} entries) from ${share.name}`, {
+        waiting,
+        swept,
+      });
     }
-    await share.rename(tree, path);
-    this.#log.warn(`a deletion that was cut off had taken the tree of volume ${current?.id}: it is back`, {
-      share: share.name,
-    });
-  }
-
-  /** What is left of an entry without a tree. A deletion may be about to move one in: then it stays. */
-  async #removeEntry(entry: SharePath, signal: AbortSignal): Promise<void> {
-    await this.#context.share.removeTree(join(entry, purgedName), { signal });
-    await removeIfEmpty(this.#context.share, entry);
+    const oldest =
+      oldestDueMs === undefined ? "" : `; the first is due at ${new Date(oldestDueMs).toISOString()}`;
+    const left =
+      waiting === 0 ? "" : `${waiting} deleted volumes wait in the trash of ${share.name}${oldest}`;
+    if (left !== "" && left !== this.#toldLeft) this.#log.info(left, { share: share.name, waiting });
+    this.#toldLeft = left;
   }
 
   async #sweepStaging(signal: AbortSignal): Promise<number> {
-    const { share } = this.#context;
     let swept = 0;
     for (const entry of await this.#list(stagingPath)) {
       signal.throwIfAborted();
-      if (!(await this.#isAbandoned(entry))) continue;
-      const path = join(stagingPath, entry.name);
-      if (entry.name.endsWith(".json")) await reclaimFrom(share, path).catch(ignoreUnreadable);
-      await share.removeTree(path, { signal });
-      swept += 1;
+      if (await sweep(this.#context, entry, this.#options.stagingGraceMs, signal)) swept += 1;
     }
     return swept;
-  }
-
-  /** True for something of Berth's in staging that is old, and that no claim names. */
-  async #isAbandoned(entry: ShareEntry): Promise<boolean> {
-    const { share, clock } = this.#context;
-    const owner = stagedOwner(entry.name);
-    if (owner === undefined) return false;
-    try {
-      const { modifiedMs } = await share.stat(join(stagingPath, entry.name));
-      if (clock.nowMs() - modifiedMs < this.#options.stagingGraceMs) return false;
-      if (owner.name === undefined) return true;
-      return (await readRecord(share, owner.name))?.identity.nonce !== owner.nonce;
-    } catch (reason) {
-      if (hasCode(reason, "storage-no-entry", "failed-precondition")) return false; // gone, or not ours to judge
-      throw reason;
-    }
   }
 
   async #list(path: SharePath): Promise<ShareEntry[]> {
@@ -210,43 +159,17 @@ export class Reaper {
     }
     return entries;
   }
-
-  async #fileid(path: SharePath): Promise<bigint | undefined> {
-    try {
-      return (await this.#context.share.stat(path)).fileid;
-    } catch (reason) {
-      if (hasCode(reason, "storage-no-entry")) return undefined;
-      throw reason;
-    }
-  }
 }
 
-function nonceIn(text: string): Nonce | undefined {
-  try {
-    return parseNonce(text);
-  } catch {
-    return undefined; // somebody else's file
-  }
-}
-
-/** `<name>.<nonce>` is a tree for that volume, `<nonce>.json` and `.parent` are on their way; all else is not ours. */
-function stagedOwner(fileName: string): { name: VolumeName | undefined; nonce: Nonce } | undefined {
-  const dot = fileName.lastIndexOf(".");
-  const [before, after] = [fileName.slice(0, dot), fileName.slice(dot + 1)];
-  const isNamedAfterNonce = after === "json" || after === "parent";
-  const nonce = nonceIn(isNamedAfterNonce ? before : after);
-  if (nonce === undefined) return undefined;
-  if (isNamedAfterNonce) return { name: undefined, nonce };
-  try {
-    return { name: parseVolumeName(before), nonce };
-  } catch {
-    return undefined; // somebody else's file
-  }
-}
-
-/** What is half written is no claim. */
-function ignoreUnreadable(reason: unknown): void {
-  if (!hasCode(reason, "failed-precondition")) throw reason;
+function reportOf(outcomes: readonly Purged[], swept: number): ReapReport {
+  const dueMs = outcomes.flatMap((outcome) => (outcome.kind === "waiting" ? (outcome.dueMs ?? []) : []));
+  return {
+    purged: outcomes.filter(({ kind }) => kind === "purged").length,
+    entries: outcomes.reduce((sum, outcome) => sum + (outcome.kind === "purged" ? outcome.entries : 0), 0),
+    waiting: outcomes.filter(({ kind }) => kind === "waiting").length,
+    oldestDueMs: dueMs.length === 0 ? undefined : Math.min(...dueMs),
+    swept,
+  };
 }
 
 /** The sleep ends early when the reaper is asked to stop; the loop sees that itself. */

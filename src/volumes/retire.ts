@@ -30,19 +30,17 @@ const attemptsMax = 5;
  * A rename cannot ask "only if it is still the one": between a look and the rename another process may
  * have finished this deletion and created the name anew. So what was moved is looked at again, and a
  * stranger is moved back. A fileid alone does not tell: file systems give it to the next file. But a claim
- * comes before its tree is placed, and a tree leaves before its claim: so a tree at the volume's path is
- * this volume's only while the claim on the path has this volume's nonce.
+ * comes before its tree is placed, and a tree leaves before its claim and its record: so a tree at the
+ * volume's path is this volume's only while the claim on the path has this volume's nonce.
  *
  * @param fate of the tree at the volume's path: what the class wants of a deletion; for a creation that is
  * given up "delete", or "retain" where the directory was there before
- * @param looked whether the caller has just seen that the tree at the path is this volume's
  */
 export async function retire(
   context: ShareContext,
   name: VolumeName,
   record: VolumeRecord,
   fate: OnDelete,
-  looked = false,
 ): Promise<void> {
   const { share } = context;
   const nonce = nonceOf(record.identity);
@@ -52,11 +50,10 @@ export async function retire(
   const [staged, tree] = treesOf(share, name, record);
   const target = fate === "archive" ? archivePathOf(path, nonce) : trashed;
   // A creation that still runs may rename it from the one to the other between two looks, but never back.
-  for (const [index, from] of [path, staged.path, path].entries()) {
+  for (const from of [path, staged.path, path]) {
     if (from === path && fate === "retain") continue;
     const thing = from === path ? tree : staged;
-    const isKnown = looked && index === 0;
-    if (await move(share, from, from === path ? target : trashed, entry, thing, isKnown)) break;
+    if (await move(share, from, from === path ? target : trashed, entry, thing)) break;
   }
   const isKept = record.deleted !== undefined && fate !== "delete" && !(await isThere(share, trashed));
   const [to, holder] = isKept ? [keptRecordPath(nonce), keptPath] : [join(entry, recordName), entry];
@@ -102,7 +99,11 @@ function treesOf(
   const placed: Thing = {
     isOurs: async (at) => {
       const [isThisOne, claim] = await Promise.all([isIt(at), claimAt(share, path)]);
-      return isThisOne && claim?.nonce === identity.nonce;
+      if (!isThisOne || claim !== undefined) return isThisOne && claim?.nonce === identity.nonce;
+      // A claim may be lost to a release of an earlier volume that was cut off. Then the record decides.
+      return (
+        identity.adopted !== true && (await identityAt(share, recordPath(name)))?.nonce === identity.nonce
+      );
     },
     // The claim may have gone in the meantime, or a successor's come: that one names the stranger, or does not.
     isStranger: async (at) => {
@@ -120,12 +121,9 @@ async function move(
   to: SharePath,
   holder: SharePath,
   thing: Thing,
-  isKnown = false,
 ): Promise<boolean> {
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    const isFirstKnown = isKnown && attempt === 1;
-    // gone: somebody else moved it, or our own answer was lost
-    if (!isFirstKnown && !(await thing.isOurs(from))) return false;
+    if (!(await thing.isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
     if (!(await renamed(share, from, to))) {
       await makeHolder(share, holder);
       continue;

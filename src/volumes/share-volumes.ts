@@ -5,19 +5,20 @@ import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import type { Share, Space } from "../share/share.ts";
 import { shareRoot } from "../share/share-path.ts";
 import { type Room, roomFor } from "./admission.ts";
-import { idOf, isInPlace, isThere, listNames, readRecord, volumeOf } from "./catalog.ts";
+import { idOf, isInPlace, isThere, readRecord, volumeOf } from "./catalog.ts";
 import { type Inspected, inspectVolume } from "./condition.ts";
 import type { ShareContext } from "./context.ts";
 import { createVolume } from "./create.ts";
 import { deleteVolume } from "./delete.ts";
 import { expandVolume, getVolume } from "./expand.ts";
 import { stagedTreePath } from "./layout.ts";
+import { NameList } from "./name-list.ts";
 import { nonceOf, type VolumeRecord } from "./record.ts";
 import { listTrash, restoreVolume, type TrashedVolume } from "./trash.ts";
 import type { CapacityRange, Volume, VolumePage, VolumeRequest } from "./volume.ts";
 
 /** Records read side by side while listing. */
-const readsInFlightMax = 16;
+const readsInFlightMax = 64;
 
 /**
  * The volumes of one share. Any number of processes may work on a share at the same time; within this one,
@@ -26,9 +27,11 @@ const readsInFlightMax = 16;
 export class ShareVolumes {
   readonly #context: ShareContext;
   readonly #lock = new KeyedLock();
+  readonly #names: NameList;
 
   constructor(context: ShareContext) {
     this.#context = context;
+    this.#names = new NameList(context.share, context.clock);
   }
 
   get share(): Share {
@@ -63,7 +66,7 @@ export class ShareVolumes {
    * read are left out and logged: one broken record must not hide the others.
    */
   async list(call: Call, after: string | undefined, entriesMax: number): Promise<VolumePage> {
-    const names = (await listNames(this.share)).filter((name) => after === undefined || name > after);
+    const names = await this.#names.from(after);
     const volumes: Volume[] = [];
     let last: VolumeName | undefined;
     for (let start = 0; start < names.length; start += readsInFlightMax) {

@@ -1,6 +1,7 @@
 import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
-import { type Nonce, parseNonce } from "../core/nonce.ts";
+import { inParallel } from "../core/in-parallel.ts";
+import { type Nonce, nonceIn } from "../core/nonce.ts";
 import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
@@ -23,6 +24,7 @@ import type { Volume } from "./volume.ts";
 
 /** The reaper may begin with a volume at the moment when it is due: nearer than this nothing is restored. */
 const restoreMarginMs = 60_000;
+const readsInFlightMax = 16;
 
 /** A deleted volume whose tree is still there. */
 export interface TrashedVolume {
@@ -30,6 +32,8 @@ export interface TrashedVolume {
   readonly deletedMs: number;
   /** From when on the reaper removes it, ms since the epoch. */
   readonly purgeAfterMs: number;
+  /** Kept for its retention; due, and perhaps gone in part; or gone, but for its record. */
+  readonly state: "kept" | "due" | "gone";
 }
 
 interface Found {
@@ -42,13 +46,22 @@ interface Found {
 /** This owner's deleted volumes, the one deleted last first. */
 export async function listTrash(context: ShareContext, call: Call): Promise<TrashedVolume[]> {
   const found = await findAll(context, call);
-  return found
-    .map(({ id, record, deleted }) => ({
-      volume: volumeOf(id, record, false),
-      deletedMs: Date.parse(deleted.deletedAt),
-      purgeAfterMs: Date.parse(deleted.purgeAfter),
-    }))
-    .sort((one, other) => other.deletedMs - one.deletedMs);
+  const trashed = await inParallel(found, readsInFlightMax, (each) => trashedOf(context, each));
+  return trashed.sort((one, other) => other.deletedMs - one.deletedMs);
+}
+
+async function trashedOf(
+  { share, clock }: ShareContext,
+  { id, nonce, record, deleted }: Found,
+): Promise<TrashedVolume> {
+  const purgeAfterMs = Date.parse(deleted.purgeAfter);
+  const isThereStill = await isThere(share, join(trashEntryPath(nonce), treeName));
+  return {
+    volume: volumeOf(id, record, false),
+    deletedMs: Date.parse(deleted.deletedAt),
+    purgeAfterMs,
+    state: !isThereStill ? "gone" : purgeAfterMs > clock.nowMs() ? "kept" : "due",
+  };
 }
 
 /**
@@ -123,27 +136,29 @@ async function findDeleted(context: ShareContext, call: Call, name: VolumeName):
 /** Entries that cannot be read are logged and left out: the reaper warns of them too. */
 async function findAll(context: ShareContext, call: Call): Promise<Found[]> {
   const { share, owner } = context;
-  const found: Found[] = [];
-  for (const nonce of await entries(share)) {
+  const read = async (nonce: Nonce): Promise<Found | undefined> => {
     call.signal.throwIfAborted();
     try {
       const record = await readRecordAt(share, join(trashEntryPath(nonce), recordName));
-      if (record?.deleted === undefined) continue;
-      const id = idOf(record, undefined, owner);
-      if (id !== undefined) found.push({ id, nonce, record, deleted: record.deleted });
+      const id = record === undefined ? undefined : idOf(record, undefined, owner);
+      if (record?.deleted === undefined || id === undefined) return undefined;
+      return { id, nonce, record, deleted: record.deleted };
     } catch (reason) {
       if (!hasCode(reason, "failed-precondition")) throw reason;
       call.log.warn(reason.message, { share: share.name });
+      return undefined;
     }
-  }
-  return found;
+  };
+  const found = await inParallel(await entries(share), readsInFlightMax, read);
+  return found.filter((each) => each !== undefined);
 }
 
 async function entries(share: Share): Promise<Nonce[]> {
   const nonces: Nonce[] = [];
   try {
     for await (const { name } of share.list(trashPath)) {
-      if (/^[a-z2-7]{26}$/.test(name)) nonces.push(parseNonce(name));
+      const nonce = nonceIn(name);
+      if (nonce !== undefined) nonces.push(nonce);
     }
   } catch (reason) {
     if (!hasCode(reason, "storage-no-entry")) throw reason; // nothing was ever deleted there

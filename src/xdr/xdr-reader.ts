@@ -75,13 +75,6 @@ export class XdrReader {
     return this.#view.getBigUint64(this.#advance(8));
   }
 
-  /** The same, to be read once more as what it also is. */
-  peekUint64(): bigint {
-    const value = this.uint64();
-    this.#offset -= 8;
-    return value;
-  }
-
   /** RFC 4506 §4.5, signed */
   int64(): bigint {
     return this.#view.getBigInt64(this.#advance(8));

@@ -1,6 +1,8 @@
 /** What the tests of whole volumes share: a lab on guests, and manifests in few words. */
+import assert from "node:assert/strict";
 import { Lab, type LabOptions } from "../../src/lab/lab.ts";
 import type { LabPod } from "../../src/lab/lab-pod.ts";
+import type { Site } from "../../src/lab/site/site.ts";
 import { bundledProgram } from "../support/bundled.ts";
 
 /** Two nodes and a server of XFS at `/srv/xfs`, which the driver knows as `nas`: real kernels, the program as it ships. */
@@ -14,6 +16,25 @@ export async function openLab(options: Partial<LabOptions> = {}): Promise<Lab> {
   });
   lab.apply(csiDriver);
   return lab;
+}
+
+/** The driver's configuration with more exports of the storage guest than `nas`. */
+export function withExports(
+  ...more: readonly { readonly name: string; readonly share: string; readonly [key: string]: unknown }[]
+): (site: Site) => Readonly<Record<string, unknown>> {
+  return ({ share, storage }) => {
+    const nas = share.config["exports"];
+    assert.ok(Array.isArray(nas) && storage !== undefined, "the lab has a storage guest");
+    const server = storage.address;
+    return { exports: [...nas, ...more.map((each) => ({ server, ...each }))] };
+  };
+}
+
+/** Lets all pods go, without waiting. */
+export function deletePods(lab: Lab): void {
+  for (const { name, phase } of lab.pods) {
+    if (phase !== "Terminating") lab.delete("Pod", name);
+  }
 }
 
 /** A pod that has been applied, once it runs. */

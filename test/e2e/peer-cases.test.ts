@@ -6,7 +6,15 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import type { Lab } from "../../src/lab/lab.ts";
 import type { LabPod } from "../../src/lab/lab-pod.ts";
-import { claim, volumeDirectory as directoryOf, openLab, pod, startedPod, storageClass } from "./lab.ts";
+import {
+  claim,
+  deletePods,
+  volumeDirectory as directoryOf,
+  openLab,
+  pod,
+  startedPod,
+  storageClass,
+} from "./lab.ts";
 
 const everything = new AsyncDisposableStack();
 let lab: Lab;
@@ -37,7 +45,10 @@ async function gone(...names: readonly string[]): Promise<void> {
 }
 
 /** A pod that a failed test left must not keep those after it from settling. */
-afterEach(async () => await gone(...lab.pods.map(({ name }) => name)));
+afterEach(async () => {
+  deletePods(lab);
+  await lab.settled();
+});
 
 test("mount options of the class, and above them those of the volume, are what the kernel has", async () => {
   lab.apply(

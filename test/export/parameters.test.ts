@@ -93,7 +93,7 @@ for (const version of ["3", "4.1"] as const) {
       "an unknown onDelete": { onDelete: "keep" },
       "an adoptExisting that is neither": { adoptExisting: "yes" },
       "a mode that is none": { mode: "0999" },
-      Kerberos: { mountOptions: "hard,sec=krb5p" },
+      "a security that is none": { mountOptions: "hard,sec=none" },
       "an option with a line end": { mountOptions: "hard\nro" },
       "an option that is none": { mountOptions: "hard,,ro" },
       "another server": { mountOptions: "addr=10.0.0.1" },

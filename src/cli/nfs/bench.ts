@@ -1,12 +1,11 @@
 import { BerthError } from "../../core/errors.ts";
 import { randomNonce } from "../../core/nonce.ts";
-import { accessRights, type FileHandle, type FileNode, type NfsClient } from "../../nfs/index.ts";
+import { accessRights, type FileHandle, type FileNode, type NfsClient, readAhead } from "../../nfs/index.ts";
 import { removeTree, walkTree } from "../../nfs/trees/index.ts";
 import { type Measured, measureCalls, measureItems, measureTransfer } from "./bench-measure.ts";
 import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openTarget } from "./opened.ts";
 import { printJson, printLine } from "./output.ts";
-import { readAhead } from "./read-ahead.ts";
 import type { Work } from "./run.ts";
 import { writeBlocks } from "./write-behind.ts";
 
@@ -111,7 +110,7 @@ async function writeFile(client: NfsClient, file: FileHandle, sizeMib: number, s
 
 async function readFile(client: NfsClient, file: FileHandle, sizeMib: number, signal: AbortSignal) {
   let bytes = 0;
-  for await (const data of readAhead(client, file, BigInt(sizeMib * mib), signal)) bytes += data.length;
+  for await (const data of readAhead(client, file, BigInt(sizeMib * mib), { signal })) bytes += data.length;
   return bytes;
 }
 

@@ -3,12 +3,11 @@ import { createWriteStream } from "node:fs";
 import { type FileHandle as LocalFile, open, unlink } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { BerthError } from "../../core/errors.ts";
-import type { FileHandle, NfsClient } from "../../nfs/index.ts";
+import { type FileHandle, type NfsClient, readAhead } from "../../nfs/index.ts";
 import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openHolder, openTarget, placeOf } from "./opened.ts";
 import { printLine, sizeText } from "./output.ts";
 import { type Progress, report } from "./progress.ts";
-import { readAhead } from "./read-ahead.ts";
 import type { Work } from "./run.ts";
 import { blocksOf, RestartedServer, writeBlocks } from "./write-behind.ts";
 
@@ -28,11 +27,12 @@ export async function get(
   const { handle, attributes } = await nodeOf(opened, signal);
   if (attributes.type !== "file") throw noFile(source, attributes.type);
   const { sizeBytes } = attributes;
-  const file = createWriteStream(path, { flags: "wx", signal });
+  // A piece is written before the next is asked for: its buffer is used again.
+  const file = createWriteStream(path, { flags: "wx", signal, highWaterMark: 1 });
   await once(file, "open").catch(localFailure(path));
   progress.begin("read", { sizeBytes });
   try {
-    for await (const data of readAhead(opened.client, handle, sizeBytes, signal)) {
+    for await (const data of readAhead(opened.client, handle, sizeBytes, { signal })) {
       if (!file.write(data)) await once(file, "drain", { signal });
       progress.addBytes(data.length);
     }

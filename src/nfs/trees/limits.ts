@@ -2,8 +2,8 @@
 export const treeLimits = {
   /** Directories that are read or entered at once; fewer where the server admits fewer calls. */
   stepsInFlightMax: 64,
-  /** Entries of pages that are being read or worked on: some 700 bytes each. */
-  entriesInHandMax: 4096,
+  /** Entries of pages that are being read or worked on: some 700 bytes each, and as many again are read ahead. */
+  entriesInHandMax: 2048,
   /** Directories seen and not yet entered. Beyond it they are forgotten and read again when their turn comes. */
   directoriesWaitingMax: 65_536,
   /** Names of one directory that are removed by one call to the client. */

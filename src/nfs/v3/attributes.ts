@@ -31,8 +31,8 @@ export function readFileAttributes(reader: XdrReader): FileAttributes {
   const fileid = reader.uint64();
   const accessed = readTime(reader);
   const modified = readTime(reader);
-  const change = reader.peekUint64();
   const changed = readTime(reader);
+  const change = BigInt(changed.seconds) * 1_000_000_000n + BigInt(changed.nanoseconds);
   return {
     type,
     mode,

@@ -1,11 +1,8 @@
-import { backoffMs } from "../../rpc/backoff.ts";
 import type { RpcConnection } from "../../rpc/connection.ts";
-import { monotonicMs } from "../../rpc/deadline-timer.ts";
-import { pause } from "../../rpc/pause.ts";
 import { callError, doubtfulError, statusError } from "../diagnosis.ts";
-import { nfsLimits } from "../limits.ts";
 import type { Request } from "../request.ts";
 import { status } from "../status.ts";
+import { waitOut } from "../wait-out.ts";
 import { nfs3Program, type Procedure } from "./procedure.ts";
 
 type Reply<Result> =
@@ -31,13 +28,12 @@ export class ProcedureRunner {
       for (let attempt = 0; ; attempt++) {
         const reply = await this.#call(procedure, request);
         if (reply.status === "ok") return reply.result;
-        if (reply.code !== status.delay || monotonicMs() >= request.deadlineMs) {
+        if (reply.code !== status.delay || !(await waitOut(attempt, request))) {
           const own = procedure.once === true && reply.sends > 1 && mayBeOurs(reply.code);
           throw own
             ? doubtfulError(site, "the connection broke and the call was repeated", reply.code)
             : statusError(site, reply.code, "not-done");
         }
-        await pause(backoffMs(attempt, nfsLimits.delayMsMin, nfsLimits.delayMsMax), request);
       }
     } catch (error) {
       throw callError(site, error, procedure.once !== true);

@@ -1,9 +1,6 @@
-import { backoffMs } from "../../rpc/backoff.ts";
 import type { RpcConnection } from "../../rpc/connection.ts";
-import { monotonicMs } from "../../rpc/deadline-timer.ts";
-import { pause } from "../../rpc/pause.ts";
-import { nfsLimits } from "../limits.ts";
 import { status } from "../status.ts";
+import { waitOut } from "../wait-out.ts";
 import {
   compoundProcedure,
   type MinorVersion,
@@ -34,8 +31,7 @@ export async function callPlain<Result>(
   for (let attempt = 0; ; attempt++) {
     const reply = await callOnce(connection, minor, operation, context);
     const busy = reply.status === "error" && reply.code === status.delay;
-    if (!busy || monotonicMs() >= context.deadlineMs) return reply;
-    await pause(backoffMs(attempt, nfsLimits.delayMsMin, nfsLimits.delayMsMax), context);
+    if (!busy || !(await waitOut(attempt, context))) return reply;
   }
 }
 

@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { backoffMs } from "../../rpc/backoff.ts";
 import type { RpcConnection } from "../../rpc/connection.ts";
 import { monotonicMs } from "../../rpc/deadline-timer.ts";
-import { pause, within } from "../../rpc/pause.ts";
+import { within } from "../../rpc/pause.ts";
 import { RpcError } from "../../rpc/rpc-error.ts";
 import { callError, doubtfulError, statusError } from "../diagnosis.ts";
 import { nfsLimits } from "../limits.ts";
 import type { Outcome } from "../nfs-error.ts";
 import type { Request } from "../request.ts";
 import { status } from "../status.ts";
+import { waitOut } from "../wait-out.ts";
 import type { CompoundFailure, CompoundReply, MinorVersion } from "./compound.ts";
 import { putrootfh } from "./filehandle.ts";
 import type { Operation, ResultsOf } from "./operation.ts";
@@ -152,14 +152,13 @@ export class CompoundRunner {
     request: Request,
     attempt: number,
   ): Promise<CompoundFailure | undefined> {
-    if (hasChanged(operations, reply.index) || monotonicMs() >= request.deadlineMs) return reply;
+    if (hasChanged(operations, reply.index)) return reply;
     if (reply.code === status.retryUncachedRep) {
       const once = operations.some((operation) => operation.once === true);
       if (once) throw this.#doubt(operations, request, new Error("the server kept no answer"));
-      return undefined;
+      return monotonicMs() >= request.deadlineMs ? reply : undefined;
     }
-    await pause(backoffMs(attempt, nfsLimits.delayMsMin, nfsLimits.delayMsMax), request);
-    return undefined;
+    return (await waitOut(attempt, request)) ? undefined : reply;
   }
 
   #doubt(operations: Operations, request: Request, error: Error): Error {

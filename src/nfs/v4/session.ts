@@ -1,14 +1,14 @@
 import type { Credentials } from "../../rpc/auth-sys.ts";
-import { backoffMs } from "../../rpc/backoff.ts";
 import type { RpcConnection } from "../../rpc/connection.ts";
 import { monotonicMs } from "../../rpc/deadline-timer.ts";
-import { pause, type Until } from "../../rpc/pause.ts";
+import type { Until } from "../../rpc/pause.ts";
 import { RpcError } from "../../rpc/rpc-error.ts";
 import { XdrError } from "../../xdr/xdr-error.ts";
 import type { XdrReader } from "../../xdr/xdr-reader.ts";
 import type { XdrWriter } from "../../xdr/xdr-writer.ts";
 import { nfsLimits } from "../limits.ts";
 import { status } from "../status.ts";
+import { waitOut } from "../wait-out.ts";
 import {
   type CompoundHeader,
   type CompoundReply,
@@ -267,9 +267,7 @@ export class Session {
         await callPlain(this.#connection, this.#minor, bindConnection(this.sessionId), context);
         return true;
       }
-      if (code !== status.delay || monotonicMs() >= context.deadlineMs) return false;
-      await pause(backoffMs(attempt, nfsLimits.delayMsMin, nfsLimits.delayMsMax), context);
-      return true;
+      return code === status.delay && (await waitOut(attempt, context));
     } catch (error) {
       if (sends > 1) throw this.#lose("a slot in doubt", true, error);
       this.#slots.release(slot);

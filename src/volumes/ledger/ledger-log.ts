@@ -1,9 +1,11 @@
 import { BerthError, hasCode } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
+import type { Nonce } from "../../core/nonce.ts";
 import { join, type SharePath } from "../../share/share-path.ts";
 import { isThere } from "../catalog.ts";
-import { claimFile } from "../claim.ts";
+import { forget, linkClaim } from "../claim.ts";
 import type { ShareContext } from "../context.ts";
+import { stagedFilePath } from "../layout.ts";
 import {
   checkpointAfter,
   decodeEntry,
@@ -72,12 +74,12 @@ export class LedgerLog {
     const file = isCheckpoint(number) ? stateFile(number, nonce) : undefined;
     if (file !== undefined)
       await share.createFile(join(ledgerPath, file), encodeState(state.trial(changes).all()));
-    const outcome = await claimFile(share, entryPath(number), encodeEntry(nonce, changes, file), nonce);
-    if (outcome === "taken") {
+    const entry = await this.#link(number, nonce, encodeEntry(nonce, changes, file));
+    if (entry === "taken") {
       await this.read();
       return false;
     }
-    if (file === undefined && (await isThere(share, entryPath(checkpointAfter(number))))) {
+    if (entry === "late") {
       this.#state = undefined;
       return false;
     }
@@ -87,22 +89,41 @@ export class LedgerLog {
     return true;
   }
 
+  /** @returns "late" for an entry that may have taken the name of one that was removed */
+  async #link(number: number, nonce: Nonce, content: Uint8Array): Promise<"appended" | "taken" | "late"> {
+    const { share } = this.#context;
+    const temporary = stagedFilePath(nonce);
+    let outcome: "claimed" | "taken";
+    try {
+      await share.createFile(temporary, content);
+      outcome = await linkClaim(share, temporary, entryPath(number), content);
+    } catch (reason) {
+      await forget(share, temporary);
+      throw reason;
+    }
+    // This look has to come after the link; the removal may go on beside it, since whoever asks next waits for both.
+    const [isLate] = await Promise.all([
+      outcome === "claimed" ? this.#isOvertaken(number) : false,
+      forget(share, temporary),
+    ]);
+    if (outcome === "taken") return "taken";
+    return isLate ? "late" : "appended";
+  }
+
   /** @returns false when the end was not reached: what is known here is of long ago */
   async #readOn(state: LedgerState): Promise<boolean> {
     for (;;) {
       const entry = await this.#entry(this.#next);
-      if (entry === undefined) return await this.#isEnd();
+      if (entry === undefined) return !(await this.#isOvertaken(this.#next));
       if (entry.state !== undefined) return false; // it alone is sure to count, and it tells everything
       state.apply(entry.changes);
       this.#next += 1;
     }
   }
 
-  async #isEnd(): Promise<boolean> {
-    return (
-      isCheckpoint(this.#next) ||
-      !(await isThere(this.#context.share, entryPath(checkpointAfter(this.#next))))
-    );
+  /** Whether the checkpoint after an entry is there. */
+  async #isOvertaken(number: number): Promise<boolean> {
+    return !isCheckpoint(number) && (await isThere(this.#context.share, entryPath(checkpointAfter(number))));
   }
 
   /** From the last checkpoint. @returns undefined when others are at it: look again */
@@ -130,7 +151,7 @@ export class LedgerLog {
     const nonce = newNonce();
     const file = stateFile(0, nonce);
     await share.createFile(join(ledgerPath, file), encodeState(await this.#begin()));
-    await claimFile(share, entryPath(0), encodeEntry(nonce, [], file), nonce);
+    await this.#link(0, nonce, encodeEntry(nonce, [], file));
   }
 
   async #entry(number: number): Promise<LedgerEntry | undefined> {

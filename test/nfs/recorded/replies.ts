@@ -194,7 +194,8 @@ export const allNames: readonly string[] = [...procedureByName.keys(), "MNT", "E
 export function asJson(value: unknown): unknown {
   if (typeof value === "bigint") return `${value}`;
   if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
-  if (Array.isArray(value)) return value.map((each) => asJson(each) ?? null);
+  if (Array.isArray(value)) return value.map(asJson);
+  if (value === undefined) return null;
   if (value === null || typeof value !== "object") return value;
   const told = Object.entries(value).filter(([, each]) => each !== undefined);
   return Object.fromEntries(told.map(([key, each]) => [key, asJson(each)]));

@@ -1,0 +1,114 @@
+import { BerthError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { Nonce } from "../core/nonce.ts";
+import { join, type SharePath } from "../share/share-path.ts";
+import { fileidAt, readRecordAt, removeIfEmpty } from "./catalog.ts";
+import type { ShareContext } from "./context.ts";
+import { purgedName, recordName, trashEntryPath, treeName } from "./layout.ts";
+import { removeParents } from "./parents.ts";
+import { claimAt, releasePath } from "./path-claim.ts";
+import { isOwnedBy, type VolumeRecord } from "./record.ts";
+
+/** What became of one entry of the trash. */
+export type Purged =
+  | { readonly kind: "purged"; readonly entries: number }
+  /** For its retention, or for what a warning in the log names. */
+  | { readonly kind: "waiting"; readonly dueMs: number | undefined }
+  | { readonly kind: "foreign" };
+
+export interface PurgeOptions {
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  readonly entriesPerSecondMax?: number;
+}
+
+/** How often a long removal says how far it has come. */
+const progressMs = 60_000;
+
+/**
+ * Removes one deleted volume for good, if it is due. The tree goes before the record: while there is a tree,
+ * its record says whose it is and when it is due.
+ */
+export async function purge(context: ShareContext, nonce: Nonce, options: PurgeOptions): Promise<Purged> {
+  const { share, owner, clock } = context;
+  const entry = trashEntryPath(nonce);
+  const [tree, recordAt] = [join(entry, treeName), join(entry, recordName)];
+  const [fileid, record] = [await fileidAt(share, tree), await readRecordAt(share, recordAt)];
+  if (record === undefined) {
+    if (fileid !== undefined) return { kind: "waiting", dueMs: undefined }; // its deletion goes on
+    await removeEntry(context, entry, options.signal);
+    return { kind: "purged", entries: 0 };
+  }
+  if (!isOwnedBy(record.identity, owner)) return { kind: "foreign" };
+  const isItsOwn = fileid === undefined || fileid === record.identity.directory.fileid;
+  if (record.identity.nonce !== nonce || !isItsOwn) {
+    await moveBack(context, tree, record, fileid, options.log);
+    return { kind: "waiting", dueMs: undefined };
+  }
+  // Without a deletion it is a claim that came to nothing: nobody ever saw its volume.
+  const dueMs = record.deleted === undefined ? 0 : Date.parse(record.deleted.purgeAfter);
+  if (dueMs > clock.nowMs()) return { kind: "waiting", dueMs };
+  const entries = await removeTree(context, tree, record, options);
+  await releasePath(context, record); // where its deletion was cut off
+  await removeParents(context, record.identity.directory.path);
+  await share.rename(recordAt, join(entry, purgedName));
+  await removeEntry(context, entry, options.signal);
+  return { kind: "purged", entries };
+}
+
+async function removeTree(
+  { share, clock }: ShareContext,
+  tree: SharePath,
+  { identity }: VolumeRecord,
+  { signal, log, entriesPerSecondMax }: PurgeOptions,
+): Promise<number> {
+  const beganMs = clock.nowMs();
+  let toldMs = beganMs;
+  const { entries } = await share.removeTree(tree, {
+    signal,
+    ...(entriesPerSecondMax === undefined ? {} : { entriesPerSecondMax }),
+    onProgress: (progress) => {
+      const nowMs = clock.nowMs();
+      if (nowMs - toldMs < progressMs) return;
+      toldMs = nowMs;
+      const seconds = Math.round((nowMs - beganMs) / 1000);
+      log.info(
+        `removing deleted volume ${identity.id} from ${share.name}: ${progress.entries} entries in ${seconds} s so far`,
+        { share: share.name, volumeId: identity.id, entries: progress.entries },
+      );
+    },
+  });
+  return entries;
+}
+
+/**
+ * A deletion that was frozen before its rename, and killed right after it, took the tree of the volume that
+ * has had the path since: that one's claim still names it.
+ */
+async function moveBack(
+  { share }: ShareContext,
+  tree: SharePath,
+  record: VolumeRecord,
+  fileid: string | undefined,
+  log: Log,
+): Promise<void> {
+  const { path } = record.identity.directory;
+  const current = await claimAt(share, path);
+  const isTheirs = fileid !== undefined && fileid === current?.directory.fileid;
+  if (!isTheirs || (await fileidAt(share, path)) !== undefined) {
+    throw new BerthError(
+      "failed-precondition",
+      `${share.name}: ${tree} is not the tree that the record beside it speaks of: look whose it is, and move it by hand`,
+    );
+  }
+  await share.rename(tree, path);
+  log.warn(`a deletion that was cut off had taken the tree of volume ${current.id}: it is back`, {
+    share: share.name,
+  });
+}
+
+/** What is left of an entry without a tree. A deletion may be about to move one in: then it stays. */
+async function removeEntry({ share }: ShareContext, entry: SharePath, signal: AbortSignal): Promise<void> {
+  await share.removeTree(join(entry, purgedName), { signal });
+  await removeIfEmpty(share, entry);
+}
