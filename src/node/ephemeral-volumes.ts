@@ -8,7 +8,7 @@ import { isEphemeralId } from "./ephemeral-id.ts";
 import type { EphemeralRecord, EphemeralRecords } from "./ephemeral-records.ts";
 import { exitCodes, stepError } from "./helper-script.ts";
 import { equalFlags, flagsOf, type MountWish } from "./mount-flags.ts";
-import { isNfsMountOf, type NfsSource } from "./mount-source.ts";
+import { addressOf, isNfsMountOf, type NfsSource } from "./mount-source.ts";
 import type { Mount } from "./mount-table.ts";
 import type { MountWork } from "./mount-work.ts";
 import { nfsWish } from "./nfs-plan.ts";
@@ -86,7 +86,7 @@ export class EphemeralVolumes {
     const path = parseNodePath(targetPath, "target path");
     await this.#lock.run(volumeId, rpc, async () => {
       const record = await this.#parts.records.read(volumeId);
-      await this.#unmount(volumeId, path, record, call);
+      await this.#unmount(volumeId, path, call);
       if (record?.targetPath === path) await this.#discardOrLeave(record, call);
     });
     call.log.info(`Successfully unmounted ${path}`, { rpc, volumeId, path });
@@ -190,23 +190,18 @@ export class EphemeralVolumes {
     return { name, known: found, attributes: Object.fromEntries(rest) };
   }
 
-  async #unmount(
-    volumeId: string,
-    path: string,
-    record: EphemeralRecord | undefined,
-    call: Call,
-  ): Promise<void> {
-    const { work, known } = this.#parts;
+  async #unmount(volumeId: string, path: string, call: Call): Promise<void> {
+    const { work } = this.#parts;
     const view = await survey(work.parts, { volumeId, path }, call.signal);
     checkBelowKubelet(view, "target path");
-    const share = record === undefined ? undefined : known.exports.get(record.export)?.share;
-    if (view.table.at(view.path) !== undefined) {
+    const there = view.table.at(view.path);
+    if (there !== undefined) {
       call.effects.begin();
-      const subject = { volumeId, server: record?.export };
+      const subject = { volumeId, server: addressOf(there) };
       await work.unmount(
         subject,
         view.path,
-        (mount, table) => isNfsMountOf(mount, table, volumeId, share),
+        (mount, table) => isNfsMountOf(mount, table, volumeId, undefined),
         view.table,
         call.signal,
       );

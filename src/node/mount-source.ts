@@ -95,6 +95,11 @@ export function pathOfNfs(mount: Mount): string | undefined {
   return parseLocation(mount.source)?.share;
 }
 
+/** The address of the server that an NFS mount waits for. */
+export function addressOf(mount: Mount): string | undefined {
+  return mount.superOptions.find((option) => option.startsWith("addr="))?.slice("addr=".length);
+}
+
 /**
  * A mount as Berth makes it, or a bind mount of one. `nosharecache` gives each staged volume a superblock of its
  * own, and so a device number that all its mounts have and no other volume's.
