@@ -83,9 +83,10 @@ async function unmountOne(
  * @throws BerthError `failed-precondition`
  */
 function refuseMountsBelow(mount: Mount, table: MountTable, volumeId: string): void {
+  const source = mount.source.replace(/\/$/, ""); // `nas:/` is the root of all that it exports
   for (const child of table.mounts) {
     if (child.parentId !== mount.id || child === mount) continue;
-    const isKernels = child.fsType.startsWith("nfs") && isWithin(child.source, mount.source);
+    const isKernels = child.fsType.startsWith("nfs") && isWithin(child.source, source);
     if (isKernels) refuseMountsBelow(child, table, volumeId);
     else throw somethingBelow(child, mount, volumeId);
   }
