@@ -1,18 +1,17 @@
 /** Mounts that have gone stale, and servers that moved. */
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { NodeNfsFixture, share } from "./fixture.ts";
+import { before, test } from "node:test";
+import { type NodeNfsFixture, share } from "./fixture.ts";
 import { type NodeGuest, type NodeVolume, stagingPathOf, targetPathOf } from "./node-guest.ts";
+import { sharedFixture } from "./shared-fixture.ts";
 
 let fixture: NodeNfsFixture;
 let node: NodeGuest;
 
 before(async () => {
-  fixture = await NodeNfsFixture.boot();
+  fixture = await sharedFixture();
   node = fixture.node;
 });
-beforeEach(() => node.clear());
-after(() => fixture[Symbol.asyncDispose]());
 
 const ok = { code: "OK", message: "" };
 
