@@ -53,7 +53,7 @@ export async function startNode(t: TestContext, options: FixtureOptions = {}): P
     ephemeral: node.ephemeral,
     stats: node.stats,
     shares: { directories: new Map([["default", node.share]]), exports: new Map() },
-    sizeOf: (volumeId, source, signal) => volumeSize(node.helpers, volumeId, source, signal),
+    sizeOf: (volumeId, source) => volumeSize(node.helpers, volumeId, source),
   });
   const { client, log } = await startEdge(t, { identity: ready, node: service });
   const { volumeId, staging: stagingTargetPath } = node;

@@ -64,6 +64,26 @@ test("a quota of the server's goes before everything else", async () => {
   assert.match(condition.message, /server's quota.*is not the volume's size of 104857600/);
 });
 
+test("a quota of bytes alone says nothing of inodes: those are as measured, or said to be the whole share's", async () => {
+  const clock = new StandingClock();
+  using fixture = new VolumeFixture(clock);
+  const quota = { ...whole, totalBytes: 40n * mib, availableBytes: 30n * mib };
+  const request = await setUp(fixture, quota);
+  const ask = async () => await new ExportStats(clock).measure(request, newCall());
+  const before = await ask();
+  assert.equal(before.usage?.usedInodes, 0n);
+  assert.match(before.condition.message, /quota.*inodes never measured yet/);
+  writeFileSync(fixture.at("a", "file"), "");
+  await measure(fixture);
+  clock.ms += 90_000;
+  const { usage, condition } = await ask();
+  assert.deepEqual([usage?.usedBytes, usage?.usedInodes, usage?.availableInodes], [10n * mib, 2n, 600n]);
+  assert.match(condition.message, /quota.*inodes measured 90 s ago/);
+  const byHand = await new ExportStats(clock).measure({ ...request, recordName: undefined }, newCall());
+  assert.equal(byHand.usage?.usedInodes, 400n);
+  assert.match(byHand.condition.message, /inodes are those of the whole share/);
+});
+
 test("without a quota it is what was measured last, within the volume's size, with its age", async () => {
   const clock = new StandingClock();
   using fixture = new VolumeFixture(clock);

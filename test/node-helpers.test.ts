@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { BerthError } from "../src/core/errors.ts";
 import { inMountNamespace } from "./support/mount-namespace.ts";
 import { NodeFixture, newCall } from "./support/node-fixture.ts";
 
@@ -101,6 +102,18 @@ if (inMountNamespace()) {
     for (const path of ["some/path", node.kubelet, node.target("b")]) {
       await assert.rejects(node.stats.measure(request(path, 1n), newCall()), { code: "not-found" });
     }
+  });
+
+  test("nothing is measured of a volume whose size cannot be read: no helper works for nobody", async () => {
+    const { path: commands } = hangingCommand(scratch(), "du");
+    using node = new NodeFixture({ env: { PATH: commands }, limits: { helpersBusyMax: 1 } });
+    await node.stage();
+    const { volumeId, source, staging: path } = node;
+    const sizeBytes = () => Promise.reject(new BerthError("not-found", "no record"));
+    await assert.rejects(node.stats.measure({ volumeId, source, path, sizeBytes }, newCall()), {
+      code: "not-found",
+    });
+    await node.unstage();
   });
 
   test("stats that take too long are the last known ones", async () => {

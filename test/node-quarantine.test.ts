@@ -1,10 +1,14 @@
 /** What becomes of volumes whose storage holds their helpers beyond SIGKILL. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { BerthError } from "../src/core/errors.ts";
+import { parseVolumeName } from "../src/core/volume-id.ts";
+import type { Reply, Verb } from "../src/node/helper-script.ts";
 import { Helpers } from "../src/node/helpers.ts";
-import { nodeLimits } from "../src/node/node-limits.ts";
+import { type NodeLimits, nodeLimits } from "../src/node/node-limits.ts";
 import { HungFileSystem } from "./support/hung-file-system.ts";
 import { inMountNamespace } from "./support/mount-namespace.ts";
 import { NodeFixture, newCall } from "./support/node-fixture.ts";
@@ -76,20 +80,45 @@ if (inMountNamespace()) {
   });
 
   test("steps that wait for one NFS server leave helpers to those of others", async () => {
-    const killGroup = (leaderPid: number) => void process.kill(-leaderPid, "SIGKILL");
-    const helpers = new Helpers({ killGroup }, { ...nodeLimits, helpersPerServerMax: 2 });
-    const step = (volumeId: string, server?: string) =>
-      helpers.run({ volumeId, verb: "resolve", args: ["/etc"], timeoutMs: 5000, ...(server && { server }) });
-    const waiting = [step("a", "dead"), step("b", "dead")];
-    await assert.rejects(step("c", "dead"), {
+    using hanging = new HangingHelpers({ helpersPerServerMax: 2, waitMsMax: 20 });
+    const hung = [hanging.hang("a", "dead"), hanging.hang("b", "dead")];
+    await assert.rejects(hanging.resolve("c", "dead"), {
       code: "unavailable",
       message: /2 steps wait for the NFS server dead/,
     });
-    for (const reply of await Promise.all([...waiting, step("c", "living"), step("d")])) {
-      assert.equal(reply.output, "/etc\n");
+    for (const server of ["living", undefined]) {
+      assert.equal((await hanging.resolve("c", server)).output, "/etc\n");
     }
-    assert.equal((await step("c", "dead")).exitCode, 0);
-    helpers.close();
+    hanging.giveUp();
+    await Promise.all(hung.map((step) => assert.rejects(step, { code: "cancelled" })));
+    assert.equal((await hanging.resolve("c", "dead")).output, "/etc\n");
+  });
+
+  test("a step waits for a helper when all are at work, unless its caller gives up", async () => {
+    using hanging = new HangingHelpers({ helpersBusyMax: 1 });
+    const hung = hanging.hang("a");
+    const caller = new AbortController();
+    const impatient = hanging.resolve("b", "dead", caller.signal);
+    const waiting = hanging.resolve("c");
+    caller.abort();
+    await assert.rejects(impatient, { code: "cancelled" });
+    hanging.giveUp();
+    await assert.rejects(hung, { code: "cancelled" });
+    assert.equal((await waiting).output, "/etc\n");
+  });
+
+  test("calls that come all at once are served by few helpers, and none is refused", async () => {
+    using node = new NodeFixture({ limits: { helpersBusyMax: 2 } });
+    const names = Array.from({ length: 12 }, (_, index) => `pvc-${index + 10}`);
+    for (const name of names) node.addVolume(name);
+    await Promise.all(
+      names.map((name) => {
+        const source = { ...node.source, name: parseVolumeName(name) };
+        const stagingPath = join(node.kubelet, `plugins/${name}/globalmount`);
+        return node.stage({ volumeId: `directory/bind/${name}/default`, source, stagingPath });
+      }),
+    );
+    assert.equal((await node.mountsBelow(node.kubelet)).length, names.length);
   });
 
   test("a kill that fails, as one of a group that is gone does, holds nobody back for longer", async () => {
@@ -110,6 +139,42 @@ if (inMountNamespace()) {
     assert.equal((await helpers.run(step)).output, "/etc\n");
     helpers.close();
   });
+}
+
+/** Helpers, some of which hang until they are given up. */
+class HangingHelpers implements Disposable {
+  readonly #helpers: Helpers;
+  readonly #commands = mkdtempSync(join(tmpdir(), "berth-commands-"));
+  readonly #callers = new AbortController();
+
+  constructor(limits: Partial<NodeLimits>) {
+    writeFileSync(join(this.#commands, "stat"), "#!/bin/sh\nexec sleep 600\n", { mode: 0o755 });
+    const killGroup = (leaderPid: number) => void process.kill(-leaderPid, "SIGKILL");
+    const env = { PATH: `${this.#commands}:/usr/sbin:/usr/bin:/sbin:/bin` };
+    this.#helpers = new Helpers({ killGroup, env }, { ...nodeLimits, ...limits });
+  }
+
+  hang(volumeId: string, server?: string): Promise<Reply> {
+    return this.#run("look", volumeId, server, this.#callers.signal);
+  }
+
+  resolve(volumeId: string, server?: string, signal?: AbortSignal): Promise<Reply> {
+    return this.#run("resolve", volumeId, server, signal);
+  }
+
+  giveUp(): void {
+    this.#callers.abort();
+  }
+
+  [Symbol.dispose](): void {
+    this.#helpers.close();
+    rmSync(this.#commands, { recursive: true });
+  }
+
+  #run(verb: Verb, volumeId: string, server?: string, signal?: AbortSignal): Promise<Reply> {
+    const step = { volumeId, verb, args: ["/etc"], timeoutMs: 60_000 };
+    return this.#helpers.run({ ...step, ...(server && { server }), ...(signal && { signal }) });
+  }
 }
 
 /** Runs until it does not fail with `code`, at most for as long as the test may take. */

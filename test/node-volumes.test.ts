@@ -213,6 +213,25 @@ if (inMountNamespace()) {
     assert.equal((await node.mountsBelow()).length, 1);
   });
 
+  test("unpublish and unstage leave a volume in which something else is mounted, and say what", async () => {
+    using node = new NodeFixture();
+    await node.stage();
+    await node.publish("a");
+    const below = [join(node.target("a"), "below"), join(node.staging, "below")];
+    for (const [index, path] of below.entries()) {
+      mkdirSync(path, { recursive: true });
+      run("mount", "-t", "tmpfs", `foreign-${index}`, path);
+    }
+    const refused = (name: string) => ({ code: "failed-precondition", message: new RegExp(`${name} at`) });
+    await assert.rejects(node.unpublish("a"), refused("foreign-0"));
+    await assert.rejects(node.unstage(), refused("foreign-1"));
+    assert.equal((await node.mountsBelow()).length, 4);
+    run("umount", ...below);
+    await node.unpublish("a");
+    await node.unstage();
+    assert.deepEqual(await node.mountsBelow(), []);
+  });
+
   test("a volume that was deleted while it was published can be unpublished and unstaged", async () => {
     using node = new NodeFixture();
     await node.stage();

@@ -1,6 +1,8 @@
 /** Servers with ideas of their own about names, and files of Berth's that somebody has cut, forged or planted. */
 import assert from "node:assert/strict";
 import {
+  existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -173,4 +175,20 @@ test("a share that lost its records, as where its disk is not mounted, does not 
   await fixture.share.close();
   await fixture.volumes.delete(newCall(), idOf("pvc"));
   await fixture.volumes.delete(newCall(), idOf("pvc"));
+});
+
+test("a volume whose claim somebody has removed is not deleted until it is there again", async () => {
+  using fixture = new VolumeFixture();
+  await fixture.volumes.create(newCall(), at("pvc", "team/app"));
+  rmSync(fixture.at(".berth/paths/team/app"));
+  for (const _ of [1, 2]) {
+    await assert.rejects(fixture.volumes.delete(newCall(), idOf("pvc")), {
+      code: "failed-precondition",
+      message: /make the claim again as a link to .berth\/volumes\/pvc\/identity.json/,
+    });
+  }
+  assert.equal((await fixture.volumes.get(newCall(), idOf("pvc"))).state, "ready");
+  linkSync(fixture.at(".berth/volumes/pvc/identity.json"), fixture.at(".berth/paths/team/app"));
+  await fixture.volumes.delete(newCall(), idOf("pvc"));
+  assert.ok(!existsSync(fixture.at("team/app")));
 });

@@ -51,7 +51,8 @@ export class NodeShares implements EphemeralShares {
   }
 
   async close(): Promise<void> {
-    await (await this.#open)?.close();
+    const shares = await this.#open?.catch(() => undefined); // whoever asked for them was told
+    await shares?.close();
   }
 
   async #place({ volumeId, export: name }: EphemeralRecord, attributes: Attributes) {
@@ -62,9 +63,16 @@ export class NodeShares implements EphemeralShares {
 
   /** Loaded and opened when a pod first has an inline volume: what no pod has should cost no memory. */
   #shares(): Promise<OpenShares> {
-    this.#open ??= import("./shares.ts").then(({ openShares }) =>
-      openShares(this.#config, { cluster: this.#config.cluster, driver: this.#driver }, this.#log),
-    );
-    return this.#open;
+    const open = this.#open ?? this.#load();
+    this.#open = open;
+    open.catch(() => {
+      if (this.#open === open) this.#open = undefined; // next time it may work
+    });
+    return open;
+  }
+
+  async #load(): Promise<OpenShares> {
+    const { openShares } = await import("./shares.ts");
+    return openShares(this.#config, { cluster: this.#config.cluster, driver: this.#driver }, this.#log);
   }
 }

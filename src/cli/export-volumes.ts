@@ -13,13 +13,19 @@ import type { ExportAccess, ExportConfig } from "./config.ts";
 /** Exports that a node keeps a client of; the one used longest ago goes. */
 const sharesMax = 64;
 
+/** A client of an export, and the volumes on this node that it was needed for. */
+interface OpenShare {
+  readonly share: Promise<Share>;
+  readonly volumeIds: Set<string>;
+}
+
 /** The volumes on exports, as a node asks about them: over the user-space client, beside the mounts. */
 export class ExportVolumes {
   readonly #exports: readonly ExportConfig[];
   readonly #log: Log;
   readonly #look: MountLooker;
   readonly #stats: ExportStats;
-  readonly #shares = new Map<string, Promise<Share>>();
+  readonly #shares = new Map<string, OpenShare>();
 
   constructor(
     exports: readonly ExportConfig[],
@@ -57,18 +63,23 @@ export class ExportVolumes {
         `this node's configuration has no export ${id.source}: add it under exports`,
       );
     }
-    const share = await this.#share(id.source, { uid: 0, gid: 0, ...location });
+    const share = await this.#share(volumeId, id.source, { uid: 0, gid: 0, ...location });
     const request = { volumeId, share, directory: parseSharePath(id.name), recordName: id.name };
     return await this.#stats.measure(request, call);
   }
 
-  /** Of a volume that has left this node. */
+  /** Of a volume that has left this node; the client of an export goes with the last one on it. */
   forget(volumeId: string): void {
     this.#stats.forget(volumeId);
+    for (const [source, { share, volumeIds }] of this.#shares) {
+      if (!volumeIds.delete(volumeId) || volumeIds.size > 0) continue;
+      this.#shares.delete(source);
+      void closeShare(share); // the volume has left, whether or not its server answers
+    }
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#shares.values()].map(closeShare));
+    await Promise.all([...this.#shares.values()].map(({ share }) => closeShare(share)));
   }
 
   /** A volume that Berth did not make: the mount tells where it is. */
@@ -82,21 +93,27 @@ export class ExportVolumes {
     const root = known?.share ?? path; // where the export itself begins is not known here
     const access = known ?? { uid: 0, gid: 0, ...portsOf(mount) };
     const source = known?.name ?? printLocation({ server, share: root });
-    const share = await this.#share(source, { ...access, server, share: root });
+    const share = await this.#share(volumeId, source, { ...access, server, share: root });
     const directory = parseSharePath(path.slice(root.length).replace(/^\//, ""));
     return { volumeId, share, directory, recordName: undefined };
   }
 
-  async #share(source: string, where: ExportLocation & ExportAccess): Promise<Share> {
-    const share = this.#shares.get(source) ?? this.#open(source, where);
+  async #share(volumeId: string, source: string, where: ExportLocation & ExportAccess): Promise<Share> {
+    const open = this.#shares.get(source) ?? { share: this.#open(source, where), volumeIds: new Set() };
+    open.volumeIds.add(volumeId);
     this.#shares.delete(source); // the one used last comes last
-    this.#shares.set(source, share);
+    this.#shares.set(source, open);
     const [oldest] = this.#shares;
     if (this.#shares.size > sharesMax && oldest !== undefined) {
       this.#shares.delete(oldest[0]);
-      void closeShare(oldest[1]);
+      void closeShare(oldest[1].share);
     }
-    return await share;
+    try {
+      return await open.share;
+    } catch (error) {
+      if (this.#shares.get(source) === open) this.#shares.delete(source); // next time it may work
+      throw error;
+    }
   }
 
   /** A node without exports has no use for the NFS client, and many pods that would like the memory. */
@@ -115,5 +132,5 @@ function portsOf({ superOptions }: Mount): Pick<ExportAccess, "port" | "mountPor
 }
 
 async function closeShare(share: Promise<Share>): Promise<void> {
-  await (await share).close();
+  await share.then((opened) => opened.close()).catch(() => {}); // whoever asked for it was told
 }

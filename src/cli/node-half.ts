@@ -50,7 +50,7 @@ export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfCo
           stats: new VolumeStats(parts),
           shares: known,
           exportVolumes,
-          sizeOf: (volumeId, source, signal) => volumeSize(helpers, volumeId, source, signal),
+          sizeOf: (volumeId, source) => volumeSize(helpers, volumeId, source),
         }),
       },
       async close() {

@@ -30,7 +30,7 @@ export interface NodeServiceParts {
   readonly stats: VolumeStats;
   readonly shares: KnownShares;
   /** A volume's size, from its record. */
-  readonly sizeOf: (volumeId: string, source: BindSource, signal: AbortSignal) => Promise<bigint>;
+  readonly sizeOf: (volumeId: string, source: BindSource) => Promise<bigint>;
   readonly exportVolumes?: ExportVolumeStats;
 }
 
@@ -92,6 +92,7 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
     async nodeUnpublishVolume({ volumeId, targetPath }, call) {
       if (isEphemeralId(volumeId)) {
         await ephemeral.unpublish(volumeId, targetPath, call);
+        exportVolumes?.forget(volumeId);
         return {};
       }
       await volumes.unpublish(
@@ -107,7 +108,7 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
         return { usage: usage === undefined ? [] : usageMessages(usage), volumeCondition: condition };
       }
       const source = directoryOf(volumeId, shares);
-      const sizeBytes = () => sizeOf(volumeId, source, call.signal);
+      const sizeBytes = () => sizeOf(volumeId, source);
       const usage = await stats.measure({ volumeId, source, path: volumePath, sizeBytes }, call);
       return { usage: usageMessages(usage), volumeCondition: { abnormal: false, message: "measured here" } };
     },

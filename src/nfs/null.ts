@@ -7,6 +7,8 @@ import type { SourcePort } from "../rpc/source-port.ts";
 import { callError } from "./diagnosis.ts";
 import { nfsLimits } from "./limits.ts";
 
+export { systemNames } from "../rpc/system-names.ts";
+
 /** An RPC program of a host, over TCP. */
 export interface NullTarget {
   readonly host: string;

@@ -23,6 +23,8 @@ export type EphemeralRecord = Readonly<v.InferOutput<typeof schema>>;
  */
 export class EphemeralRecords {
   readonly #directory: string;
+  /** Those of this process that are on their way to their names. */
+  readonly #temporary = new Set<string>();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -31,15 +33,13 @@ export class EphemeralRecords {
   /** Durable when it returns. */
   async write(record: Omit<EphemeralRecord, "schema">): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    const temporary = childOf(this.#directory, `${randomNonce()}.tmp`);
-    const file = await open(temporary, "wx", 0o600);
+    const name = `${randomNonce()}.tmp`;
+    this.#temporary.add(name);
     try {
-      await file.writeFile(`${JSON.stringify({ schema: 1, ...record }, undefined, 2)}\n`);
-      await file.sync();
+      await this.#writeAs(childOf(this.#directory, name), record);
     } finally {
-      await file.close();
+      this.#temporary.delete(name);
     }
-    await rename(temporary, this.#pathOf(record.volumeId));
     await this.#sync();
   }
 
@@ -59,18 +59,29 @@ export class EphemeralRecords {
     const found: EphemeralRecord[] = [];
     for (const name of await readdir(this.#directory).catch(ifMissing([]))) {
       const path = childOf(this.#directory, name);
-      if (name.endsWith(".tmp")) await rm(path, { force: true });
-      const record = name.endsWith(".json")
-        ? parse(await readFile(path, "utf8").catch(ifMissing("")))
-        : undefined;
+      if (name.endsWith(".tmp") && !this.#temporary.has(name)) await rm(path).catch(() => {});
+      if (!name.endsWith(".json")) continue;
+      // Whatever lies there: one that is no file must not keep the others from being looked after.
+      const record = parse(await readFile(path, "utf8").catch(() => ""));
       if (record !== undefined && name === `${record.volumeId}.json`) found.push(record);
-      else if (name.endsWith(".json")) {
+      else {
         log.warn(`the record ${path} of an inline volume cannot be read: look at it, and remove it`, {
           path,
         });
       }
     }
     return found;
+  }
+
+  async #writeAs(temporary: string, record: Omit<EphemeralRecord, "schema">): Promise<void> {
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify({ schema: 1, ...record }, undefined, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, this.#pathOf(record.volumeId));
   }
 
   /** The volume's id is a file's name: whoever calls has seen that it is one of the known form. */

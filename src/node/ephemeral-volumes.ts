@@ -8,7 +8,8 @@ import { isEphemeralId } from "./ephemeral-id.ts";
 import type { EphemeralRecord, EphemeralRecords } from "./ephemeral-records.ts";
 import { exitCodes, stepError } from "./helper-script.ts";
 import { equalFlags, flagsOf, type MountWish } from "./mount-flags.ts";
-import { isNfsMountOf, isNfsVolume, type NfsSource } from "./mount-source.ts";
+import { addressOf, isNfsMountOf, type NfsSource } from "./mount-source.ts";
+import type { Mount } from "./mount-table.ts";
 import type { MountWork } from "./mount-work.ts";
 import { nfsWish } from "./nfs-plan.ts";
 import { NfsVolume } from "./nfs-volume.ts";
@@ -85,7 +86,7 @@ export class EphemeralVolumes {
     const path = parseNodePath(targetPath, "target path");
     await this.#lock.run(volumeId, rpc, async () => {
       const record = await this.#parts.records.read(volumeId);
-      await this.#unmount(volumeId, path, record, call);
+      await this.#unmount(volumeId, path, call);
       if (record?.targetPath === path) await this.#discardOrLeave(record, call);
     });
     call.log.info(`Successfully unmounted ${path}`, { rpc, volumeId, path });
@@ -127,7 +128,10 @@ export class EphemeralVolumes {
     checkBelowKubelet(view, "target path");
     const there = view.table.at(view.path);
     const what = `target path ${path}`;
-    if (there !== undefined && !isNfsVolume(there)) throw somethingElse(there, what);
+    const isOurs = there !== undefined && isNfsMountOf(there, view.table, volumeId, undefined);
+    if (there !== undefined && !isOurs) throw somethingElse(there, what);
+    const before = await records.read(volumeId);
+    if (before !== undefined) checkSame(before, record);
     await records.write(record);
     call.effects.begin();
     const made = await shares.create(record, attributes, call);
@@ -186,23 +190,18 @@ export class EphemeralVolumes {
     return { name, known: found, attributes: Object.fromEntries(rest) };
   }
 
-  async #unmount(
-    volumeId: string,
-    path: string,
-    record: EphemeralRecord | undefined,
-    call: Call,
-  ): Promise<void> {
-    const { work, known } = this.#parts;
+  async #unmount(volumeId: string, path: string, call: Call): Promise<void> {
+    const { work } = this.#parts;
     const view = await survey(work.parts, { volumeId, path }, call.signal);
     checkBelowKubelet(view, "target path");
-    const share = record === undefined ? undefined : known.exports.get(record.export)?.share;
-    if (view.table.at(view.path) !== undefined) {
+    const there = view.table.at(view.path);
+    if (there !== undefined) {
       call.effects.begin();
-      const subject = { volumeId, server: record?.export };
+      const subject = { volumeId, server: addressOf(there) };
       await work.unmount(
         subject,
         view.path,
-        (mount, table) => isNfsMountOf(mount, table, volumeId, share),
+        (mount, table) => isNfsMountOf(mount, table, volumeId, undefined),
         view.table,
         call.signal,
       );
@@ -223,8 +222,12 @@ export class EphemeralVolumes {
 
   async #discardOrLeave(record: EphemeralRecord, call: Call): Promise<void> {
     const { volumeId } = record;
-    const { limits } = this.#parts.work.parts;
+    const { limits, readTable } = this.#parts.work.parts;
     try {
+      // Whatever the record says: nothing goes under a pod that has it.
+      const table = await readTable();
+      const there = table.mounts.find((mount) => isNfsMountOf(mount, table, volumeId, undefined));
+      if (there !== undefined) throw stillMounted(there);
       await inTime(this.#parts.shares.delete(record, call), limits.discardMsMax, call.signal);
       await this.#parts.records.remove(volumeId);
     } catch (error) {
@@ -246,6 +249,26 @@ async function inTime(work: Promise<void>, timeoutMs: number, signal: AbortSigna
     clearTimeout(timer);
     signal.removeEventListener("abort", give);
     work.catch(() => {}); // when it lost the race, the next sweep sees what became of it
+  }
+}
+
+function stillMounted({ mountPoint }: Mount): BerthError {
+  return new BerthError(
+    "failed-precondition",
+    `it is mounted at ${mountPoint}, against its record: end the pod that has it, then unmount it by hand`,
+  );
+}
+
+/** One directory, one pod: another record would leave the first target to lose its files with the second. */
+function checkSame(before: EphemeralRecord, { volumeId, targetPath, export: name }: EphemeralRecord): void {
+  const remedy = "unpublish it there first; what a pod has left behind is removed within minutes";
+  if (before.export !== name) {
+    const cause = `is on export ${before.export}, not on ${name}`;
+    throw new BerthError("already-exists", `inline volume ${volumeId} ${cause}: ${remedy}`);
+  }
+  if (before.targetPath !== targetPath) {
+    const cause = `is published at ${before.targetPath}, and is one pod's alone`;
+    throw new BerthError("failed-precondition", `inline volume ${volumeId} ${cause}: ${remedy}`);
   }
 }
 

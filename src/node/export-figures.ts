@@ -1,4 +1,5 @@
 import { hasCode } from "../core/errors.ts";
+import type { UsageRecord } from "../core/usage-record.ts";
 import type { Space } from "../share/share.ts";
 import { type SharePath, shareRoot } from "../share/share-path.ts";
 import { type ExportRecord, readExportRecord } from "./export-record.ts";
@@ -38,7 +39,10 @@ export async function exportFigures(
     if (record !== undefined && fileid !== record.fileid) {
       return wrong(`${share.name}: ${directory} was replaced: it is not the directory that Berth made`);
     }
-    if (hasOwnLimit(ofShare, ofVolume)) return byQuota(ofVolume, record);
+    if (differ(ofShare.totalBytes, ofVolume.totalBytes)) {
+      const hasInodeLimit = differ(ofShare.totalInodes, ofVolume.totalInodes);
+      return byQuota(ofVolume, hasInodeLimit, record, nowMs);
+    }
     if (record === undefined) return ofWholeShare(ofShare, directory);
     return byMeasurement(record, ofVolume, nowMs);
   } catch (reason) {
@@ -55,19 +59,32 @@ export async function exportFigures(
  * A quota on a directory shows as totals of its own. Those of one file system may differ a little from one
  * answer to the next: ZFS counts as total what is used and what is free, while others write.
  */
-function hasOwnLimit(ofShare: Space, ofVolume: Space): boolean {
-  const difference = ofShare.totalBytes - ofVolume.totalBytes;
-  return (difference < 0n ? -difference : difference) * 100n > ofShare.totalBytes;
+function differ(ofShare: bigint, ofVolume: bigint): boolean {
+  const difference = ofShare - ofVolume;
+  return (difference < 0n ? -difference : difference) * 100n > ofShare;
 }
 
-function byQuota(space: Space, record: ExportRecord | undefined): ExportFigures {
+function byQuota(
+  space: Space,
+  hasInodeLimit: boolean,
+  record: ExportRecord | undefined,
+  nowMs: number,
+): ExportFigures {
   const { totalBytes, availableBytes } = space;
   const usage: VolumeUsage = { ...usedOf(space), totalBytes, availableBytes };
   const differs = record !== undefined && record.sizeBytes !== totalBytes;
   const message =
     "by the server's quota on the directory, asked now" +
     (differs ? `; the quota of ${totalBytes} bytes is not the volume's size of ${record.sizeBytes}` : "");
-  return { usage, abnormal: false, message };
+  if (hasInodeLimit) return { usage, abnormal: false, message };
+  // Of inodes the answer is then the share's: others' files are not this volume's.
+  if (record === undefined) {
+    return { usage, abnormal: false, message: `${message}; its inodes are those of the whole share` };
+  }
+  const usedInodes = record.usage?.usedInodes ?? 0n;
+  const source =
+    record.usage === undefined ? "never measured yet" : `measured ${ageOf(record.usage, nowMs)} s ago`;
+  return { usage: { ...usage, usedInodes }, abnormal: false, message: `${message}; its inodes ${source}` };
 }
 
 function ofWholeShare(space: Space, directory: SharePath): ExportFigures {
@@ -110,11 +127,15 @@ function byMeasurement({ sizeBytes, usage }: ExportRecord, space: Space, nowMs: 
       abnormal: false,
       message: `usage never measured yet: the controller measures the exports of its configuration${source}`,
     };
-  const seconds = Math.max(0, Math.round((nowMs - usage.measuredMs) / 1000));
-  const measured = `measured ${seconds} s ago${usage.approximate ? ", approximately" : ""}${source}`;
+  const measured = `measured ${ageOf(usage, nowMs)} s ago${usage.approximate ? ", approximately" : ""}${source}`;
   if (usedBytes <= sizeBytes) return { usage: figures, abnormal: false, message: measured };
   const over = `the volume is larger than its size (${usedBytes} of ${sizeBytes} bytes): expand it, or remove files; `;
   return { usage: figures, abnormal: true, message: over + measured };
+}
+
+/** In seconds. */
+function ageOf({ measuredMs }: UsageRecord, nowMs: number): number {
+  return Math.max(0, Math.round((nowMs - measuredMs) / 1000));
 }
 
 function wrong(message: string): ExportFigures {

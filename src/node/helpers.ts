@@ -18,6 +18,12 @@ export interface Step {
   readonly signal?: AbortSignal;
 }
 
+/** A step for which there is no room yet. */
+interface Waiting {
+  readonly server: string | undefined;
+  readonly settle: PromiseWithResolvers<Helper>;
+}
+
 /** Runs steps in helper processes: started when needed, kept when idle, killed when late. */
 export class Helpers {
   readonly #host: HelperHost;
@@ -26,6 +32,8 @@ export class Helpers {
   readonly #idle: Helper[] = [];
   /** At work, and for which server. */
   readonly #busy = new Map<Helper, string | undefined>();
+  /** First come, first served, but for those that a server of their own keeps waiting. */
+  #waiting: Waiting[] = [];
   #closed = false;
 
   constructor(host: HelperHost, limits: NodeLimits = nodeLimits) {
@@ -42,7 +50,13 @@ export class Helpers {
   async run(step: Step): Promise<Reply> {
     if (step.again !== true) this.#quarantine.check(step);
     if (step.signal?.aborted) throw cutShort(step, step.signal);
-    const helper = this.#take(step);
+    if (this.#closed) throw shuttingDown();
+    const refusal = this.#refusal(step.server);
+    const helper = refusal === undefined ? this.#take(step.server) : await this.#wait(step, refusal);
+    if (step.signal?.aborted) {
+      this.#give(helper);
+      throw cutShort(step, step.signal);
+    }
     const late = Promise.withResolvers<never>();
     const onAbort = () => late.reject(cutShort(step, step.signal));
     const timer = setTimeout(() => late.reject(tooLate(step)), step.timeoutMs);
@@ -63,16 +77,12 @@ export class Helpers {
   /** Ends the idle ones, and kills those at work. */
   close(): void {
     this.#closed = true;
+    for (const { settle } of this.#waiting.splice(0)) settle.reject(shuttingDown());
     for (const helper of this.#idle.splice(0)) helper.end();
     for (const helper of this.#busy.keys()) helper.kill();
   }
 
-  #take({ server }: Step): Helper {
-    if (this.#closed) throw new BerthError("unavailable", "the node plugin is shutting down: retry");
-    if (this.#busy.size >= this.#limits.helpersBusyMax) {
-      throw new BerthError("unavailable", `${this.#busy.size} steps run on this node, as many as may: retry`);
-    }
-    if (server !== undefined) this.#checkShare(server);
+  #take(server: string | undefined): Helper {
     let helper = this.#idle.pop();
     while (helper !== undefined && !helper.alive) helper = this.#idle.pop();
     helper ??= new Helper(this.#host);
@@ -80,20 +90,62 @@ export class Helpers {
     return helper;
   }
 
+  /**
+   * All pods of a node may come at once, after a reboot: what is refused then comes back much later.
+   * @param refusal when there is no room in time
+   */
+  async #wait(step: Step, refusal: BerthError): Promise<Helper> {
+    const waiting: Waiting = { server: step.server, settle: Promise.withResolvers() };
+    this.#waiting.push(waiting);
+    const leave = (reason: BerthError) => {
+      this.#waiting = this.#waiting.filter((each) => each !== waiting);
+      waiting.settle.reject(reason);
+    };
+    const onAbort = () => leave(cutShort(step, step.signal));
+    const timer = setTimeout(() => leave(refusal), this.#limits.waitMsMax);
+    step.signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await waiting.settle.promise;
+    } finally {
+      clearTimeout(timer);
+      step.signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
   /** A server that does not answer keeps its steps until their deadline: those of others need helpers too. */
-  #checkShare(server: string): void {
+  #refusal(server: string | undefined): BerthError | undefined {
+    const { helpersBusyMax, helpersPerServerMax } = this.#limits;
+    if (this.#busy.size >= helpersBusyMax) {
+      return new BerthError(
+        "unavailable",
+        `${this.#busy.size} steps run on this node, as many as may: retry`,
+      );
+    }
+    if (server === undefined) return undefined;
     const count = [...this.#busy.values()].filter((each) => each === server).length;
-    if (count < this.#limits.helpersPerServerMax) return;
-    throw new BerthError(
+    if (count < helpersPerServerMax) return undefined;
+    return new BerthError(
       "unavailable",
       `${count} steps wait for the NFS server ${server}, as many as may: look whether it answers; retry`,
     );
   }
 
-  #give(helper: Helper): void {
+  /** One has ended: whoever has waited longest, and may, is next. */
+  #release(helper: Helper): void {
     this.#busy.delete(helper);
-    if (this.#closed || this.#idle.length >= this.#limits.helpersIdleMax) helper.end();
+    if (this.#closed) return;
+    for (const waiting of this.#waiting) {
+      if (this.#refusal(waiting.server) !== undefined) continue;
+      this.#waiting = this.#waiting.filter((each) => each !== waiting);
+      waiting.settle.resolve(this.#take(waiting.server));
+    }
+  }
+
+  #give(helper: Helper): void {
+    const isSpare = this.#idle.length >= this.#limits.helpersIdleMax;
+    if (this.#closed || isSpare) helper.end();
     else this.#idle.push(helper);
+    this.#release(helper);
   }
 
   /** After a failure: nothing is known of it, so it dies; what does not die keeps its volume back. */
@@ -103,9 +155,13 @@ export class Helpers {
     const timeout = setTimeout(() => timer.resolve("late"), this.#limits.killMsMax);
     const outcome = await Promise.race([helper.closed, timer.promise]);
     clearTimeout(timeout);
-    this.#busy.delete(helper);
     if (outcome === "late") this.#quarantine.add(step, helper.closed);
+    this.#release(helper);
   }
+}
+
+function shuttingDown(): BerthError {
+  return new BerthError("unavailable", "the node plugin is shutting down: retry");
 }
 
 function tooLate({ verb, volumeId, timeoutMs }: Step): BerthError {

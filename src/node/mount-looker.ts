@@ -1,10 +1,11 @@
 import type { Helpers } from "./helpers.ts";
-import { type Mount, type MountTableReader, readMountTable } from "./mount-table.ts";
+import { isNfsMountOf } from "./mount-source.ts";
+import { type Mount, type MountTable, type MountTableReader, readMountTable } from "./mount-table.ts";
 import { nodeLimits } from "./node-limits.ts";
 import { parseNodePath } from "./node-path.ts";
 import { survey } from "./survey.ts";
 
-/** What is mounted at a path that a caller names. */
+/** The volume's NFS mount at a path that a caller names; undefined where something else is, or nothing. */
 export type MountLooker = (volumeId: string, path: string, signal: AbortSignal) => Promise<Mount | undefined>;
 
 /** By the kernel's table: the path itself is not touched, since it may hang. What leads to it may be a symbolic link. */
@@ -21,9 +22,14 @@ export function mountLooker(
   };
   return async (volumeId, path, signal) => {
     if (!path.startsWith("/")) return undefined;
-    const there = (await readTable()).at(path);
-    if (there !== undefined) return there;
+    const table = await readTable();
+    const there = table.at(path);
+    if (there !== undefined) return ofVolume(there, table, volumeId);
     const view = await survey(parts, { volumeId, path: parseNodePath(path, "volume path") }, signal);
-    return view.table.at(view.path);
+    return ofVolume(view.table.at(view.path), view.table, volumeId);
   };
+}
+
+function ofVolume(mount: Mount | undefined, table: MountTable, volumeId: string): Mount | undefined {
+  return mount !== undefined && isNfsMountOf(mount, table, volumeId, undefined) ? mount : undefined;
 }

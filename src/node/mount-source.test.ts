@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { volumeNameOf } from "../core/volume-id.ts";
 import { isNfsMountOf, isNfsVolume } from "./mount-source.ts";
 import { MountTable } from "./mount-table.ts";
 
@@ -34,6 +35,26 @@ test("a mount that is staged nowhere is the volume's if it lies on the export th
   assert.equal(owns(table, "/pods/a", "mine", "/x"), true);
   assert.equal(owns(table, "/pods/a", "by-hand"), true);
   assert.equal(owns(table, "/pods/a", "mine", "/xy"), false);
+});
+
+test("an inline volume's mount is that volume's alone: ids are told apart by the directory's name", () => {
+  const inline = (pod: string) => `csi-${createHash("sha256").update(pod).digest("hex")}`;
+  const table = tableOf(
+    ["0:9", "/pods/a", `nas:/x/${volumeNameOf(inline("a"))}`],
+    ["0:8", "/pods/b", "nas:/x/by-hand"],
+  );
+  for (const share of [undefined, "/x", "/moved"]) {
+    assert.equal(owns(table, "/pods/a", inline("a"), share), true);
+    assert.equal(owns(table, "/pods/a", inline("b"), share), false);
+    assert.equal(owns(table, "/pods/a", "by-hand", share), false);
+    assert.equal(owns(table, "/pods/b", inline("b"), share), false);
+  }
+});
+
+test("a handle that looks like an inline volume's is believed where kubelet has it staged", () => {
+  const handle = `csi-${"0".repeat(64)}`;
+  const table = tableOf(["0:9", staging(handle), "nas:/x/by-hand"], ["0:9", "/pods/a", "nas:/x/by-hand"]);
+  assert.equal(owns(table, "/pods/a", handle), true);
 });
 
 test("an NFS mount that shares its superblock is not one of Berth's", () => {

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import type { VolumeName } from "../core/volume-id.ts";
+import { type VolumeName, volumeNameOf } from "../core/volume-id.ts";
 import { type ExportLocation, parseLocation, printLocation } from "../share/export-location.ts";
 import type { SharePath } from "../share/share-path.ts";
+import { isEphemeralId } from "./ephemeral-id.ts";
 import { isWithin, type Location, type Mount, type MountTable } from "./mount-table.ts";
-import { childOf } from "./node-path.ts";
+import { childOf, nameOf } from "./node-path.ts";
 
 /** What is mounted for a volume; each way to reach a share has its kind. */
 export type MountSource = BindSource | NfsSource;
@@ -94,6 +95,11 @@ export function pathOfNfs(mount: Mount): string | undefined {
   return parseLocation(mount.source)?.share;
 }
 
+/** The address of the server that an NFS mount waits for. */
+export function addressOf(mount: Mount): string | undefined {
+  return mount.superOptions.find((option) => option.startsWith("addr="))?.slice("addr=".length);
+}
+
 /**
  * A mount as Berth makes it, or a bind mount of one. `nosharecache` gives each staged volume a superblock of its
  * own, and so a device number that all its mounts have and no other volume's.
@@ -105,8 +111,9 @@ export function isNfsVolume(mount: Mount): boolean {
 /**
  * Whether an NFS mount is one of this volume's and may be taken away for it. CSI names no more than the id, and the
  * server may have moved since: so what counts is where kubelet has the same superblock staged, a path that holds
- * the SHA-256 of the volume's handle. Without such a path (another CO, or the staging mount is gone) a mount of
- * ours is believed to be what the caller says, as long as it lies on the export that the id names.
+ * the SHA-256 of the volume's handle. Inline volumes are never staged, and their directories have names of their own.
+ * Any other mount without such a path (another CO, or the staging mount is gone) is believed to be what the caller
+ * says, as long as it lies on the export that the id names.
  */
 export function isNfsMountOf(
   mount: Mount,
@@ -118,8 +125,14 @@ export function isNfsMountOf(
   const staged = stagedHandles(table, mount.device);
   if (staged.length > 0) return staged.includes(sha256(volumeId));
   const path = pathOfNfs(mount);
+  const name = path === undefined ? "" : nameOf(path);
+  if (isEphemeralId(volumeId)) return name === volumeNameOf(volumeId);
+  if (inlineName.test(name)) return false;
   return share === undefined || (path !== undefined && isWithin(path, share));
 }
+
+/** What `volumeNameOf` makes of an inline volume's id. */
+const inlineName = /^csi-[0-9a-f]{28}~[a-z2-7]{26}$/;
 
 /** The SHA-256 of each volume handle that kubelet has this device staged for. */
 function stagedHandles(table: MountTable, device: string): string[] {

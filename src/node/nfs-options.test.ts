@@ -30,6 +30,8 @@ for (const [what, flags, message] of [
   ["a value that does not fit", ["timeo=soon"], /^mount flag 0 is none/],
   ["a value where none belongs", ["hard=1"], /^mount flag 0 is none/],
   ["no value where one belongs", ["timeo"], /^mount flag 0 is none/],
+  ["port 0, which is none", ["port=0"], /^mount flag 0 is none/],
+  ["a port beyond the last", ["mountport=65536"], /^mount flag 0 is none/],
   ["an unknown version", ["vers=5"], /^mount flag 0 is none/],
   ["two versions", ["vers=3", "v4.1"], /^mount flag 1 contradicts mount flag 0/],
   ["hard and soft", ["hard,soft"], /^mount flag 0 contradicts mount flag 0/],
@@ -45,6 +47,11 @@ for (const [what, flags, message] of [
     assert.throws(() => mergeOptions([flagLayer(flags)]), refused);
   });
 }
+
+test("the first and the last port may be named", () => {
+  const { nfs } = mergeOptions([flagLayer(["port=65535", "mountport=1"])]);
+  assert.deepEqual(nfs, ["port=65535", "mountport=1"]);
+});
 
 test("whatever an option holds, it is taken as one of the known ones or refused without being repeated", () => {
   fc.assert(

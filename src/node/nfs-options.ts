@@ -11,6 +11,8 @@ interface Known {
 }
 
 const number = /^[0-9]{1,9}$/;
+/** 1 to 65535. */
+const port = /^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$/;
 const label = /^"?[A-Za-z0-9_.:,-]+"?$/;
 
 const known: ReadonlyMap<string, Known> = new Map([
@@ -29,7 +31,8 @@ const known: ReadonlyMap<string, Known> = new Map([
   ...topic("sharing", "nosharecache"),
   ...topic("waiting", "fg"),
   ...topic("signals", "intr", "nointr"),
-  ...values(number, "timeo", "retrans", "rsize", "wsize", "port", "mountport", "nconnect", "max_connect"),
+  ...values(number, "timeo", "retrans", "rsize", "wsize", "nconnect", "max_connect"),
+  ...values(port, "port", "mountport"),
   ...values(number, "acregmin", "acregmax", "acdirmin", "acdirmax", "actimeo"),
   ...values(/^(tcp|tcp6)$/, "proto", "mountproto"),
   ...values(/^3$/, "mountvers"),

@@ -181,7 +181,7 @@ async function askNull(
     version = "3";
     await servers.callNull({ ...server, major: 3 });
   }
-  return { version, transport: await servers.transportOf(location), fileid: undefined };
+  return { version, transport: await servers.transportOf(location, server), fileid: undefined };
 }
 
 /** What our own client cannot speak: Kerberos, TLS of RFC 9289, NFS 4.0. */

@@ -16,8 +16,10 @@ export const nodeLimits = {
   measureMsMax: 60_000,
   /** How long a killed helper may take to die before its volume is quarantined. */
   killMsMax: 1_000,
-  /** Helpers at work at once; further calls get UNAVAILABLE, and come again. */
+  /** Helpers at work at once; further steps wait for `waitMsMax`, then get UNAVAILABLE, and come again. */
   helpersBusyMax: 64,
+  /** For a helper, when as many work as may. */
+  waitMsMax: 5_000,
   /** Helpers kept waiting, each a shell of about 1 MB, so that a call need not start one. */
   helpersIdleMax: 2,
   /** Of these, for volumes of one server: if it is dead, others still have helpers. */

@@ -4,7 +4,7 @@ import { KeyedLock } from "../core/keyed-lock.ts";
 import { BindVolume, otherwise, somethingElse } from "./bind-volume.ts";
 import { exitCodes, type Reply } from "./helper-script.ts";
 import { equalFlags, flagsOf, type MountWish, printFlags } from "./mount-flags.ts";
-import { isNfsMountOf, type MountSource, type UnmountSource, wasMountOf } from "./mount-source.ts";
+import { addressOf, isNfsMountOf, type MountSource, type UnmountSource, wasMountOf } from "./mount-source.ts";
 import type { Mount, MountTable } from "./mount-table.ts";
 import type { MountWork } from "./mount-work.ts";
 import { saysStale } from "./nfs-mount-error.ts";
@@ -206,8 +206,4 @@ function publishError(reply: Reply, volumeId: string, staged: Mount): BerthError
       "the server): NodeStageVolume mounts it anew; Kubernetes calls that before it tries again",
     { cause: reply },
   );
-}
-
-function addressOf(mount: Mount): string | undefined {
-  return mount.superOptions.find((option) => option.startsWith("addr="))?.slice("addr=".length);
 }

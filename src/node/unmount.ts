@@ -1,7 +1,7 @@
 import { BerthError } from "../core/errors.ts";
 import { type Reply, stepError } from "./helper-script.ts";
 import { isNfsVolume } from "./mount-source.ts";
-import type { Mount, MountTable, MountTableReader } from "./mount-table.ts";
+import { isWithin, type Mount, type MountTable, type MountTableReader } from "./mount-table.ts";
 
 export type UnmountVerb = "unmount" | "force" | "detach";
 
@@ -39,6 +39,7 @@ export async function unmountAll(
     const mount = table.at(path);
     if (mount === undefined) return;
     if (!isOurs(mount, table)) throw notOurs(mount, volumeId);
+    refuseMountsBelow(mount, table, volumeId);
     table = await unmountOne(unmounter, mount, volumeId, table);
   }
   throw new BerthError(
@@ -76,6 +77,21 @@ async function unmountOne(
   throw lazy.failure ?? plain.failure ?? stillThere(mount, volumeId);
 }
 
+/**
+ * A lazy umount would take along whatever others have mounted within the volume. What the kernel's NFS client has
+ * mounted there by itself, for the server's file systems below, goes with its parent.
+ * @throws BerthError `failed-precondition`
+ */
+function refuseMountsBelow(mount: Mount, table: MountTable, volumeId: string): void {
+  const source = mount.source.replace(/\/$/, ""); // `nas:/` is the root of all that it exports
+  for (const child of table.mounts) {
+    if (child.parentId !== mount.id || child === mount) continue;
+    const isKernels = child.fsType.startsWith("nfs") && isWithin(child.source, source);
+    if (isKernels) refuseMountsBelow(child, table, volumeId);
+    else throw somethingBelow(child, mount, volumeId);
+  }
+}
+
 /** Undefined when the step says that it worked. @throws BerthError when it makes no sense to go on */
 async function failureOf(
   { step, signal }: Unmounter,
@@ -109,6 +125,14 @@ function stillThere(mount: Mount, volumeId: string): BerthError {
   return new BerthError(
     "unavailable",
     `volume ${volumeId} at ${mount.mountPoint} is still mounted after umount said it is not: retry`,
+  );
+}
+
+function somethingBelow(child: Mount, mount: Mount, volumeId: string): BerthError {
+  return new BerthError(
+    "failed-precondition",
+    `volume ${volumeId} at ${mount.mountPoint} has a mount of something else in it (${child.source} at ` +
+      `${child.mountPoint}): unmount that first`,
   );
 }
 

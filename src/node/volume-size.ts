@@ -13,18 +13,12 @@ const sizeLine = /^ {2}"sizeBytes": "([0-9]{1,20})",?$/gm;
  * identity and later sizes name. A helper reads them: the daemon touches no path on a share.
  * @throws BerthError `not-found` without a record
  */
-export async function volumeSize(
-  helpers: Helpers,
-  volumeId: string,
-  source: BindSource,
-  signal: AbortSignal,
-): Promise<bigint> {
+export async function volumeSize(helpers: Helpers, volumeId: string, source: BindSource): Promise<bigint> {
   const reply = await helpers.run({
     volumeId,
     verb: "record",
     args: [childOf(source.sharePath, `.berth/volumes/${source.name}`)],
     timeoutMs: nodeLimits.stepMsMax,
-    signal,
   });
   if (reply.exitCode === exitCodes.noRecord) {
     throw new BerthError("not-found", `volume ${volumeId} has no record on share ${source.shareName}`);

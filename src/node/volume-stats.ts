@@ -14,7 +14,7 @@ export interface StatsRequest {
   readonly volumeId: string;
   readonly source: BindSource;
   readonly path: string;
-  /** The volume's size, from its record. */
+  /** The volume's size, from its record. It is asked for all who wait: no caller's end is its end. */
   readonly sizeBytes: () => Promise<bigint>;
 }
 
@@ -116,15 +116,14 @@ export class VolumeStats {
   }
 
   async #measure({ volumeId, sizeBytes }: StatsRequest, directoryPath: string): Promise<VolumeUsage> {
-    const [totalBytes, reply] = await Promise.all([
-      sizeBytes(),
-      this.#helpers.run({
-        volumeId,
-        verb: "measure",
-        args: [directoryPath],
-        timeoutMs: this.#parts.limits.measureMsMax,
-      }),
-    ]);
+    // One after the other: a flight that ended while a helper still measured would not count as one.
+    const totalBytes = await sizeBytes();
+    const reply = await this.#helpers.run({
+      volumeId,
+      verb: "measure",
+      args: [directoryPath],
+      timeoutMs: this.#parts.limits.measureMsMax,
+    });
     const usage = parseUsage(reply, totalBytes);
     if (usage === undefined) throw stepError("measure", reply, `volume ${volumeId}`);
     this.#known.set(volumeId, { usage, atMs: this.#clock.nowMs() });

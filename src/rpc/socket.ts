@@ -1,10 +1,10 @@
-import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { rpcLimits } from "./limits.ts";
 import { RpcError, type RpcFailure } from "./rpc-error.ts";
 import { localPorts } from "./source-port.ts";
+import { systemNames } from "./system-names.ts";
 
 /** TLS with the server's certificate always verified. */
 export interface TlsOptions {
@@ -87,7 +87,7 @@ async function addressesOf(
 }
 
 async function resolveBySystem(host: string): Promise<string[]> {
-  return (await lookup(host, { all: true })).map(({ address }) => address);
+  return (await systemNames.resolve(host)).map(({ address }) => address);
 }
 
 async function connectFrom(

@@ -1,9 +1,8 @@
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { BerthError, hasCode } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { connectNfs, type NfsClient, NfsError, type NfsVersion, type SourcePort } from "../nfs/index.ts";
-import { callNull, nfs3PortOf, nfsProgram, statusMonitorRuns } from "../nfs/null.ts";
+import { callNull, nfs3PortOf, nfsProgram, statusMonitorRuns, systemNames } from "../nfs/null.ts";
 import { type ExportLocation, printLocation } from "./export-location.ts";
 import { componentsOf, type SharePath } from "./share-path.ts";
 
@@ -44,7 +43,7 @@ export interface NfsProbed {
 export async function probeNfs(probe: NfsProbe): Promise<NfsProbed> {
   const name = printLocation(probe.location);
   return await inTime(probe, name, async (signal) => {
-    const [client, transport] = await Promise.all([connect(probe, signal), transportOf(probe.location)]);
+    const [client, transport] = await Promise.all([connect(probe, signal), protocolFor(probe.location)]);
     try {
       const { record } = probe;
       const [fileid] = await Promise.all([
@@ -77,11 +76,16 @@ export async function callNfsNull({ host, port, major, timeoutMs, signal }: NfsS
   });
 }
 
-export async function transportOf({ server }: ExportLocation): Promise<"tcp" | "tcp6"> {
+/** As mount(8)'s `proto`. @throws BerthError `deadline-exceeded`: a system may look names up for a long time */
+export async function transportOf(location: ExportLocation, bound: Bound): Promise<"tcp" | "tcp6"> {
+  return await inTime(bound, location.server, () => protocolFor(location));
+}
+
+async function protocolFor({ server }: ExportLocation): Promise<"tcp" | "tcp6"> {
   const family = isIP(server);
   if (family !== 0) return family === 6 ? "tcp6" : "tcp";
   // A name that does not resolve is told by whoever connects.
-  const addresses = await lookup(server, { all: true }).catch(() => []);
+  const addresses = await systemNames.resolve(server).catch(() => []);
   return addresses.length > 0 && addresses.every((each) => each.family === 6) ? "tcp6" : "tcp";
 }
 

@@ -116,7 +116,11 @@ async function refuseExisting(
     throw refuse("failed-precondition", `is a ${existing.type}`, "only a directory can be adopted");
   }
   for (const directory of [...parentsOf(path), path]) {
-    if (!(await isThere(share, join(directory, berthName)))) continue;
+    const isShare = await isThere(share, join(directory, berthName)).catch((reason: unknown) => {
+      if (!hasCode(reason, "storage-access")) throw reason;
+      return false; // closed to Berth, so it never worked in there
+    });
+    if (!isShare) continue;
     const cause = `${directory} has a folder ${berthName}, so volumes of another share lie in it`;
     throw refuse("failed-precondition", cause, "adopt a directory of that share by its own export");
   }

@@ -15,9 +15,9 @@ import {
   trashEntryPath,
   volumesPath,
 } from "./layout.ts";
-import { claimAt } from "./path-claim.ts";
+import { claimAt, recoverClaim } from "./path-claim.ts";
 import { encodeRecord, newDeleted, nonceOf, type VolumeRecord } from "./record.ts";
-import { fateOf, makeHolder, retire } from "./retire.ts";
+import { fateOf, makeHolder, retire, unclaimed } from "./retire.ts";
 
 /**
  * Deletes a volume in a time that does not depend on its size. Its steps:
@@ -107,8 +107,9 @@ async function refuseStranger(
       "somebody changed that record; restore it from a backup",
     );
   }
-  if (found === undefined || found === fileid) return; // its claim was lost in a crash
-  throw stranger(found);
+  if (found === undefined) return;
+  if (found !== fileid) throw stranger(found);
+  if (!(await recoverClaim(share, { identity }))) throw unclaimed(share, name, identity);
 }
 
 async function decide(

@@ -15,7 +15,7 @@ import {
   wasRestored,
 } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import { berthName, claimPathOf, parentsOf, stagedFilePath } from "./layout.ts";
+import { berthName, claimPathOf, parentsOf, stagedFilePath, stagingPath } from "./layout.ts";
 import { decodeIdentity, type Identity, nonceOf, type VolumeRecord } from "./record.ts";
 
 /**
@@ -113,10 +113,30 @@ export async function reclaimFrom(share: Share, aside: SharePath): Promise<boole
   if (identity === undefined) return false;
   const { path } = identity.directory;
   const holder = await holderOf(share, identity);
-  if (holder === undefined || holder.record.deleted !== undefined) return false;
+  if (holder === undefined) return false;
   if ((await claimAt(share, path)) !== undefined) return false;
   await linkBack(share, aside, path);
   return true;
+}
+
+/**
+ * Puts back a claim that a release of an earlier volume had taken by mistake, and was cut off. Only that, or the
+ * name under which the record was made, tells it from a record that somebody has pointed to another directory.
+ */
+export async function recoverClaim(
+  share: Share,
+  { identity }: Pick<VolumeRecord, "identity">,
+): Promise<boolean> {
+  const { path } = identity.directory;
+  for (const { name } of await entriesOf(share, stagingPath)) {
+    if (!name.endsWith(".json")) continue;
+    const aside = join(stagingPath, name);
+    const found = await claimIn(share, aside).catch(ignoreUnreadable);
+    if (found?.nonce !== identity.nonce || found.directory.path !== path) continue;
+    await linkBack(share, aside, path);
+    return (await claimAt(share, path))?.nonce === identity.nonce;
+  }
+  return false;
 }
 
 /**
@@ -240,4 +260,9 @@ async function claimIn(share: Share, path: SharePath): Promise<Identity | undefi
     if (hasCode(reason, ...absent, "storage-unsupported")) return undefined; // nothing, or a folder of claims
     throw reason;
   }
+}
+
+/** What is half written is no claim. */
+function ignoreUnreadable(reason: unknown): undefined {
+  if (!hasCode(reason, "failed-precondition")) throw reason;
 }

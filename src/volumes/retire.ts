@@ -7,6 +7,8 @@ import { fileidAt, identityAt, isThere, stillDecided, wasRestored } from "./cata
 import type { ShareContext } from "./context.ts";
 import {
   archivePathOf,
+  claimPathOf,
+  identityFile,
   keptPath,
   keptRecordPath,
   recordName,
@@ -16,8 +18,8 @@ import {
   treeName,
 } from "./layout.ts";
 import { removeParents } from "./parents.ts";
-import { claimAt, releasePath } from "./path-claim.ts";
-import { nonceOf, type VolumeRecord } from "./record.ts";
+import { claimAt, recoverClaim, releasePath } from "./path-claim.ts";
+import { type Identity, nonceOf, type VolumeRecord } from "./record.ts";
 import { renameTree } from "./rename-tree.ts";
 import type { OnDelete } from "./volume.ts";
 
@@ -116,10 +118,10 @@ function treesOf(
       const [isThisOne, claim, live] = await Promise.all([isIt(at), claimAt(share, path), isLive()]);
       if (!isThisOne || live) return false;
       if (claim !== undefined) return claim.nonce === identity.nonce && claim.id === identity.id;
-      // A claim may be lost to a release of an earlier volume that was cut off. Then the record decides.
-      return (
-        identity.adopted !== true && (await identityAt(share, recordPath(name)))?.nonce === identity.nonce
-      );
+      if (identity.adopted === true) return false; // its creation was cut off before it had the claim
+      if ((await identityAt(share, recordPath(name)))?.nonce !== identity.nonce) return false;
+      if (await recoverClaim(share, { identity })) return true;
+      throw unclaimed(share, name, identity);
     },
     // The claim may have gone in the meantime, or a successor's come: that one names the stranger, or does not.
     isStranger: async (at) => {
@@ -129,6 +131,15 @@ function treesOf(
     },
   };
   return [staged, placed];
+}
+
+/** A directory that is the recorded one, but that nobody has claimed: somebody may have changed the record. */
+export function unclaimed(share: Share, name: VolumeName, { directory: { path } }: Identity): BerthError {
+  return new BerthError(
+    "failed-precondition",
+    `${share.name}: ${path} has no claim in ${claimPathOf(path)}, so it is not deleted: if it is this volume's, ` +
+      `make the claim again as a link to ${join(recordPath(name), identityFile)}; else move it away`,
+  );
 }
 
 /** Moves what is at `from` to a name in `holder`, if it is ours. @returns whether it was there and is moved now */

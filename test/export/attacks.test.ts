@@ -207,6 +207,8 @@ for (const version of ["3", "4.1"] as const) {
         "that points to Berth's folder in capitals": directed(".Berth/volumes"),
         "that points below another volume": directed("victim/data"),
         "that points to a directory of nobody's": directed("elsewhere"),
+        "that points to a directory of nobody's, by its fileid too": (name) =>
+          directed("elsewhere", `${lstatSync(data("elsewhere"), { bigint: true }).ino}`)(name),
         "with the nonce of another": (name) => pointed({ nonce: identityOf("victim")["nonce"] })(name),
         "that is another's": (name) => put(name, readFileSync(record("victim"))),
         "that is a link to another's": (name) => {

@@ -1,18 +1,17 @@
 /** Mounts that have gone stale, and servers that moved. */
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { NodeNfsFixture, share } from "./fixture.ts";
+import { before, test } from "node:test";
+import { type NodeNfsFixture, share } from "./fixture.ts";
 import { type NodeGuest, type NodeVolume, stagingPathOf, targetPathOf } from "./node-guest.ts";
+import { sharedFixture } from "./shared-fixture.ts";
 
 let fixture: NodeNfsFixture;
 let node: NodeGuest;
 
 before(async () => {
-  fixture = await NodeNfsFixture.boot();
+  fixture = await sharedFixture();
   node = fixture.node;
 });
-beforeEach(() => node.clear());
-after(() => fixture[Symbol.asyncDispose]());
 
 const ok = { code: "OK", message: "" };
 
@@ -23,7 +22,7 @@ async function staticVolume(name: string, version: string): Promise<NodeVolume> 
 }
 
 for (const version of ["3", "4.2"]) {
-  test(`with NFS ${version}, staging and publishing again repair a directory that was made anew on the server`, async () => {
+  test(`with NFS ${version}, staging and publishing again repair a directory that was made anew on the server (democratic-csi #344 #100, csi-driver-smb #419)`, async () => {
     const name = `stale-${version}`;
     const volume = await staticVolume(name, version);
     assert.deepEqual(await node.stage(volume), ok);
@@ -45,7 +44,7 @@ for (const version of ["3", "4.2"]) {
   });
 }
 
-test("a mount outlives a restart of the server, and staging again leaves it", async () => {
+test("a mount outlives a restart of the server, and staging again leaves it (csi-driver-nfs #927, aws-efs #614)", async () => {
   const volume = await staticVolume("restarted", "4.2");
   assert.deepEqual(await node.stage(volume), ok);
   const [before] = await node.mounts();

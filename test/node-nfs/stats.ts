@@ -1,20 +1,19 @@
 /** What the real plugin says of volumes that a real kernel has mounted, by its own client. */
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
+import { before, test } from "node:test";
 import { VolumeUsage_Unit as Unit } from "../../src/gen/csi/v1/csi_pb.ts";
-import { NodeNfsFixture, share } from "./fixture.ts";
+import { type NodeNfsFixture, share } from "./fixture.ts";
 import { type NodeGuest, type NodeVolume, targetPathOf } from "./node-guest.ts";
+import { sharedFixture } from "./shared-fixture.ts";
 
 const mib = 2n ** 20n;
 let fixture: NodeNfsFixture;
 let node: NodeGuest;
 
 before(async () => {
-  fixture = await NodeNfsFixture.boot();
+  fixture = await sharedFixture();
   node = fixture.node;
 });
-beforeEach(() => node.clear());
-after(() => fixture[Symbol.asyncDispose]());
 
 async function published(volume: NodeVolume, pod: string): Promise<void> {
   assert.equal((await node.stage(volume)).code, "OK");

@@ -1,20 +1,18 @@
 /** Inline volumes: made with their pod, gone with it, also after a crash, a dead server and a reboot. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { after, before, beforeEach, test } from "node:test";
-import { NodeNfsFixture, share } from "./fixture.ts";
+import { before, test } from "node:test";
+import { type NodeNfsFixture, share } from "./fixture.ts";
 import { type NodeGuest, type NodeVolume, targetPathOf } from "./node-guest.ts";
+import { sharedFixture } from "./shared-fixture.ts";
 
-const allowed = "ephemeral: {exports: [nas]}\n";
 let fixture: NodeNfsFixture;
 let node: NodeGuest;
 
 before(async () => {
-  fixture = await NodeNfsFixture.boot(() => allowed);
+  fixture = await sharedFixture();
   node = fixture.node;
 });
-beforeEach(() => node.clear());
-after(() => fixture[Symbol.asyncDispose]());
 
 const ok = { code: "OK", message: "" };
 
@@ -27,11 +25,11 @@ function inline(pod: string, attributes: Readonly<Record<string, string>> = {}):
 
 const publish = (volume: NodeVolume, pod: string) => node.publish(volume, pod, { stagingPath: "" });
 
-/** The directories of volumes on the share, and what waits in its trash. */
+/** The directories of inline volumes on the share, and their records. */
 const onShare = async () =>
   (await fixture.storage.check(`cd ${share}; ls; ls .berth/volumes 2>/dev/null || :`))
     .split("\n")
-    .filter(Boolean);
+    .filter((name) => name.startsWith("csi-"));
 const records = async () =>
   (await node.guest.check("ls /run/kubelet/plugins/csi.berth.dev/ephemeral 2>/dev/null || :"))
     .split("\n")
@@ -83,6 +81,20 @@ test("what a reboot left is removed at the start, if the pod has gone, and kept 
   assert.equal(await node.guest.check(`cat ${targetPathOf("kept")}/file`), "hello\n");
   assert.deepEqual(await node.unpublish(kept, "kept"), ok);
   assert.deepEqual([await onShare(), await records()], [[], []]);
+});
+
+test("no other volume's id takes a pod's volume away, and no other target has it too", async () => {
+  const volume = inline("f");
+  assert.deepEqual(await publish(volume, "f"), ok);
+  for (const volumeId of [inline("g").volumeId, "by-hand", "export/nfs/pvc-f/nas"]) {
+    const ended = await node.unpublish({ volumeId, volumeContext: {} }, "f");
+    assert.equal(ended.code, "FAILED_PRECONDITION", volumeId);
+  }
+  assert.equal((await publish(volume, "h")).code, "FAILED_PRECONDITION");
+  assert.deepEqual(await node.unpublish(volume, "h"), ok);
+  await node.guest.check(`echo hello > ${targetPathOf("f")}/file`);
+  assert.deepEqual(await node.unpublish(volume, "f"), ok);
+  assert.deepEqual([await node.mounts(), await onShare(), await records()], [[], [], []]);
 });
 
 test("a pod goes although the server does not answer, and the directory once it does", async () => {
