@@ -70,6 +70,11 @@ bench-node: dist/berth.js ## measure mounts in a guest beside the bare commands 
 	@tools/install-debian.sh
 	@node bench/node/main.ts $(ARGS)
 
+.PHONY: bench-export
+bench-export: dist/berth.js ## measure volumes on an export of a real server (as root; ARGS="--nfs=3")
+	@tools/install-debian.sh
+	@node bench/export/main.ts $(ARGS)
+
 .PHONY: conformance
 conformance: dist/berth.js ## run csi-sanity against the driver (as root; needs Go)
 	@tools/install-debian.sh
