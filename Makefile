@@ -65,6 +65,11 @@ bench-nfs: dist/berth.js ## measure the NFS client on real servers (as root; ARG
 	@tools/install-debian.sh
 	@node bench/nfs/main.ts $(ARGS)
 
+.PHONY: bench-node
+bench-node: dist/berth.js ## measure mounts in a guest beside the bare commands (as root)
+	@tools/install-debian.sh
+	@node bench/node/main.ts $(ARGS)
+
 .PHONY: conformance
 conformance: dist/berth.js ## run csi-sanity against the driver (as root; needs Go)
 	@tools/install-debian.sh

@@ -4,10 +4,10 @@
  * lie on the file system that holds the repository, not on a new one.
  */
 import { mkdirSync } from "node:fs";
-import { cpus, loadavg, release } from "node:os";
 import { join } from "node:path";
 import { sandboxed } from "../tools/sandbox.ts";
 import { fileSystemOf, mountDisk } from "./disk.ts";
+import { describeMachine } from "./machine.ts";
 import { measureMemory } from "./memory.ts";
 import { Place } from "./place.ts";
 import { measurePublish } from "./publish.ts";
@@ -25,7 +25,7 @@ await sandboxed(
     const here = process.argv.includes("--here");
     const place = new Place(here ? directory : mountDisk(directory));
     const disk = here ? fileSystemOf(directory) : `a new ext4 in a file on ${fileSystemOf(directory)}`;
-    const before = machine(disk);
+    const before = `${describeMachine()}; directory shares on ${disk}`;
     const figures: Figure[] = [];
     for (const measure of [measureStart, measureMemory, measureVolumes, measurePublish]) {
       figures.push(...(await measure(place)));
@@ -35,12 +35,3 @@ await sandboxed(
   },
   base,
 );
-
-function machine(disk: string): string {
-  const [cpu] = cpus();
-  const [load = 0] = loadavg();
-  return (
-    `${cpus().length} × ${cpu?.model.trim()}, Linux ${release()}, Node.js ${process.versions.node}; ` +
-    `directory shares on ${disk}; load before the run ${load.toFixed(1)}`
-  );
-}

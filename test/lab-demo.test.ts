@@ -2,9 +2,16 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, test } from "node:test";
-import { descendantsOf, hostMounts, startDemo, untilGone, untilMounted } from "./support/demo-process.ts";
+import {
+  commandOf,
+  descendantsOf,
+  hostMounts,
+  startDemo,
+  untilGone,
+  untilMounted,
+} from "./support/demo-process.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "berth-lab-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -80,6 +87,25 @@ test("SIGKILL in the middle leaves no mount and no process", async () => {
   demo.kill("SIGKILL");
   // The output ends when the last process that holds it has ended: the lab's own.
   await once(demo, "close");
+  await Promise.all(others.map(untilGone));
+  assert.equal(hostMounts(), before);
+});
+
+test("a driver's process that dies ends the demo with its name and last words, and exit code 1", async () => {
+  const before = hostMounts();
+  const demo = await startDemo("--tier", "directory");
+  await untilMounted(demo);
+  const others = descendantsOf(demo.pid);
+  const node2 = others.find((pid) => {
+    const [program = "", ...words] = commandOf(pid);
+    return basename(program) === "node" && words.includes("node") && words.includes("node-2");
+  });
+  assert.ok(node2 !== undefined, "node-2 runs");
+  process.kill(node2, "SIGKILL");
+  const [code] = await once(demo, "close");
+  assert.equal(code, 1, demo.output());
+  assert.match(demo.output(), /node-2 has ended; the end of its log:\n +\{"/);
+  assert.match(demo.output(), /\nberth: .*node-2 has ended.*\n$/);
   await Promise.all(others.map(untilGone));
   assert.equal(hostMounts(), before);
 });

@@ -3,7 +3,7 @@
  * again; and frozen at each of its steps while another process works on the same name. Exhaustive, not random.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { BerthError } from "../src/core/errors.ts";
 import { type Fate, hookedShare } from "./support/hooked-share.ts";
@@ -34,6 +34,7 @@ for (const [name, injury] of Object.entries(injuries)) {
       const reached = await hurt(fixture, injury, at, (volumes) =>
         volumes.create(newCall(), requestFor("pvc")),
       );
+      mkdirSync(fixture.at(".berth/volumes"), { recursive: true }); // a share that never had a volume deletes none
       await fixture.volumes.delete(newCall(), idOf("pvc"));
       await fixture.reap();
       assert.deepEqual(fixture.left(), [], `step ${at}`);

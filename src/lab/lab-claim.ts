@@ -36,12 +36,7 @@ export class LabClaim {
 
   /** Waits until it has gone, and its volume too unless that is retained. */
   async gone(): Promise<void> {
-    const { volume } = this.status ?? {};
-    const isKept = volume === undefined || volume.reclaimPolicy === "Retain";
-    const { claims } = this.#parts.cluster;
-    const isGone = () =>
-      this.status === undefined && (isKept || !claims.volumes.some(({ name }) => name === volume.name));
-    await this.#until(isGone, "has not gone");
+    await this.#until(() => this.#parts.cluster.claims.hasGone(this.#parts.key), "has not gone");
   }
 
   /** Waits until its volume has at least so many bytes. */

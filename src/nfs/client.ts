@@ -68,6 +68,17 @@ export interface CopyRange {
   readonly lengthBytes: bigint;
 }
 
+/** A file to be made from all of another. Extended attributes are not cloned. */
+export interface NewClone {
+  readonly source: FileHandle;
+  readonly directory: FileHandle;
+  readonly name: FileName;
+  /** What it is made with. */
+  readonly created: AttributeChanges;
+  /** What it gets when it has its content. */
+  readonly whole: AttributeChanges;
+}
+
 /**
  * One export of one server, over v3 (RFC 1813) or v4.1 and later (RFC 8881, 7862). Thousands of
  * operations may be in flight; they go out in order but may be done in any.
@@ -186,6 +197,13 @@ export interface NfsClient {
    * @throws `storage-unsupported` where version, server or file system cannot
    */
   clone(source: FileHandle, target: FileHandle, range: CopyRange, options?: OperationOptions): Promise<void>;
+
+  /**
+   * A new file that shares all blocks of another and then gets its attributes, in one request; those that are asked for
+   * at once, by one caller, share requests. After a failure with outcome "done" the file is there, perhaps empty.
+   * @throws `storage-exists` whatever is there; `storage-unsupported` as `clone`
+   */
+  cloneNew(clone: NewClone, options?: OperationOptions): Promise<void>;
 
   /**
    * Copies on the server (RFC 7862 §15.2), synchronously, in a loop until all is there, and durably.

@@ -18,7 +18,7 @@ export const exitCodes = {
  * - `stage <record> <directory> <parent> <name> <flags>`: mounts a volume's directory at `<parent>/<name>`
  * - `publish <staging path> <parent> <name> <flags>`
  * - `mount_nfs <source> <options> <parent> <name>`: by the kernel's client, at `<parent>/<name>`
- * - `look <path>`: the inode number of a mounted directory, as its server has it now
+ * - `look <path>`: the inode number of a mounted directory, as its server has it now, and when it changed
  * - `unmount <path>`, `force <path>`, `detach <path>`: umount plain, by force, lazily
  * - `exists <path>`
  * - `remove <path>`: an empty directory; none there is fine
@@ -84,10 +84,12 @@ mount_nfs() {
   mount -n -t nfs -o "$2" -- "$1" "$3/$4"
 }
 
-look() { stat --cached=never -c %i -- "$1/." 2>/dev/null || stat -c %i -- "$1/."; }
+# Not "$1/.": a root that the server squashes may not search a directory that is closed to others.
+# The time is for the kernel, which answers from its memory when asked for the inode number alone.
+look() { stat --cached=never -c '%i %Z' -- "$1" 2>/dev/null || stat -c '%i %Z' -- "$1"; }
 
 publish() {
-  [ -d "$1/." ] || { printf 'Stale file handle\n'; return ${exitCodes.notTheDirectory}; }
+  [ -d "$1/." ] || look "$1" >/dev/null 2>&1 || { printf 'Stale file handle\n'; return ${exitCodes.notTheDirectory}; }
   bind_at "$@"
 }
 

@@ -102,7 +102,7 @@ export class NfsVolume implements VolumeKind {
     const subject = { volumeId: this.#volumeId, server: this.server };
     const reply = await this.#work.step(subject, "look", [view.path], call.signal, limits.lookMsMax);
     if (reply.exitCode === 0) {
-      if (fileid === undefined || reply.output.trim() === `${fileid}`) return true;
+      if (fileid === undefined || reply.output.split(" ")[0] === `${fileid}`) return true;
       if (!isUsed(there, view.table)) return false;
       throw new BerthError(
         "failed-precondition",

@@ -80,6 +80,16 @@ export async function isThere(share: Share, path: SharePath): Promise<boolean> {
   }
 }
 
+/** Whether nothing is in a directory, or the directory is gone. */
+export async function isEmpty(share: Share, path: SharePath): Promise<boolean> {
+  try {
+    for await (const _ of share.list(path)) return false;
+  } catch (reason) {
+    if (!hasCode(reason, ...absent)) throw reason;
+  }
+  return true;
+}
+
 /** What is gone, in use or no directory stays as it is. */
 export async function removeIfEmpty(share: Share, path: SharePath): Promise<void> {
   try {
@@ -147,6 +157,26 @@ export function checkRecord(record: VolumeRecord, id: VolumeId, owner: Owner, sh
         `not to cluster ${owner.cluster}, driver ${owner.driver}: let that one work on it`,
     );
   }
+}
+
+/** Whether a record, wherever it was moved, still says what it said of a deletion. */
+export async function stillDecided(
+  share: Share,
+  at: SharePath,
+  { identity, deleted }: Pick<VolumeRecord, "identity" | "deleted">,
+): Promise<boolean> {
+  return deleted === undefined || (await isThere(share, join(at, deletedFile(nonceOf(identity)))));
+}
+
+/** Whether a deletion that had been decided was taken back in the meantime (`berth trash restore`). */
+export async function wasRestored(
+  share: Share,
+  name: VolumeName,
+  record: Pick<VolumeRecord, "identity" | "deleted">,
+): Promise<boolean> {
+  if (record.deleted === undefined || (await stillDecided(share, recordPath(name), record))) return false;
+  const current = await readRecord(share, name); // gone, most often: another process has finished the deletion
+  return current?.identity.nonce === record.identity.nonce && current.deleted === undefined;
 }
 
 /** Where a volume stands is not written down but seen: at its path, or not yet. */

@@ -1,17 +1,28 @@
 import { assert } from "../core/assert.ts";
 import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
 import type { Nonce } from "../core/nonce.ts";
 import { sideBySide } from "../core/side-by-side.ts";
 import { printVolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { FileStat } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { ensureLayout, findRecord, isInPlace, readRecord, removeIfEmpty, volumeOf } from "./catalog.ts";
+import {
+  ensureLayout,
+  findRecord,
+  isInPlace,
+  isThere,
+  readRecord,
+  removeIfEmpty,
+  volumeOf,
+} from "./catalog.ts";
 import { forget, linkClaim } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import {
+  berthName,
   directoryPath,
   identityFile,
+  parentsOf,
   recordPath,
   stagedFilePath,
   stagedTreePath,
@@ -21,7 +32,7 @@ import { giveAttributes } from "./owner-change.ts";
 import { moveIntoPlace, statIfThere } from "./place.ts";
 import { encodeRecord, type Identity, isOwnedBy, newIdentity, type VolumeRecord } from "./record.ts";
 import { fateOf, retire } from "./retire.ts";
-import { settled } from "./settled.ts";
+import { comeAgain, settled } from "./settled.ts";
 import type { CapacityRange, Volume, VolumeRequest } from "./volume.ts";
 
 /** A volume of no particular size is recorded as this. */
@@ -70,7 +81,10 @@ export async function createVolume(
     }
     if (found.deleted !== undefined && isOwnedBy(found.identity, context.owner)) {
       call.effects.begin();
-      await retire(context, name, found, fateOf(found)); // a deletion that was cut off: finish it, then start anew
+      // A deletion that was cut off: finish it, then start anew.
+      await retire(context, name, found, fateOf(found)).catch((reason: unknown) => {
+        throw comeAgain(reason);
+      });
       continue;
     }
     refuseOther(context, request, found);
@@ -100,6 +114,15 @@ async function refuseExisting(
   }
   if (existing.type !== "directory") {
     throw refuse("failed-precondition", `is a ${existing.type}`, "only a directory can be adopted");
+  }
+  for (const directory of [...parentsOf(path), path]) {
+    const isShare = await isThere(share, join(directory, berthName)).catch((reason: unknown) => {
+      if (!hasCode(reason, "storage-access")) throw reason;
+      return false; // closed to Berth, so it never worked in there
+    });
+    if (!isShare) continue;
+    const cause = `${directory} has a folder ${berthName}, so volumes of another share lie in it`;
+    throw refuse("failed-precondition", cause, "adopt a directory of that share by its own export");
   }
   await ensureLayout(share);
   if ((await share.stat(stagingPath)).fsid !== existing.fsid) {
@@ -166,6 +189,14 @@ async function buildAndClaim(
     ]);
     const identity = identityFor(context, request, nonce, directory, adopted !== undefined);
     const content = encodeRecord(identity);
+    if (content.length > limits.recordBytesMax) {
+      await undo();
+      throw new BerthError(
+        "invalid-argument",
+        `${share.name}: the record of volume ${name} would have ${content.length} bytes, more than the ` +
+          `${limits.recordBytesMax} that are read again: give it fewer mount flags`,
+      );
+    }
     await share.createFile(temporary, content);
     const outcome = await linkClaim(share, temporary, join(recordPath(name), identityFile), content);
     if (outcome === "claimed") {

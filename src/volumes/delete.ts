@@ -2,14 +2,22 @@ import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
 import { sideBySide } from "../core/side-by-side.ts";
 import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
+import type { Share } from "../share/share.ts";
 import { join } from "../share/share-path.ts";
 import { checkRecord, fileidAt, isThere, readRecord, removeIfEmpty } from "./catalog.ts";
 import { claimFile } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
-import { deletedFile, directoryPath, recordPath, stagedTreePath, trashEntryPath } from "./layout.ts";
-import { claimAt } from "./path-claim.ts";
+import {
+  deletedFile,
+  directoryPath,
+  recordPath,
+  stagedTreePath,
+  trashEntryPath,
+  volumesPath,
+} from "./layout.ts";
+import { claimAt, recoverClaim } from "./path-claim.ts";
 import { encodeRecord, newDeleted, nonceOf, type VolumeRecord } from "./record.ts";
-import { fateOf, makeHolder, retire } from "./retire.ts";
+import { fateOf, makeHolder, retire, unclaimed } from "./retire.ts";
 
 /**
  * Deletes a volume in a time that does not depend on its size. Its steps:
@@ -47,7 +55,7 @@ export async function deleteVolume(context: ShareContext, call: Call, id: Volume
 /** A directory without a record may be anybody's. */
 async function refuseUnrecorded({ share }: ShareContext, name: VolumeName): Promise<void> {
   const path = directoryPath(name);
-  if (!(await isThere(share, path))) return;
+  if (!(await isThere(share, path))) return await refuseOtherShare(share);
   const claim = await claimAt(share, path);
   const isAnothers = claim !== undefined && parseVolumeId(claim.id)?.name !== name; // whose subDir is this name
   // Or it was created since we looked. A claim of its own without a record is what somebody's hand has left.
@@ -56,6 +64,16 @@ async function refuseUnrecorded({ share }: ShareContext, name: VolumeName): Prom
     "failed-precondition",
     `${share.name}: directory ${path} has no record in ${recordPath(name)}, so Berth does not delete it: ` +
       "restore the record, or move the directory away by hand",
+  );
+}
+
+/** Whoever made the volume left records: where there are none, another disk is mounted here, or none at all. */
+async function refuseOtherShare(share: Share): Promise<void> {
+  if (await isThere(share, volumesPath)) return;
+  throw new BerthError(
+    "failed-precondition",
+    `${share.name} has no ${volumesPath}, so no volume was ever made here, or this is not the share as it was: ` +
+      "look whether its disk is mounted; if it was emptied for good, make that directory",
   );
 }
 
@@ -78,7 +96,7 @@ async function refuseStranger(
       `(fileid ${other}) is not the directory that Berth made for this volume (fileid ${fileid})`,
       "move it away by hand",
     );
-  if (claim?.nonce === identity.nonce) {
+  if (claim?.nonce === identity.nonce && claim.id === identity.id) {
     if (found === undefined || found === fileid) return;
     throw stranger(found);
   }
@@ -89,8 +107,9 @@ async function refuseStranger(
       "somebody changed that record; restore it from a backup",
     );
   }
-  if (found === undefined || found === fileid) return; // its claim was lost in a crash
-  throw stranger(found);
+  if (found === undefined) return;
+  if (found !== fileid) throw stranger(found);
+  if (!(await recoverClaim(share, { identity }))) throw unclaimed(share, name, identity);
 }
 
 async function decide(

@@ -5,7 +5,7 @@ import { berthName } from "./layout.ts";
 
 /**
  * The path of a volume's directory on its share: never the share itself, never Berth's own folder or what
- * only differs from it in case (some servers see no difference), and nothing that a mount could not name.
+ * some servers take for it, and nothing that a mount could not name.
  * @throws BerthError `invalid-argument`
  */
 export function parseDirectoryPath(text: string): SharePath {
@@ -21,8 +21,17 @@ export function parseDirectoryPath(text: string): SharePath {
   if (components.length > limits.subDirDepthMax) {
     throw refuse(`has more than ${limits.subDirDepthMax} components`, "use fewer");
   }
-  if (components.some((component) => component.toLowerCase() === berthName)) {
+  if (components.some((component) => plainest(component) === berthName)) {
     throw refuse(`has the component ${berthName}`, "that is where Berth keeps its records");
   }
   return path;
+}
+
+/** Servers may see no difference in case, width or what is invisible, nor dots and blanks at the end (Windows). */
+function plainest(component: string): string {
+  return component
+    .normalize("NFKC")
+    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, "")
+    .toLowerCase()
+    .replace(/[. ]+$/, "");
 }

@@ -28,7 +28,8 @@ export async function makeParents(context: ShareContext, directory: SharePath): 
  */
 export async function removeParents({ share }: ShareContext, directory: SharePath): Promise<void> {
   for (const parent of parentsOf(directory).reverse()) {
-    const marker = await markerOf(share, parent);
+    const marker = await markerOf(share, parent).catch(unreadable);
+    if (marker === "unreadable") return; // so nobody knows whose the parent is
     if (marker !== undefined) {
       if (await hasClaims(share, parent)) return;
       const isOurs = (await fileidAt(share, parent)) === marker.fileid;
@@ -114,6 +115,11 @@ async function markerOf(share: Share, parent: SharePath): Promise<Parent | undef
     ignoreAbsent(reason); // or the parent is a volume by now
     return undefined;
   }
+}
+
+function unreadable(reason: unknown): "unreadable" {
+  if (hasCode(reason, "failed-precondition")) return "unreadable";
+  throw reason;
 }
 
 function notADirectory(share: Share, parent: SharePath, type: FileStat["type"]): BerthError {

@@ -4,9 +4,18 @@ import type { Nonce } from "../core/nonce.ts";
 import { parseVolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { FileStat, Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { absent, ensureLayout, ignoreAbsent, isThere, readRecord, removeIfEmpty, typeAt } from "./catalog.ts";
+import {
+  absent,
+  ensureLayout,
+  ignoreAbsent,
+  isThere,
+  readRecord,
+  removeIfEmpty,
+  typeAt,
+  wasRestored,
+} from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import { berthName, claimPathOf, parentsOf, stagedFilePath } from "./layout.ts";
+import { berthName, claimPathOf, parentsOf, stagedFilePath, stagingPath } from "./layout.ts";
 import { decodeIdentity, type Identity, nonceOf, type VolumeRecord } from "./record.ts";
 
 /**
@@ -17,8 +26,8 @@ import { decodeIdentity, type Identity, nonceOf, type VolumeRecord } from "./rec
  * decided by the file system that holds the volumes themselves, whatever it thinks of case.
  *
  * The file is another name of the volume's `identity.json`, so a claim says whose it is. It is linked after
- * the record's and let go before it: a claim whose record is gone, is another's or names another directory
- * was left behind, and whoever meets it takes it away.
+ * the record's and let go before it: a claim whose record is gone or is another's was left behind, and whoever
+ * meets it takes it away.
  */
 export type ClaimOutcome =
   | { readonly kind: "claimed" }
@@ -75,7 +84,7 @@ export async function claimPath(
     }
     const other = found.kind === "held" ? found : await firstBelow(context, path);
     if (other === undefined) continue;
-    const holder = await holderOf(share, other.identity, other.at);
+    const holder = await holderOf(share, other.identity);
     if (holder !== undefined) return { kind: "taken", at: other.at, holder };
     await releaseStale(context, other.at, nonceOf(other.identity));
   }
@@ -88,11 +97,14 @@ export async function claimAt(share: Share, directory: SharePath): Promise<Ident
 }
 
 /** Lets a directory go, if this volume has it. Called once the volume's tree has left. */
-export async function releasePath(context: ShareContext, { identity }: VolumeRecord): Promise<void> {
-  const { path } = identity.directory;
-  const nonce = nonceOf(identity);
+export async function releasePath(context: ShareContext, record: VolumeRecord): Promise<void> {
+  const { path } = record.identity.directory;
+  const nonce = nonceOf(record.identity);
   if ((await claimAt(context.share, path))?.nonce !== nonce) return;
-  await takeAway(context, path, async (moved) => moved.nonce === nonce);
+  const name = parseVolumeId(record.identity.id)?.name;
+  await takeAway(context, path, async (moved) => {
+    return moved.nonce === nonce && (name === undefined || !(await wasRestored(context.share, name, record)));
+  });
 }
 
 /** Puts back what a release that was cut off had taken by mistake: a claim of a volume that is there. */
@@ -100,26 +112,49 @@ export async function reclaimFrom(share: Share, aside: SharePath): Promise<boole
   const identity = await claimIn(share, aside);
   if (identity === undefined) return false;
   const { path } = identity.directory;
-  const holder = await holderOf(share, identity, path);
-  if (holder === undefined || holder.record.deleted !== undefined) return false;
+  const holder = await holderOf(share, identity);
+  if (holder === undefined) return false;
   if ((await claimAt(share, path)) !== undefined) return false;
   await linkBack(share, aside, path);
   return true;
 }
 
-/** The record that a claim speaks for, if it still does. */
-async function holderOf(share: Share, { id, nonce }: Identity, at: SharePath): Promise<Holder | undefined> {
+/**
+ * Puts back a claim that a release of an earlier volume had taken by mistake, and was cut off. Only that, or the
+ * name under which the record was made, tells it from a record that somebody has pointed to another directory.
+ */
+export async function recoverClaim(
+  share: Share,
+  { identity }: Pick<VolumeRecord, "identity">,
+): Promise<boolean> {
+  const { path } = identity.directory;
+  for (const { name } of await entriesOf(share, stagingPath)) {
+    if (!name.endsWith(".json")) continue;
+    const aside = join(stagingPath, name);
+    const found = await claimIn(share, aside).catch(ignoreUnreadable);
+    if (found?.nonce !== identity.nonce || found.directory.path !== path) continue;
+    await linkBack(share, aside, path);
+    return (await claimAt(share, path))?.nonce === identity.nonce;
+  }
+  return false;
+}
+
+/**
+ * The record that a claim speaks for, if it still does. Where the claim was found does not matter: a file
+ * system that sees no difference between upper and lower case, or between two spellings of an accent, finds it
+ * under names that its record does not have.
+ */
+async function holderOf(share: Share, { id, nonce }: Identity): Promise<Holder | undefined> {
   const name = parseVolumeId(id)?.name;
   const record = name === undefined ? undefined : await readRecord(share, name);
-  if (name === undefined || record?.identity.nonce !== nonce) return undefined;
-  return record.identity.directory.path === at ? { name, record } : undefined;
+  return name === undefined || record?.identity.nonce !== nonce ? undefined : { name, record };
 }
 
 async function releaseStale(context: ShareContext, at: SharePath, nonce: Nonce): Promise<void> {
   if ((await claimAt(context.share, at))?.nonce !== nonce) return;
   // Looked at again: its volume may have been restored from the trash in the meantime.
   await takeAway(context, at, async (moved) => {
-    return moved.nonce === nonce && (await holderOf(context.share, moved, at)) === undefined;
+    return moved.nonce === nonce && (await holderOf(context.share, moved)) === undefined;
   });
 }
 
@@ -225,4 +260,9 @@ async function claimIn(share: Share, path: SharePath): Promise<Identity | undefi
     if (hasCode(reason, ...absent, "storage-unsupported")) return undefined; // nothing, or a folder of claims
     throw reason;
   }
+}
+
+/** What is half written is no claim. */
+function ignoreUnreadable(reason: unknown): undefined {
+  if (!hasCode(reason, "failed-precondition")) throw reason;
 }

@@ -4,13 +4,13 @@ import type { VolumeName } from "../core/volume-id.ts";
 import type { Attributes, FileStat, Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import { admit } from "./admission.ts";
-import { absent, isInPlace, isThere, readRecord } from "./catalog.ts";
+import { absent, fileidAt, isEmpty, isInPlace, isThere, readRecord } from "./catalog.ts";
 import { forget } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
-import { identityFile, recordPath, stagedTreePath } from "./layout.ts";
+import { identityFile, recordPath, stagedTreePath, trashEntryPath, treeName } from "./layout.ts";
 import { giveAttributes } from "./owner-change.ts";
 import { makeParents } from "./parents.ts";
-import { claimPath, releasePath } from "./path-claim.ts";
+import { claimAt, claimPath, releasePath } from "./path-claim.ts";
 import { isOwnedBy, nonceOf, type VolumeRecord } from "./record.ts";
 import { renameTree } from "./rename-tree.ts";
 import { fateOf, retire } from "./retire.ts";
@@ -41,8 +41,9 @@ export async function moveIntoPlace(
     await claimOrRefuse(context, name, record, source);
   } catch (reason) {
     await forgetIt();
-    if (hasCode(reason, "already-exists")) await giveUp();
-    throw await settled(reason, giveUp);
+    const unclaimed = () => giveUpUnclaimed(context, name, record);
+    if (hasCode(reason, "already-exists")) await unclaimed();
+    throw await settled(reason, unclaimed);
   }
   const placing =
     record.identity.adopted === true
@@ -85,6 +86,16 @@ async function claimOrRefuse(
     await retire(context, holder.name, holder.record, fateOf(holder.record)); // its deletion was cut off
   }
   throw new BerthError("aborted", `${share.name}: ${path} keeps changing while ${name} is created: retry`);
+}
+
+/** Another process that goes on with this creation may have got the path since: then the volume is its to finish. */
+async function giveUpUnclaimed(context: ShareContext, name: VolumeName, record: VolumeRecord): Promise<void> {
+  const { share } = context;
+  const { path } = record.identity.directory;
+  if ((await claimAt(share, path))?.nonce === record.identity.nonce) {
+    throw new BerthError("aborted", `${share.name}: ${path} was free again when ${name} was given up: retry`);
+  }
+  await retire(context, name, record, fateOf(record));
 }
 
 /** Step 4. */
@@ -168,10 +179,20 @@ async function misplaced(
     await releasePath(context, record); // claimed after a deletion had let it go
     return new BerthError("aborted", `${share.name}: volume ${name} was deleted while it was created: retry`);
   }
+  if (current.deleted === undefined && (await wasGivenUp(share, record))) {
+    await retire(context, name, record, fateOf(record));
+    return new BerthError("aborted", `${share.name}: volume ${name} had been given up half way: retry`);
+  }
   return new BerthError(
     "unavailable",
     `${share.name}: volume ${name} is recorded, but its own directory (fileid ${directory.fileid}) is not at ${path}: ` +
       "put it back, or delete the volume",
     { cause },
   );
+}
+
+/** Whether its tree is in the trash, where only giving it up can have put it, and nobody has ever used it. */
+async function wasGivenUp(share: Share, { identity }: VolumeRecord): Promise<boolean> {
+  const tree = join(trashEntryPath(nonceOf(identity)), treeName);
+  return (await fileidAt(share, tree)) === identity.directory.fileid && (await isEmpty(share, tree));
 }

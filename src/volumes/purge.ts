@@ -1,10 +1,11 @@
 import { BerthError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Nonce } from "../core/nonce.ts";
+import { parseVolumeId } from "../core/volume-id.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { fileidAt, readRecordAt, removeIfEmpty } from "./catalog.ts";
+import { fileidAt, isEmpty, isInPlace, isThere, readRecordAt, removeIfEmpty } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import { purgedName, recordName, trashEntryPath, treeName } from "./layout.ts";
+import { purgedName, recordName, recordPath, trashEntryPath, treeName } from "./layout.ts";
 import { removeParents } from "./parents.ts";
 import { claimAt, releasePath } from "./path-claim.ts";
 import { isOwnedBy, type VolumeRecord } from "./record.ts";
@@ -45,7 +46,8 @@ export async function purge(context: ShareContext, nonce: Nonce, options: PurgeO
     await moveBack(context, tree, record, fileid, options.log);
     return { kind: "waiting", dueMs: undefined };
   }
-  // Without a deletion it is a claim that came to nothing: nobody ever saw its volume.
+  if (record.deleted === undefined && (await bringBack(context, nonce, record, options.log)))
+    return { kind: "waiting", dueMs: undefined };
   const dueMs = record.deleted === undefined ? 0 : Date.parse(record.deleted.purgeAfter);
   if (dueMs > clock.nowMs()) return { kind: "waiting", dueMs };
   const entries = await removeTree(context, tree, record, options);
@@ -105,6 +107,38 @@ async function moveBack(
   log.warn(`a deletion that was cut off had taken the tree of volume ${current.id}: it is back`, {
     share: share.name,
   });
+}
+
+/**
+ * A record in the trash that tells of no deletion is one of two things: a creation that came to nothing, whose
+ * tree is empty, since nobody ever saw it; or a volume that was restored while a deletion slept, which then woke
+ * and was killed right after it had taken the record.
+ * @returns whether it is back
+ */
+async function bringBack(
+  { share }: ShareContext,
+  nonce: Nonce,
+  record: VolumeRecord,
+  log: Log,
+): Promise<boolean> {
+  const name = parseVolumeId(record.identity.id)?.name;
+  const entry = trashEntryPath(nonce);
+  const isLive = await isInPlace(share, record);
+  if (!isLive && (await isEmpty(share, join(entry, treeName)))) return false;
+  const claim = await claimAt(share, record.identity.directory.path);
+  if (isLive && record.identity.adopted === true && claim?.nonce !== nonce) return false; // it was given up
+  if (!isLive || name === undefined || (await isThere(share, recordPath(name)))) {
+    throw new BerthError(
+      "failed-precondition",
+      `${share.name}: ${entry} holds the record of volume ${record.identity.id}, which tells of no deletion, and its ` +
+        "data are there: look whose they are, and move them by hand",
+    );
+  }
+  await share.rename(join(entry, recordName), recordPath(name));
+  log.warn(`a deletion that was cut off had taken the record of volume ${record.identity.id}: it is back`, {
+    share: share.name,
+  });
+  return true;
 }
 
 /** What is left of an entry without a tree. A deletion may be about to move one in: then it stays. */

@@ -3,10 +3,12 @@ import { sideBySide } from "../core/side-by-side.ts";
 import type { VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { fileidAt, identityAt, isThere } from "./catalog.ts";
+import { fileidAt, identityAt, isThere, stillDecided, wasRestored } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import {
   archivePathOf,
+  claimPathOf,
+  identityFile,
   keptPath,
   keptRecordPath,
   recordName,
@@ -16,8 +18,8 @@ import {
   treeName,
 } from "./layout.ts";
 import { removeParents } from "./parents.ts";
-import { claimAt, releasePath } from "./path-claim.ts";
-import { nonceOf, type VolumeRecord } from "./record.ts";
+import { claimAt, recoverClaim, releasePath } from "./path-claim.ts";
+import { type Identity, nonceOf, type VolumeRecord } from "./record.ts";
 import { renameTree } from "./rename-tree.ts";
 import type { OnDelete } from "./volume.ts";
 
@@ -26,6 +28,10 @@ const attemptsMax = 5;
 /**
  * Takes a volume away: first its tree, then the claim on its directory, then its record. Every step may have
  * been done before, by a call that was cut off or by another process.
+ *
+ * Without a decided deletion it takes a creation back, which another process may be finishing. One rename
+ * decides between the two: of the tree out of staging, to its path or into the trash. A tree that has come to
+ * its path may have been answered, and have data in it by now: that volume stands.
  *
  * A rename cannot ask "only if it is still the one": between a look and the rename another process may
  * have finished this deletion and created the name anew. So what was moved is looked at again, and a
@@ -49,19 +55,29 @@ export async function retire(
   const trashed = join(entry, treeName);
   const [staged, tree] = treesOf(share, name, record);
   const target = fate === "archive" ? archivePathOf(path, nonce) : trashed;
+  const isDecided = record.deleted !== undefined;
   // A creation that still runs may rename it from the one to the other between two looks, but never back.
   for (const from of [path, staged.path, path]) {
-    if (from === path && fate === "retain") continue;
+    if (from === path && (fate === "retain" || !isDecided)) continue;
     const thing = from === path ? tree : staged;
     if (await move(share, from, from === path ? target : trashed, entry, thing)) break;
   }
-  const isKept = record.deleted !== undefined && fate !== "delete" && !(await isThere(share, trashed));
+  if (!isDecided && record.identity.adopted !== true && (await tree.isOurs(path))) {
+    throw new BerthError(
+      "aborted",
+      `${share.name}: volume ${name} was finished by another process while this one gave it up: retry`,
+    );
+  }
+  const isKept = isDecided && fate !== "delete" && !(await isThere(share, trashed));
   const [to, holder] = isKept ? [keptRecordPath(nonce), keptPath] : [join(entry, recordName), entry];
   const isRecord: Thing = {
-    isOurs: async (at) => (await identityAt(share, at))?.nonce === nonce,
+    isOurs: async (at) => {
+      const [found, isStill] = await Promise.all([identityAt(share, at), stillDecided(share, at, record)]);
+      return found?.nonce === nonce && isStill;
+    },
     isStranger: async (at) => {
-      const moved = await identityAt(share, at);
-      return moved !== undefined && moved.nonce !== nonce;
+      const [moved, isStill] = await Promise.all([identityAt(share, at), stillDecided(share, at, record)]);
+      return moved !== undefined && (moved.nonce !== nonce || !isStill);
     },
   };
   // Side by side: a claim whose record is gone is taken away by whoever meets it, at last by the reaper.
@@ -87,10 +103,11 @@ interface Thing {
 function treesOf(
   share: Share,
   name: VolumeName,
-  { identity }: VolumeRecord,
+  { identity, deleted }: VolumeRecord,
 ): [Thing & { readonly path: SharePath }, Thing] {
   const { path, fileid } = identity.directory;
   const isIt = async (at: SharePath): Promise<boolean> => (await fileidAt(share, at)) === fileid;
+  const isLive = (): Promise<boolean> => wasRestored(share, name, { identity, deleted });
   const staged = {
     path: stagedTreePath(name, nonceOf(identity)),
     isOurs: isIt,
@@ -98,20 +115,31 @@ function treesOf(
   };
   const placed: Thing = {
     isOurs: async (at) => {
-      const [isThisOne, claim] = await Promise.all([isIt(at), claimAt(share, path)]);
-      if (!isThisOne || claim !== undefined) return isThisOne && claim?.nonce === identity.nonce;
-      // A claim may be lost to a release of an earlier volume that was cut off. Then the record decides.
-      return (
-        identity.adopted !== true && (await identityAt(share, recordPath(name)))?.nonce === identity.nonce
-      );
+      const [isThisOne, claim, live] = await Promise.all([isIt(at), claimAt(share, path), isLive()]);
+      if (!isThisOne || live) return false;
+      if (claim !== undefined) return claim.nonce === identity.nonce && claim.id === identity.id;
+      if (identity.adopted === true) return false; // its creation was cut off before it had the claim
+      if ((await identityAt(share, recordPath(name)))?.nonce !== identity.nonce) return false;
+      if (await recoverClaim(share, { identity })) return true;
+      throw unclaimed(share, name, identity);
     },
     // The claim may have gone in the meantime, or a successor's come: that one names the stranger, or does not.
     isStranger: async (at) => {
-      const [claim, moved] = await Promise.all([claimAt(share, path), fileidAt(share, at)]);
+      const [claim, moved, live] = await Promise.all([claimAt(share, path), fileidAt(share, at), isLive()]);
+      if (live) return true;
       return claim !== undefined && claim.nonce !== identity.nonce && claim.directory.fileid === moved;
     },
   };
   return [staged, placed];
+}
+
+/** A directory that is the recorded one, but that nobody has claimed: somebody may have changed the record. */
+export function unclaimed(share: Share, name: VolumeName, { directory: { path } }: Identity): BerthError {
+  return new BerthError(
+    "failed-precondition",
+    `${share.name}: ${path} has no claim in ${claimPathOf(path)}, so it is not deleted: if it is this volume's, ` +
+      `make the claim again as a link to ${join(recordPath(name), identityFile)}; else move it away`,
+  );
 }
 
 /** Moves what is at `from` to a name in `holder`, if it is ours. @returns whether it was there and is moved now */

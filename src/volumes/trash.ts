@@ -5,7 +5,7 @@ import { type Nonce, nonceIn } from "../core/nonce.ts";
 import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { idOf, isInPlace, isThere, readRecord, readRecordAt, volumeOf } from "./catalog.ts";
+import { fileidAt, idOf, isInPlace, isThere, readRecord, readRecordAt, volumeOf } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import {
   deletedFile,
@@ -40,6 +40,11 @@ interface Found {
   readonly id: VolumeId;
   readonly nonce: Nonce;
   readonly record: VolumeRecord;
+  /** Absent where it was restored, and a deletion that had slept took the tree once more. */
+  readonly deleted: Deleted | undefined;
+}
+
+interface Trashed extends Found {
   readonly deleted: Deleted;
 }
 
@@ -52,7 +57,7 @@ export async function listTrash(context: ShareContext, call: Call): Promise<Tras
 
 async function trashedOf(
   { share, clock }: ShareContext,
-  { id, nonce, record, deleted }: Found,
+  { id, nonce, record, deleted }: Trashed,
 ): Promise<TrashedVolume> {
   const purgeAfterMs = Date.parse(deleted.purgeAfter);
   const isThereStill = await isThere(share, join(trashEntryPath(nonce), treeName));
@@ -77,10 +82,11 @@ async function trashedOf(
 export async function restoreVolume(context: ShareContext, call: Call, name: VolumeName): Promise<Volume> {
   const { share, clock } = context;
   const found = (await findHalfRestored(context, name)) ?? (await findDeleted(context, call, name));
-  if (Date.parse(found.deleted.purgeAfter) - clock.nowMs() < restoreMarginMs) {
+  const { deleted } = found;
+  if (deleted !== undefined && Date.parse(deleted.purgeAfter) - clock.nowMs() < restoreMarginMs) {
     throw new BerthError(
       "failed-precondition",
-      `${share.name}: the retention of volume ${name} ended at ${found.deleted.purgeAfter}, so its tree may be gone in part`,
+      `${share.name}: the retention of volume ${name} ended at ${deleted.purgeAfter}, so its tree may be gone in part`,
     );
   }
   // Looked at before the record moves: halfway the volume would be in no list.
@@ -101,7 +107,7 @@ export async function restoreVolume(context: ShareContext, call: Call, name: Vol
       `${share.name}: the tree of volume ${name} is not in the trash any more`,
     );
   }
-  await share.removeFile(join(recordPath(name), deletedFile(found.nonce)));
+  if (deleted !== undefined) await share.removeFile(join(recordPath(name), deletedFile(found.nonce)));
   return volumeOf(found.id, { ...found.record, deleted: undefined }, true);
 }
 
@@ -114,7 +120,7 @@ async function reclaim(context: ShareContext, { nonce, record }: Found, name: Vo
   throw taken(share, outcome.at);
 }
 
-/** A restore that was cut off after its first step. */
+/** A restore that was cut off after its first step, or half undone. */
 async function findHalfRestored(
   { share, owner }: ShareContext,
   name: VolumeName,
@@ -122,11 +128,18 @@ async function findHalfRestored(
   const record = await readRecord(share, name);
   if (record === undefined) return undefined;
   const id = idOf(record, name, owner);
-  if (record.deleted === undefined || id === undefined) throw taken(share, recordPath(name));
-  return { id, nonce: nonceOf(record.identity), record, deleted: record.deleted };
+  const nonce = nonceOf(record.identity);
+  const isInTrash = async (): Promise<boolean> => {
+    const tree = join(trashEntryPath(nonce), treeName);
+    return (await fileidAt(share, tree)) === record.identity.directory.fileid;
+  };
+  if (id === undefined || (record.deleted === undefined && !(await isInTrash()))) {
+    throw taken(share, recordPath(name));
+  }
+  return { id, nonce, record, deleted: record.deleted };
 }
 
-async function findDeleted(context: ShareContext, call: Call, name: VolumeName): Promise<Found> {
+async function findDeleted(context: ShareContext, call: Call, name: VolumeName): Promise<Trashed> {
   const all = (await findAll(context, call)).filter(({ id }) => id.name === name);
   const [last] = all.sort((one, other) => other.deleted.deletedAt.localeCompare(one.deleted.deletedAt));
   if (last !== undefined) return last;
@@ -134,9 +147,9 @@ async function findDeleted(context: ShareContext, call: Call, name: VolumeName):
 }
 
 /** Entries that cannot be read are logged and left out: the reaper warns of them too. */
-async function findAll(context: ShareContext, call: Call): Promise<Found[]> {
+async function findAll(context: ShareContext, call: Call): Promise<Trashed[]> {
   const { share, owner } = context;
-  const read = async (nonce: Nonce): Promise<Found | undefined> => {
+  const read = async (nonce: Nonce): Promise<Trashed | undefined> => {
     call.signal.throwIfAborted();
     try {
       const record = await readRecordAt(share, join(trashEntryPath(nonce), recordName));

@@ -30,6 +30,11 @@ export function withExports(
   };
 }
 
+/** `${key}`, as a class has it. */
+export function template(key: string): string {
+  return `$\{${key}}`;
+}
+
 /** Lets all pods go, without waiting. */
 export function deletePods(lab: Lab): void {
   for (const { name, phase } of lab.pods) {

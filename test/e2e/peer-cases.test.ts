@@ -14,6 +14,7 @@ import {
   pod,
   startedPod,
   storageClass,
+  template,
 } from "./lab.ts";
 
 const everything = new AsyncDisposableStack();
@@ -24,11 +25,6 @@ before(async () => {
 });
 
 after(() => everything.disposeAsync());
-
-/** `${key}`, as a class has it. */
-function template(key: string): string {
-  return `$\{${key}}`;
-}
 
 const started = (name: string): Promise<LabPod> => startedPod(lab, name);
 const volumeDirectory = (claimName: string): Promise<string> => directoryOf(lab, claimName);

@@ -1,6 +1,12 @@
-/** What pods, users of the API and people with a shell on the share try: nothing of others is ever touched. */
+/**
+ * What somebody who means harm could try, through real gRPC, on an export of a real NFS server: links and worse
+ * in volumes, paths in every field of every request, ids of others' volumes, records that were changed by hand.
+ * Each time: the right answer, and everything else on the export as it was.
+ */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -13,205 +19,279 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, test } from "node:test";
-import { rpc } from "../edge-controller-harness.ts";
+import { after, before, describe, test } from "node:test";
+import { inspect } from "node:util";
+import { isMessage, type Message } from "@bufbuild/protobuf";
+import { parseConfig } from "../../src/cli/config.ts";
+import { openShares } from "../../src/cli/shares.ts";
+import { silentLog } from "../../src/core/log.ts";
+import { controller } from "../../src/csi/controller.ts";
+import { Controller, CreateVolumeResponseSchema } from "../../src/gen/csi/v1/csi_pb.ts";
+import { creation, rpc } from "../edge-controller-harness.ts";
+import { type Answer, type EdgeClient, type Lifetime, ready, startEdge } from "../edge-harness.ts";
+import { configurationOf } from "./controller-fixture.ts";
 import { createVolume, deleteVolume, type ExportSite, openExportSite } from "./export-site.ts";
+import { exportNas, hostileRequests, isUnary } from "./hostile-requests.ts";
 
-/** Every path below a directory, with what it is. */
-function snapshot(directory: string): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const path of readdirSync(directory, { recursive: true, encoding: "utf8" })) {
-    const full = join(directory, path);
-    const stat = lstatSync(full);
-    const content = stat.isSymbolicLink()
-      ? readlinkSync(full)
-      : stat.isFile()
-        ? readFileSync(full, "utf8")
-        : "";
-    found[path] = `${stat.ino} ${stat.mode} ${content}`;
-  }
-  return found;
+/** All that lies below a directory, but for what is on its way: types, modes, links and contents. */
+function everything(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((name) => !/^\.berth\/(staging|trash)\//.test(name))
+    .map((name) => {
+      const path = join(directory, name);
+      const stat = lstatSync(path);
+      const content = stat.isFile() && stat.size < 65_536 ? readFileSync(path, "latin1") : "";
+      const target = stat.isSymbolicLink() ? readlinkSync(path) : "";
+      const names = stat.isFile() ? `${stat.nlink}` : "";
+      return `${name} ${stat.mode.toString(8)} ${names} ${target}${content}`;
+    })
+    .sort();
+}
+
+/** Codes that refuse for good; NOT_FOUND and OK are added where a method may say them. */
+const refusals = [
+  "INVALID_ARGUMENT",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "NOT_FOUND",
+];
+
+/** As the server has it, and as another controller sees it that has just been started. */
+async function startSecond(
+  t: Lifetime,
+  { server, version }: ExportSite,
+  cluster = "test",
+): Promise<EdgeClient> {
+  const config = parseConfig(configurationOf(server, version), "test.yaml");
+  const shares = openShares(config, { cluster, driver: "d.test" }, silentLog);
+  t.after(() => shares.close());
+  return (await startEdge(t, { identity: ready, controller: controller(shares.placements) })).client;
+}
+
+const deleting = (client: EdgeClient, volumeId: string) => client.call(rpc.deleteVolume, { volumeId });
+
+function refused(answer: Answer<unknown>, message?: RegExp): void {
+  assert.notEqual(answer.code, "OK");
+  assert.notEqual(answer.code, "INTERNAL");
+  const details = "details" in answer ? answer.details : "";
+  if (answer.code !== "NOT_FOUND") assert.match(details, /: /, "says what to do");
+  if (message !== undefined) assert.match(details, message);
 }
 
 for (const version of ["3", "4.1"] as const) {
   describe(`over NFS ${version}`, () => {
     let site: ExportSite;
-    // One for each: a server remembers for a while what was changed behind its back.
-    beforeEach(async () => {
+    let victim: string;
+    before(async () => {
       site = await openExportSite({ version });
+      mkdirSync(data("elsewhere"));
+      writeFileSync(data("elsewhere/file"), "not a volume");
+      victim = (await createVolume(site, "victim", {})).volumeId;
+      writeFileSync(data("victim/data"), "precious");
     });
-    afterEach(() => site[Symbol.asyncDispose]());
+    after(() => site[Symbol.asyncDispose]());
 
     const data = (...names: string[]): string => join(site.server.directory("data"), ...names);
     const record = (name: string): string => data(".berth/volumes", name, "identity.json");
 
-    async function refused(volumeId: string, code: string): Promise<void> {
-      const answer = await site.client.call(rpc.deleteVolume, { volumeId });
-      assert.equal(answer.code, code, JSON.stringify(answer));
-    }
-
-    test("links that a pod plants lead neither deletion nor reaper out of its volume", async () => {
-      const victim = await createVolume(site, "victim", {});
-      writeFileSync(data("victim/secret"), "kept");
-      mkdirSync(data("outside"));
-      writeFileSync(data("outside/file"), "kept");
-      const evil = await createVolume(site, "evil", { subDir: "team/evil" });
-      mkdirSync(data("team/evil/deep"));
-      symlinkSync("../../outside", data("team/evil/up"));
-      symlinkSync("/", data("team/evil/root"));
-      symlinkSync("../../../victim", data("team/evil/deep/other"));
-      linkSync(data("victim/secret"), data("team/evil/deep/hard"));
-      await deleteVolume(site, evil.volumeId);
+    test("links, pipes and depths that a pod has planted lead no deletion and no reaper out of its volume", async () => {
+      const before = everything(data());
+      const { volumeId } = await createVolume(site, "evil", {});
+      const evil = (...names: string[]): string => data("evil", ...names);
+      symlinkSync("../victim", evil("victim"));
+      symlinkSync("../.berth", evil("berth"));
+      symlinkSync("/etc", evil("etc"));
+      symlinkSync("loop", evil("loop"));
+      linkSync(data("victim/data"), evil("hard"));
+      linkSync(record("victim"), evil("record"));
+      execFileSync("mkfifo", [evil("pipe")]);
+      mkdirSync(evil(".berth/volumes/victim"), { recursive: true });
+      mkdirSync(evil(...Array.from({ length: 100 }, () => "d")), { recursive: true });
+      symlinkSync("../../../../victim", evil("d/d/d/up"));
+      await deleteVolume(site, volumeId);
+      assert.ok(!existsSync(evil()));
       await site.reap();
       assert.deepEqual(readdirSync(data(".berth/trash")), []);
-      assert.deepEqual(readdirSync(data()).sort(), [".berth", "outside", "victim"]);
-      for (const file of ["victim/secret", "outside/file"])
-        assert.equal(readFileSync(data(file), "utf8"), "kept");
-      await deleteVolume(site, victim.volumeId);
+      assert.deepEqual(everything(data()), before);
     });
 
-    test("a volume's directory, or its parent, that became a link leads nowhere", async () => {
-      const one = await createVolume(site, "one", {});
-      const two = await createVolume(site, "two", { subDir: "team/app" });
-      mkdirSync(data("other/app"), { recursive: true });
-      writeFileSync(data("other/app/file"), "kept");
-      renameSync(data("one"), data("moved"));
-      symlinkSync("other", data("one"));
-      renameSync(data("team"), data("moved-team"));
-      symlinkSync("other", data("team"));
-      // Whatever these say: the server may remember the directories that were there, and move the links.
-      for (const { volumeId } of [one, two]) await site.client.call(rpc.deleteVolume, { volumeId });
-      await site.reap();
-      assert.equal(readFileSync(data("other/app/file"), "utf8"), "kept");
+    test("a volume whose own directory became a link is not deleted through it", async () => {
+      const { volumeId } = await createVolume(site, "swapped", {});
+      rmSync(data("swapped"), { recursive: true });
+      symlinkSync("victim", data("swapped"));
+      const before = everything(data());
+      refused(await deleting(site.client, volumeId), /is not the directory that Berth made/);
+      assert.deepEqual(everything(data()), before);
+      for (const path of ["swapped", ".berth/volumes/swapped", ".berth/paths/swapped"])
+        rmSync(data(path), { recursive: true });
     });
 
-    test("no volume id of any spelling reaches what is not a volume", async () => {
-      await createVolume(site, "victim", { subDir: "team/app" });
-      mkdirSync(data("foreign"));
-      writeFileSync(data("foreign/file"), "kept");
-      const before = snapshot(data());
-      const names = [
-        "..",
-        ".",
-        "",
-        ".berth",
-        "foreign/..",
-        "../foreign",
-        "/foreign",
-        "team/app",
-        "victim\0",
-        "#",
-        "victim#x",
-      ];
-      const spellings = (name: string) => [
-        name,
-        encodeURIComponent(name),
-        encodeURIComponent(encodeURIComponent(name)),
-      ];
-      for (const name of names.flatMap(spellings)) {
-        for (const volumeId of [`export/nfs/${name}/nas`, `nas#${name}`, `nas/${name}`, name]) {
-          const { code } = await site.client.call(rpc.deleteVolume, { volumeId });
-          assert.match(code, /^(OK|INVALID_ARGUMENT)$/, volumeId); // "no volume of ours" is success
-        }
+    describe("a path in any field of a request leads nowhere", () => {
+      for (const method of Controller.methods.filter(isUnary)) {
+        test(method.name, async () => {
+          const before = everything(data());
+          for (const [field, value] of hostileRequests(method, "export/nfs/nobody/nas")) {
+            const answer = await site.client.call(method, value);
+            const what = `${method.name}.${field} = ${inspect(value).slice(0, 300)}: ${answer.code}`;
+            const id = volumeIdIn(answer);
+            if (id !== undefined) {
+              assert.match(id, /^export\/nfs\/[A-Za-z0-9._~%-]+\/nas$/, what);
+              await deleteVolume(site, id);
+            } else if (answer.code !== "OK") assert.ok(refusals.includes(answer.code), what);
+          }
+          await site.reap();
+          assert.deepEqual(everything(data()), before);
+        });
       }
-      await refused("export/nfs/foreign/nas", "FAILED_PRECONDITION");
-      assert.deepEqual(snapshot(data()), before);
     });
 
-    test("no name of a volume or claim, and no template's value, leaves the share or reaches .berth", async () => {
-      mkdirSync(data("foreign"));
-      const before = readdirSync(data());
-      const subDir = ["$", "{pvc.metadata.name}"].join("");
-      for (const name of [
-        "..",
-        ".",
-        "",
-        "a/b",
-        "../foreign",
-        "/foreign",
-        "a\0b",
-        "a\nb",
-        ".berth",
-        "foreign",
+    test("ids of others' volumes and ids that are none reach nothing", async (t) => {
+      const before = everything(data());
+      for (const id of [
+        "export/nfs/victim/other",
+        "export/bind/victim/nas",
+        "directory/bind/victim/nas",
+        "filestore/nfs/victim/nas",
+        "export/nfs/.berth/nas",
+        "export/nfs/elsewhere/nas",
+        "export/nfs/victim%2Fdata/nas",
+        "export/nfs/../nas",
+        "127.0.0.1#srv/data#victim#x",
+        "victim",
       ]) {
-        const claim = { name, namespace: "prod" };
-        await assert.rejects(
-          createVolume(site, "pvc", { subDir }, claim),
-          /INVALID_ARGUMENT|ALREADY_EXISTS/,
-          name,
-        );
+        const answer = await deleting(site.client, id);
+        if (answer.code === "OK")
+          assert.ok(!/^(export|directory|filestore)\/[a-z]+\/(victim|elsewhere)\//.test(id), id);
+        const capacityRange = { requiredBytes: 2n ** 40n };
+        refused(await site.client.call(rpc.controllerExpandVolume, { volumeId: id, capacityRange }));
       }
-      for (const name of ["..", ".", "", "a/b", "../foreign", "/foreign", "a\0b", "a\nb"]) {
-        await assert.rejects(createVolume(site, name, {}), /INVALID_ARGUMENT/, JSON.stringify(name));
-      }
-      assert.deepEqual(
-        readdirSync(data()).filter((name) => name !== ".berth"),
-        before,
-      );
+      const others = await startSecond(t, site, "another");
+      refused(await deleting(others, victim), /belongs to cluster test/);
+      const same = creation("victim", { parameters: exportNas });
+      assert.equal((await others.call(rpc.createVolume, same)).code, "ALREADY_EXISTS");
+      const listed = await others.call(rpc.listVolumes, {});
+      assert.deepEqual(listed.response?.entries, []);
+      assert.deepEqual(everything(data()), before);
     });
 
-    test("another cluster's volume is neither deleted nor taken by its id", async () => {
-      const { volumeId } = await createVolume(site, "theirs", {});
-      writeFileSync(record("theirs"), readFileSync(record("theirs"), "utf8").replace('"test"', '"another"'));
-      const before = snapshot(data());
-      await refused(volumeId, "FAILED_PRECONDITION");
-      await assert.rejects(createVolume(site, "theirs", {}), /ALREADY_EXISTS/);
-      await assert.rejects(
-        createVolume(site, "mine", { subDir: "theirs/in", adoptExisting: "true" }),
-        /ALREADY_EXISTS/,
-      );
-      await site.reap();
-      assert.deepEqual(
-        Object.keys(snapshot(data()))
-          .filter((path) => !/trash|staging/.test(path))
-          .sort(),
-        Object.keys(before)
-          .filter((path) => !/trash|staging/.test(path))
-          .sort(),
-      );
+    describe("a record that was changed by hand deletes nothing of others, and is never called deleted", () => {
+      const identityOf = (name: string): Record<string, unknown> & { directory: object } =>
+        JSON.parse(readFileSync(record(name), "utf8"));
+      const put = (name: string, content: string | Uint8Array): void => {
+        writeFileSync(`${record(name)}.new`, content);
+        renameSync(`${record(name)}.new`, record(name));
+      };
+      const pointed = (more: Record<string, unknown>) => (name: string) =>
+        put(name, JSON.stringify({ ...identityOf(name), ...more }));
+      const directed = (path: string, fileid?: string) => (name: string) => {
+        const { directory } = identityOf(name);
+        pointed({ directory: { ...directory, path, ...(fileid === undefined ? {} : { fileid }) } })(name);
+      };
+      const changes: Readonly<Record<string, (name: string) => void>> = {
+        "cut in half": (name) => put(name, readFileSync(record(name)).subarray(0, 300)),
+        empty: (name) => put(name, ""),
+        "with NULs for content": (name) => put(name, new Uint8Array(500)),
+        "larger than any": (name) => put(name, "x".repeat(100_000)),
+        "of a later version": pointed({ schema: 2 }),
+        "that names another volume": (name) => pointed({ id: victim })(name),
+        "of another cluster": pointed({ cluster: "another" }),
+        "that points to another volume": directed("victim"),
+        "that points to another volume, by its fileid too": (name) =>
+          directed("victim", `${lstatSync(data("victim"), { bigint: true }).ino}`)(name),
+        "that points to the share": directed(""),
+        "that climbs": directed("../data/victim"),
+        "that is absolute": directed("/srv/data/victim"),
+        "that points to Berth's folder": directed(".berth"),
+        "that points to Berth's folder in capitals": directed(".Berth/volumes"),
+        "that points below another volume": directed("victim/data"),
+        "that points to a directory of nobody's": directed("elsewhere"),
+        "that points to a directory of nobody's, by its fileid too": (name) =>
+          directed("elsewhere", `${lstatSync(data("elsewhere"), { bigint: true }).ino}`)(name),
+        "with the nonce of another": (name) => pointed({ nonce: identityOf("victim")["nonce"] })(name),
+        "that is another's": (name) => put(name, readFileSync(record("victim"))),
+        "that is a link to another's": (name) => {
+          rmSync(record(name));
+          symlinkSync("../victim/identity.json", record(name));
+        },
+        "that is a directory": (name) => {
+          rmSync(record(name));
+          mkdirSync(record(name));
+        },
+        "that is a pipe": (name) => {
+          rmSync(record(name));
+          execFileSync("mkfifo", [record(name)]);
+        },
+        "in a directory that is a link to another's": (name) => {
+          rmSync(data(".berth/volumes", name), { recursive: true });
+          symlinkSync("victim", data(".berth/volumes", name));
+        },
+        "with a deletion that is cut": (name) =>
+          writeFileSync(data(".berth/volumes", name, `deleted.${identityOf(name)["nonce"]}.json`), "{"),
+      };
+      for (const [index, [what, change]] of Object.entries(changes).entries()) {
+        test(what, async () => {
+          const name = `forged-${index}`;
+          const { volumeId } = await createVolume(site, name, {});
+          writeFileSync(data(name, "data"), "mine");
+          change(name);
+          const before = everything(data());
+          refused(await deleting(site.client, volumeId));
+          assert.deepEqual(everything(data()), before);
+          const again = creation(name, { parameters: exportNas });
+          const answer = await site.client.call(rpc.createVolume, again);
+          assert.notEqual(answer.code, "INTERNAL"); // which is final: the volume would be forgotten
+          assert.equal(volumeIdIn(answer) ?? volumeId, volumeId);
+          await site.reap();
+          assert.deepEqual(everything(data()), before);
+          for (const path of [name, `.berth/volumes/${name}`, `.berth/paths/${name}`])
+            rmSync(data(path), { recursive: true, force: true });
+        });
+      }
     });
 
-    const forgeries: Record<string, (text: string) => string> = {
-      "cut in half": (text) => text.slice(0, text.length / 2),
-      empty: () => "",
-      "no JSON": () => "\0\0\0\0",
-      "one that names another volume's directory": (text) =>
-        text.replace('"path": "forged"', '"path": "victim"'),
-      "one that names a directory that is no volume": (text) =>
-        text.replace('"path": "forged"', '"path": "foreign"'),
-      "one that climbs": (text) => text.replace('"path": "forged"', '"path": "../victim"'),
-      "one that names the share": (text) => text.replace('"path": "forged"', '"path": ""'),
-      "one that names .berth": (text) => text.replace('"path": "forged"', '"path": ".berth/volumes"'),
-      "another volume's": () => readFileSync(record("victim"), "utf8"),
-    };
-    for (const [name, forge] of Object.entries(forgeries)) {
-      test(`a record that is ${name} directs no deletion`, async () => {
-        await createVolume(site, "victim", {});
-        const { volumeId } = await createVolume(site, "forged", {});
-        mkdirSync(data("foreign"));
-        for (const each of ["victim", "forged", "foreign"]) writeFileSync(data(each, "file"), "kept");
-        // Not written in place: a claim is another name of the same file, and editors write a new one.
-        const text = forge(readFileSync(record("forged"), "utf8"));
-        rmSync(record("forged"));
-        writeFileSync(record("forged"), text);
-        await refused(volumeId, "FAILED_PRECONDITION");
-        await site.reap();
-        for (const each of ["victim", "forged", "foreign"])
-          assert.equal(readFileSync(data(each, "file"), "utf8"), "kept");
-      });
-    }
-
-    test("a record that is a link to another volume's, or a directory, directs nothing", async () => {
-      await createVolume(site, "victim", {});
-      const { volumeId } = await createVolume(site, "forged", {});
-      const before = snapshot(data("victim"));
-      rmSync(record("forged"));
-      symlinkSync("../victim/identity.json", record("forged"));
-      await refused(volumeId, "FAILED_PRECONDITION");
-      rmSync(record("forged"));
-      mkdirSync(record("forged"));
-      await refused(volumeId, "FAILED_PRECONDITION");
-      assert.deepEqual(snapshot(data("victim")), before);
+    describe("Berth's folders replaced by links lead nowhere", () => {
+      for (const folder of [
+        ".berth",
+        ".berth/volumes",
+        ".berth/paths",
+        ".berth/trash",
+        ".berth/staging",
+        ".berth/kept",
+      ]) {
+        test(folder, async (t) => {
+          const { volumeId } = await createVolume(site, "here", {
+            subDir: "team/here",
+            onDelete: folder.endsWith("kept") ? "archive" : "delete",
+          });
+          writeFileSync(data("team/here/data"), "mine");
+          const [own, moved] = [data(folder), data("moved")];
+          renameSync(own, moved);
+          symlinkSync(folder === ".berth" ? "elsewhere" : "../elsewhere", own);
+          const client = await startSecond(t, site); // which remembers no handles of the folders
+          try {
+            await client.call(rpc.createVolume, creation("next", { parameters: exportNas }));
+            const answer = await deleting(client, volumeId);
+            if (answer.code === "OK") assert.ok(!existsSync(data("team/here")), "said to be deleted");
+            assert.deepEqual(readdirSync(data("elsewhere")), ["file"]);
+            assert.equal(readFileSync(data("victim/data"), "utf8"), "precious");
+          } finally {
+            rmSync(own);
+            renameSync(moved, own);
+          }
+          await deleteVolume(site, volumeId);
+          const next = await createVolume(site, "next", {});
+          await deleteVolume(site, next.volumeId);
+          await site.reap();
+          for (const each of readdirSync(data()).filter((each) => each === "team"))
+            rmSync(data(each), { recursive: true });
+        });
+      }
     });
   });
+}
+
+function volumeIdIn({ response }: Answer<Message>): string | undefined {
+  return isMessage(response, CreateVolumeResponseSchema) ? response.volume?.volumeId : undefined;
 }

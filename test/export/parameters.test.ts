@@ -27,7 +27,7 @@ for (const version of ["3", "4.1"] as const) {
     const data = (...names: string[]): string => join(site.server.directory("data"), ...names);
     const claim = { name: "data-db-0", namespace: "prod" };
 
-    test("subDir puts a volume where its templates say, and its parents come and go with it", async () => {
+    test("subDir puts a volume where its templates say, and its parents come and go with it (csi-driver-nfs #855)", async () => {
       const subDir = `${template("pvc.metadata.namespace")}/${template("pvc.metadata.name")}-${template("pv.metadata.name")}`;
       const made = await createVolume(site, "pvc-1", { subDir }, claim);
       assert.equal(made.volumeContext["subDir"], "prod/data-db-0-pvc-1");
@@ -59,7 +59,7 @@ for (const version of ["3", "4.1"] as const) {
       assert.ok(!existsSync(data("kept")));
     });
 
-    test("onDelete: archive renames the directory, whoever's it is, and may be repeated", async () => {
+    test("onDelete: archive renames the directory, whoever's it is, and may be repeated (csi-driver-nfs #595)", async () => {
       const made = await createVolume(site, "pvc-1", {
         onDelete: "archive",
         uid: "2000",

@@ -60,7 +60,7 @@ function onNode(t: test.TestContext, server: Ganesha, version: Version): ExportV
 }
 
 for (const version of ["3", "4.1"] as const) {
-  test(`over NFS ${version} no more is promised than overcommit allows, and deletion gives it back`, async (t) => {
+  test(`over NFS ${version} no more is promised than overcommit allows, and deletion gives it back (csi-driver-nfs #427)`, async (t) => {
     const more = '    overcommit: "1.5"\n'; // of 1 GiB
     const { client, server } = await startExportController(t, { version, more });
     const data = server.directory("data");
@@ -97,7 +97,7 @@ for (const version of ["3", "4.1"] as const) {
     assert.equal((await left())?.availableCapacity, 0n);
   });
 
-  test(`over NFS ${version} a node tells what a volume takes, also while the server is silent`, async (t) => {
+  test(`over NFS ${version} a node tells what a volume takes, also while the server is silent (csi-driver-nfs #517)`, async (t) => {
     const { client, server } = await startExportController(t, { version });
     const data = server.directory("data");
     const made = await client.call(rpc.createVolume, sized("pvc-1", 100n * mib));

@@ -93,6 +93,83 @@ test("the server clones on XFS and copies on ext4", async () => {
   assert.equal(await way("ext4", "copy"), "content");
 });
 
+test("of clones that share requests each succeeds or fails by itself", async () => {
+  await using client = await connect("/srv/xfs", "4.2");
+  const { handle: directory } = await client.mkdir(client.root.handle, "clones", {});
+  const source = await client.create(directory, "source", {}, Buffer.from("content"));
+  const gone = await client.create(directory, "gone", {}, Buffer.from("content"));
+  await client.remove(directory, "gone");
+  await client.create(directory, "clone-8", {}, Buffer.from("taken"));
+  const modified = { seconds: 1_000_000_000, nanoseconds: 7 };
+  const whole = { mode: 0o751, uid: 1000, gid: 1001, modified };
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 40 }, async (_, index) => {
+      const from = index === 20 ? gone.handle : source.handle;
+      const name = `clone-${index}`;
+      await client.cloneNew(
+        { source: from, directory, name, created: { mode: 0o600 }, whole },
+        { path: name },
+      );
+    }),
+  );
+  for (const [index, outcome] of outcomes.entries()) {
+    const name = `clone-${index}`;
+    if (index === 8 || index === 20) {
+      assert.ok(outcome.status === "rejected" && outcome.reason instanceof NfsError);
+      const { code, path, outcome: known } = outcome.reason;
+      assert.deepEqual(
+        [code, path, known],
+        [index === 8 ? "storage-exists" : "storage-stale", name, "not-done"],
+      );
+    } else {
+      assert.equal(outcome.status, "fulfilled", name);
+      const clone = await client.lookup(directory, name);
+      const { mode, uid, gid, modified: set } = clone.attributes;
+      assert.deepEqual({ mode, uid, gid, modified: set }, whole);
+      assert.equal(Buffer.from((await client.read(clone.handle, 0n, 100)).data).toString(), "content");
+    }
+  }
+  await assert.rejects(client.lookup(directory, "clone-20"), { code: "storage-no-entry" });
+});
+
+test("a clone that the file system refuses leaves a file, and says so", async () => {
+  await using client = await connect("/srv/ext4", "4.2");
+  const { handle: directory } = client.root;
+  const { handle: source } = await client.create(directory, "not-cloned", {}, Buffer.from("content"));
+  const clone = { source, directory, name: "empty", created: {}, whole: {} };
+  await assert.rejects(client.cloneNew(clone), { code: "storage-unsupported", outcome: "done" });
+  assert.equal((await client.lookup(directory, "empty")).attributes.sizeBytes, 0n);
+});
+
+for (const [name, way] of [
+  ["xfs", "clone"],
+  ["btrfs", "clone"],
+  ["ext4", "copy"],
+] as const) {
+  test(`a copy of a tree on ${name} is made by ${way}, with names, owners, times and attributes`, async () => {
+    await storage.check(`mkdir -p /srv/${name}/whole/below; cd /srv/${name}/whole
+for i in $(seq 50); do echo $i > below/file-$i; chmod 64$((i % 8)) below/file-$i; chown $i:7 below/file-$i; done
+ln below/file-3 linked; : > below/empty; touch -d @1000000000.000000005 below/* below`);
+    await using client = await connect(`/srv/${name}`, "4.2");
+    const source = await client.lookup(client.root.handle, "whole");
+    const { handle } = await client.resolve(source.handle, ["below", "file-9"]);
+    if (client.features.xattrs) await client.setXattr(handle, "colour", Buffer.from("blue"));
+    const place = { client, directory: client.root.handle, name: "whole-copy" };
+    const { ways } = await copyTree(client, source, place);
+    assert.deepEqual(ways, { clone: 0, copy: 0, [way]: 50, "read-write": 1, kept: 0 });
+    const list = (tree: string) =>
+      `(cd /srv/${name}/${tree}; find . -type f -printf '%p %m %U:%G %T@ %n %s\\n' | sort)`;
+    assert.equal(await storage.check(list("whole-copy")), await storage.check(list("whole")));
+    await storage.check(`diff -r /srv/${name}/whole /srv/${name}/whole-copy`);
+    const copy = await client.resolve(client.root.handle, ["whole-copy", "below", "file-9"]);
+    if (client.features.xattrs) {
+      assert.equal(Buffer.from(await client.getXattr(copy.handle, "colour")).toString(), "blue");
+    }
+    const again = await copyTree(client, source, place, { resume: true });
+    assert.equal(again.ways.kept, 51);
+  });
+}
+
 test("data and holes are told apart, and a copy of a sparse file on the server keeps the holes", async () => {
   await using client = await connect("/srv/ext4", "4.2");
   await storage.check(

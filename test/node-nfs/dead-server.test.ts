@@ -40,7 +40,7 @@ async function inTime(call: Promise<Ended>): Promise<Ended> {
 }
 
 for (const version of ["3", "4.2"]) {
-  test(`with NFS ${version}, calls for a dead server's volumes end, and a living server's volumes do not notice`, async () => {
+  test(`with NFS ${version}, calls for a dead server's volumes end, and a living server's volumes do not notice (csi-driver-nfs #1271 #649, kubernetes #101622)`, async () => {
     const dead = await staticVolume(mortal, `used-${version}`, version);
     const idle = await staticVolume(mortal, `idle-${version}`, version);
     const fresh = await staticVolume(mortal, `fresh-${version}`, version);
@@ -111,7 +111,7 @@ test("a volume whose pod writes survives that another volume of its dead server 
   );
 });
 
-test("what waits in the staging mount of a dead server is ended by force", async () => {
+test("what waits in the staging mount of a dead server is ended by force (csi-driver-nfs #569)", async () => {
   const volume = await staticVolume(mortal, "waiting", "4.2");
   assert.deepEqual(await node.stage(volume), ok);
   await node.guest.check(startWaiting("waiter", stagingPathOf(volume)));

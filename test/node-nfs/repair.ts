@@ -22,7 +22,7 @@ async function staticVolume(name: string, version: string): Promise<NodeVolume> 
 }
 
 for (const version of ["3", "4.2"]) {
-  test(`with NFS ${version}, staging and publishing again repair a directory that was made anew on the server`, async () => {
+  test(`with NFS ${version}, staging and publishing again repair a directory that was made anew on the server (democratic-csi #344 #100, csi-driver-smb #419)`, async () => {
     const name = `stale-${version}`;
     const volume = await staticVolume(name, version);
     assert.deepEqual(await node.stage(volume), ok);
@@ -44,7 +44,7 @@ for (const version of ["3", "4.2"]) {
   });
 }
 
-test("a mount outlives a restart of the server, and staging again leaves it", async () => {
+test("a mount outlives a restart of the server, and staging again leaves it (csi-driver-nfs #927, aws-efs #614)", async () => {
   const volume = await staticVolume("restarted", "4.2");
   assert.deepEqual(await node.stage(volume), ok);
   const [before] = await node.mounts();

@@ -94,7 +94,7 @@ describe("calls", () => {
     assert.deepEqual(await node.mounts(), []);
   });
 
-  test("many pods of a node share one NFS mount, and two volumes have none in common", async () => {
+  test("many pods of a node share one NFS mount, and two volumes have none in common (csi-driver-nfs #573 #479)", async () => {
     const [first, second] = [await newVolume(), await newVolume()];
     for (const volume of [first, second]) assert.deepEqual(await node.stage(volume), ok);
     for (const pod of ["a", "b", "c"]) assert.deepEqual(await node.publish(first, pod), ok);
@@ -298,7 +298,7 @@ describe("static volumes", () => {
     refused(await node.stage({ ...volume, volumeContext }), "INVALID_ARGUMENT", /its context names/);
   });
 
-  test("one volumeHandle for two directories is detected, with both names (csi-driver-nfs #369)", async () => {
+  test("one volumeHandle for two directories is detected, with both names (csi-driver-nfs #369 #428)", async () => {
     await fixture.storage.check(`mkdir -p ${share}/one ${share}/two`);
     const first = { volumeId: "same", volumeContext: context("one") };
     const second = { volumeId: "same", volumeContext: context("two") };

@@ -34,6 +34,15 @@ export function descendantsOf(pid: number | undefined): number[] {
   return [...found, ...found.flatMap(descendantsOf)];
 }
 
+/** The words of a process's command line; none when it has ended. */
+export function commandOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+  } catch {
+    return [];
+  }
+}
+
 /** Resolves when a process is gone: the kernel takes a moment between its kill and its end. */
 export async function untilGone(pid: number): Promise<void> {
   const deadlineMs = Date.now() + 10_000;

@@ -42,6 +42,8 @@ export class Claims {
   readonly #volumes = new Map<string, PersistentVolume>();
   /** Claims whose last steps are under way. */
   readonly #releasing = new Set<string>();
+  /** Of claims that have gone, those whose volumes have not. */
+  readonly #outlived = new Set<string>();
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
@@ -49,6 +51,11 @@ export class Claims {
 
   get(key: string): ClaimStatus | undefined {
     return this.#claims.get(key);
+  }
+
+  /** Whether a claim has gone, and its volume too unless that is retained. */
+  hasGone(key: string): boolean {
+    return !this.#claims.has(key) && !this.#outlived.has(key);
   }
 
   get all(): readonly ClaimStatus[] {
@@ -180,12 +187,20 @@ export class Claims {
    * loops, and of waiting for the kubelets here.
    */
   async #release(key: string): Promise<void> {
-    const { changes, events, isMounted, note, provisioner, tasks } = this.#options;
     const { volume } = this.#claims.get(key) ?? {};
+    this.#outlived.add(key);
     this.#claims.delete(key);
     this.#releasing.delete(key);
-    changes.notify();
-    if (volume === undefined) return;
+    this.#options.changes.notify();
+    try {
+      if (volume !== undefined) await this.#reclaim(volume);
+    } finally {
+      this.#outlived.delete(key);
+    }
+  }
+
+  async #reclaim(volume: PersistentVolume): Promise<void> {
+    const { changes, events, isMounted, note, provisioner, tasks } = this.#options;
     if (volume.reclaimPolicy === "Retain") {
       note("controller", "the class says Retain: the volume stays, no DeleteVolume");
       return;

@@ -34,6 +34,11 @@ export class ContentCopier {
     return this.#ways.length === 1;
   }
 
+  /** Whether the server has not refused to clone yet. */
+  get mayClone(): boolean {
+    return this.#ways.includes("clone");
+  }
+
   /** Into an empty file; durable when it returns. */
   async copy(source: FileNode, target: FileHandle, options: OperationOptions): Promise<CopyWay> {
     for (const way of this.#ways) {

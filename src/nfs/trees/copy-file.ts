@@ -1,16 +1,14 @@
 import { hasCode } from "../../core/errors.ts";
 import type { NfsClient, OperationOptions } from "../client.ts";
 import type { AttributeChanges, FileAttributes, FileHandle, FileName, FileNode } from "../file.ts";
+import { NfsError } from "../nfs-error.ts";
 import { ContentCopier, type CopyWay, isSparse } from "./copy-content.ts";
 
 /** Nobody else reads a copy before it has its owner and mode. */
 const unfinishedMode = 0o600;
 
-export interface CopiedFile {
-  readonly handle: FileHandle;
-  /** "kept": an earlier run had copied it. */
-  readonly way: CopyWay | "kept";
-}
+/** "kept": an earlier run had copied it. */
+export type FileWay = CopyWay | "kept";
 
 /** Copies single files between two clients, or within one. */
 export class FileCopier {
@@ -33,16 +31,38 @@ export class FileCopier {
     directory: FileHandle,
     name: FileName,
     options: OperationOptions,
-  ): Promise<CopiedFile> {
+  ): Promise<FileWay> {
     const kept = await this.#existing(directory, name, options);
-    if (kept !== undefined && isCopyOf(kept.attributes, source.attributes)) {
-      return { handle: kept.handle, way: "kept" };
-    }
+    if (kept !== undefined && isCopyOf(kept.attributes, source.attributes)) return "kept";
     if (kept !== undefined) await this.#target.remove(directory, name, options);
+    const xattrs = await this.#xattrsOf(source.handle, options);
+    const mayClone = this.#content.mayClone && xattrs.length === 0 && source.attributes.sizeBytes > 0n;
+    if (mayClone && (await this.#cloneWhole(source, directory, name, options))) return "clone";
     const { handle, way } = await this.#copyContent(source, directory, name, options);
-    await this.copyXattrs(source.handle, handle, options);
+    await this.#setXattrs(source.handle, handle, xattrs, options);
     await this.#target.setattr(handle, ownedAndDated(source.attributes), options);
-    return { handle, way };
+    return way;
+  }
+
+  /** All of it in one request. @returns false where that does not work: then nothing is there, as before */
+  async #cloneWhole(
+    source: FileNode,
+    directory: FileHandle,
+    name: FileName,
+    options: OperationOptions,
+  ): Promise<boolean> {
+    const created = { mode: unfinishedMode };
+    const whole = ownedAndDated(source.attributes);
+    try {
+      await this.#target.cloneNew({ source: source.handle, directory, name, created, whole }, options);
+      return true;
+    } catch (error) {
+      const made = error instanceof NfsError && error.outcome === "done";
+      if (!made && !hasCode(error, "storage-unsupported")) throw error;
+      // It is ours and not whole; whatever is wrong shows again where each step has its own request.
+      if (made) await this.#target.remove(directory, name, options);
+      return false;
+    }
   }
 
   async copySymlink(
@@ -96,7 +116,7 @@ export class FileCopier {
     directory: FileHandle,
     name: FileName,
     options: OperationOptions,
-  ): Promise<CopiedFile> {
+  ): Promise<{ readonly handle: FileHandle; readonly way: CopyWay }> {
     const mode = { mode: unfinishedMode };
     if (this.#isSmall(source)) {
       const bytes = Number(source.attributes.sizeBytes);
@@ -127,8 +147,21 @@ export class FileCopier {
 
   /** Where both sides have them. */
   async copyXattrs(source: FileHandle, target: FileHandle, options: OperationOptions): Promise<void> {
-    if (!this.#source.features.xattrs || !this.#target.features.xattrs) return;
-    for (const name of await this.#source.listXattrs(source, options)) {
+    await this.#setXattrs(source, target, await this.#xattrsOf(source, options), options);
+  }
+
+  async #xattrsOf(source: FileHandle, options: OperationOptions): Promise<readonly string[]> {
+    if (!this.#source.features.xattrs || !this.#target.features.xattrs) return [];
+    return await this.#source.listXattrs(source, options);
+  }
+
+  async #setXattrs(
+    source: FileHandle,
+    target: FileHandle,
+    names: readonly string[],
+    options: OperationOptions,
+  ): Promise<void> {
+    for (const name of names) {
       const value = await this.#source.getXattr(source, name, options);
       await this.#target.setXattr(target, name, value, options);
     }

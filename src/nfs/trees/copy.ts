@@ -201,15 +201,17 @@ class TreeCopy implements Visitor<Copy> {
       await this.#files.link(await first, directory, entry.name, this.#traversal.options({ path }));
       return;
     }
-    const copied = this.#copyFile(directory, entry, path);
+    const { client } = this.#target;
+    const copied = this.#copyFile(directory, entry, path).then(
+      async () => (await client.lookup(directory, entry.name, this.#traversal.options({ path }))).handle,
+    );
     if (!this.#links.remember(entry.attributes, copied)) this.#unshared++;
     await copied;
   }
 
-  async #copyFile(directory: FileHandle, entry: TreeEntry, path: string): Promise<FileHandle> {
+  async #copyFile(directory: FileHandle, entry: TreeEntry, path: string): Promise<void> {
     const options = this.#traversal.options({ path });
-    const { handle, way } = await this.#files.copyFile(entry, directory, entry.name, options);
+    const way = await this.#files.copyFile(entry, directory, entry.name, options);
     this.#ways[way]++;
-    return handle;
   }
 }

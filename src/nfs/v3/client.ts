@@ -3,6 +3,7 @@ import { rpcLimits } from "../../rpc/limits.ts";
 import type {
   CopyRange,
   CopyResult,
+  NewClone,
   NfsClient,
   NfsFeatures,
   OperationOptions,
@@ -237,6 +238,10 @@ export class Nfs3Client implements NfsClient {
     _range: CopyRange,
     options?: OperationOptions,
   ): Promise<void> {
+    return this.#unsupported("CLONE", options);
+  }
+
+  cloneNew(_clone: NewClone, options?: OperationOptions): Promise<void> {
     return this.#unsupported("CLONE", options);
   }
 

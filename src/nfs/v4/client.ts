@@ -2,6 +2,7 @@ import type { RpcConnection } from "../../rpc/connection.ts";
 import type {
   CopyRange,
   CopyResult,
+  NewClone,
   NfsClient,
   NfsFeatures,
   OperationOptions,
@@ -28,11 +29,13 @@ import { type RequestDefaults, requestOf } from "../request.ts";
 import { status } from "../status.ts";
 import { access } from "./access.ts";
 import { clone } from "./clone.ts";
+import { cloneNew, clonesPerCompound } from "./clone-new.ts";
 import { commit } from "./commit.ts";
 import { copyAll } from "./copy-all.ts";
 import { closeNew, openNew } from "./create.ts";
 import { getfh, putfh, savefh } from "./filehandle.ts";
 import { fsstat } from "./fsstat.ts";
+import { Gather } from "./gather.ts";
 import { getattr } from "./getattr.ts";
 import { link } from "./link.ts";
 import { lookup } from "./lookup.ts";
@@ -51,7 +54,7 @@ import { symlink } from "./symlink.ts";
 import { verifyDirectory } from "./verify.ts";
 import { write } from "./write.ts";
 import { writeNew } from "./write-new.ts";
-import { getxattr, listAllXattrs, setxattr } from "./xattr.ts";
+import { type firstXattrs, getxattr, listAllXattrs, setxattr, xattrListsPerCompound } from "./xattr.ts";
 
 /** `NfsClient` over v4.1 and v4.2: each method is one compound, or a few. */
 export class Nfs4Client implements NfsClient {
@@ -61,6 +64,8 @@ export class Nfs4Client implements NfsClient {
   readonly #connection: RpcConnection;
   readonly #runner: CompoundRunner;
   readonly #defaults: RequestDefaults;
+  readonly #clones: Gather<ReturnType<typeof cloneNew>>;
+  readonly #xattrLists: Gather<ReturnType<typeof firstXattrs>>;
 
   constructor(
     connection: RpcConnection,
@@ -75,6 +80,8 @@ export class Nfs4Client implements NfsClient {
     this.#defaults = defaults;
     this.root = root;
     this.features = features;
+    this.#clones = new Gather(runner, () => clonesPerCompound(runner));
+    this.#xattrLists = new Gather(runner, () => xattrListsPerCompound(runner));
   }
 
   async lookup(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<FileNode> {
@@ -249,6 +256,13 @@ export class Nfs4Client implements NfsClient {
     await this.#runner.run(operations, request);
   }
 
+  async cloneNew(clone: NewClone, options?: OperationOptions): Promise<void> {
+    const request = requestOf(this.#defaults, options);
+    this.#needMinorTwo("CLONE", request);
+    if (clonesPerCompound(this.#runner) < 1) throw unsupported({ ...request.site, operation: "CLONE" });
+    await this.#clones.run(cloneNew(this.#runner.clientId, clone), request);
+  }
+
   async copy(
     source: FileHandle,
     target: FileHandle,
@@ -278,7 +292,7 @@ export class Nfs4Client implements NfsClient {
   async listXattrs(file: FileHandle, options?: OperationOptions): Promise<readonly string[]> {
     const request = requestOf(this.#defaults, options);
     this.#needMinorTwo("LISTXATTRS", request);
-    return await listAllXattrs(this.#runner, file, request);
+    return await listAllXattrs(this.#runner, this.#xattrLists, file, request);
   }
 
   async getXattr(file: FileHandle, name: string, options?: OperationOptions): Promise<Uint8Array> {

@@ -22,6 +22,8 @@ export interface CompoundFailure {
   readonly code: number;
   /** Which operation failed; those before it were done. */
   readonly index: number;
+  /** Of those before it. */
+  readonly results: readonly unknown[];
 }
 
 /** `COMPOUND4args` (RFC 8881 §16.2) up to its operations. */
@@ -60,10 +62,11 @@ export function readResults<const Operations extends readonly Operation<unknown>
   for (const operation of operations) {
     const index = results.length;
     if (index >= header.results) {
-      return { status: "error", code: header.code === status.ok ? status.tooManyOps : header.code, index };
+      const code = header.code === status.ok ? status.tooManyOps : header.code;
+      return { status: "error", code, index, results };
     }
     const code = readResultStatus(reader, operation);
-    if (code !== status.ok) return { status: "error", code, index };
+    if (code !== status.ok) return { status: "error", code, index, results };
     results.push(operation.decode(reader));
   }
   if (header.code !== status.ok) throw new XdrError("a compound that failed although all in it went well");

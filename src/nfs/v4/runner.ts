@@ -101,7 +101,11 @@ export class CompoundRunner {
   }
 
   /** The error for an operation that failed. */
-  failure(operations: Operations, { code, index }: CompoundFailure, request: Request): Error {
+  failure(
+    operations: Operations,
+    { code, index }: Pick<CompoundFailure, "code" | "index">,
+    request: Request,
+  ): Error {
     const outcome: Outcome = hasChanged(operations, index) ? "done" : "not-done";
     const operation = operations[index]?.name ?? "SEQUENCE";
     return statusError({ ...request.site, operation }, code, outcome);

@@ -97,7 +97,7 @@ export class Session {
       sends += reply.sends;
       if (await this.#prepareAgain(reply.code, attempt, slot, sends, context)) continue;
       this.#slots.release(slot);
-      return { status: "error", code: reply.code, index: 0 };
+      return { status: "error", code: reply.code, index: 0, results: [] };
     }
   }
 

@@ -5,6 +5,7 @@ import type { Request } from "../request.ts";
 import { bitmapOf, has, readBitmap, writeBitmap } from "./bitmap.ts";
 import { skipChangeInfo } from "./change-info.ts";
 import { putfh } from "./filehandle.ts";
+import type { Gather } from "./gather.ts";
 import type { Operation } from "./operation.ts";
 import type { CompoundRunner } from "./runner.ts";
 
@@ -64,20 +65,32 @@ function readXattrPage(reader: XdrReader): XattrPage {
   return { cookie, names, eof: reader.boolean() };
 }
 
+/** The first page of a file's list. */
+export function firstXattrs(file: FileHandle): readonly [Operation<void>, Operation<XattrPage>] {
+  return [putfh(file), listxattrs(0n, pageBytesMax)];
+}
+
+const pageBytesMax = nfsLimits.headerBytesMax * 4;
+
+/** How many first pages one compound holds, and its answer. */
+export function xattrListsPerCompound({ operationsMax, limits }: CompoundRunner): number {
+  const byReply = Math.floor((limits.responseBytesMax - nfsLimits.headerBytesMax) / pageBytesMax);
+  return Math.max(1, Math.min(Math.floor(operationsMax / 2), byReply));
+}
+
 /** Page after page. @throws NfsError; stops at our bound of names */
 export async function listAllXattrs(
   runner: CompoundRunner,
+  gather: Gather<ReturnType<typeof firstXattrs>>,
   file: FileHandle,
   request: Request,
 ): Promise<readonly string[]> {
   const names: string[] = [];
-  let cookie = 0n;
-  while (names.length < nfsLimits.xattrNamesMax) {
-    const list = listxattrs(cookie, nfsLimits.headerBytesMax * 4);
-    const [, page] = await runner.run([putfh(file), list] as const, request);
+  let [, page] = await gather.run(firstXattrs(file), request);
+  names.push(...page.names);
+  while (!page.eof && page.names.length > 0 && names.length < nfsLimits.xattrNamesMax) {
+    [, page] = await runner.run([putfh(file), listxattrs(page.cookie, pageBytesMax)] as const, request);
     names.push(...page.names);
-    if (page.eof || page.names.length === 0) break;
-    cookie = page.cookie;
   }
   return names;
 }

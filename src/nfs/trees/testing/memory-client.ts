@@ -1,5 +1,5 @@
 import { BerthError, type StorageCode } from "../../../core/errors.ts";
-import type { NfsClient, OperationOptions, ReaddirOptions } from "../../client.ts";
+import type { NewClone, NfsClient, OperationOptions, ReaddirOptions } from "../../client.ts";
 import type {
   AttributeChanges,
   DirectoryPage,
@@ -165,6 +165,13 @@ export class MemoryClient {
   ): Promise<void> {
     this.#begin("clone", options);
     this.#inode(target).content = Buffer.from(this.#inode(source).content);
+  }
+
+  async cloneNew(clone: NewClone, options: OperationOptions = {}): Promise<void> {
+    const { source, directory, name, whole } = clone;
+    this.#begin("clone", options, name);
+    const { content } = this.#inode(source);
+    this.#add("create", directory, name, options, this.#make("file", { ...whole, content }));
   }
 
   async copy(source: FileHandle, target: FileHandle, _: unknown, options: OperationOptions = {}) {

@@ -1,0 +1,69 @@
+import type { Request } from "../request.ts";
+import { status } from "../status.ts";
+import type { Operation, ResultsOf } from "./operation.ts";
+import type { CompoundRunner } from "./runner.ts";
+
+/** Operations on one thing, and whose request they are. */
+export interface Task<Operations extends readonly Operation<unknown>[]> {
+  readonly operations: Operations;
+  readonly request: Request;
+}
+
+type Outcome<Operations extends readonly Operation<unknown>[]> = PromiseSettledResult<ResultsOf<Operations>>;
+
+/**
+ * Tasks of the same shape in one compound. What fails ends a compound: that task gets the error, and the next
+ * compound begins behind it. @returns what became of each; never rejects
+ */
+export async function runEach<const Operations extends readonly Operation<unknown>[]>(
+  runner: CompoundRunner,
+  tasks: readonly Task<Operations>[],
+): Promise<readonly Outcome<Operations>[]> {
+  const outcomes: Outcome<Operations>[] = [];
+  while (outcomes.length < tasks.length) {
+    outcomes.push(...(await runFirst(runner, tasks.slice(outcomes.length))));
+  }
+  return outcomes;
+}
+
+/** One compound. @returns what became of those that it came to, at least one */
+async function runFirst<const Operations extends readonly Operation<unknown>[]>(
+  runner: CompoundRunner,
+  tasks: readonly Task<Operations>[],
+): Promise<readonly Outcome<Operations>[]> {
+  try {
+    const all = tasks.flatMap(({ operations }) => operations);
+    const reply = await runner.attempt(all, sharedRequest(tasks));
+    const done = tasks.slice(0, Math.floor(reply.results.length / (all.length / tasks.length)));
+    const outcomes: Outcome<Operations>[] = [];
+    let index = 0;
+    for (const { operations } of done) {
+      const value = reply.results.slice(index, index + operations.length) as ResultsOf<Operations>; // in their order
+      outcomes.push({ status: "fulfilled", value });
+      index += operations.length;
+    }
+    const failed = tasks[done.length];
+    if (reply.status === "ok" || failed === undefined) return outcomes;
+    const within = { ...reply, index: reply.index - index };
+    const reason = runner.failure(failed.operations, within, failed.request);
+    const untouched = failed.operations.slice(0, within.index).every(({ once }) => once !== true);
+    if (done.length > 0 && untouched && isPassing(reply.code)) return outcomes; // its turn comes with the next
+    return [...outcomes, { status: "rejected", reason }];
+  } catch (reason) {
+    // Without an answer, nobody knows how far it came.
+    return tasks.map(() => ({ status: "rejected", reason }));
+  }
+}
+
+/** The server left the rest out, or was busy after the first ones. */
+function isPassing(code: number): boolean {
+  return code === status.tooManyOps || code === status.delay || code === status.grace;
+}
+
+/** What is about several has no path of its own. */
+function sharedRequest(tasks: readonly Task<readonly Operation<unknown>[]>[]): Request {
+  const [first] = tasks;
+  if (first === undefined) throw new TypeError("no task");
+  const { request } = first;
+  return tasks.length === 1 ? request : { ...request, site: { ...request.site, path: undefined } };
+}
