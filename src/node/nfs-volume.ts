@@ -56,8 +56,10 @@ export class NfsVolume implements VolumeKind {
     const mount = view.stagingPath === undefined ? undefined : view.table.at(view.stagingPath);
     if (mount === undefined || !isNfsVolume(mount)) return undefined;
     if (mount.source !== wish.text) throw this.#usedTwice(mount, wish.text);
+    // A bind mount of something within the volume, as kubelet makes them for subPath, has a longer source.
+    const isCurrent = (other: Mount) => other.device === mount.device && other.source === wish.text;
     const isSame = (other: Mount) =>
-      other.device === mount.device || (other.source === wish.text && this.#isOurs(other, view.table));
+      isCurrent(other) || (other.source === wish.text && this.#isOurs(other, view.table));
     return {
       mount,
       flags: combineFlags(
@@ -65,7 +67,7 @@ export class NfsVolume implements VolumeKind {
         { readOnly: mountWish.readOnly, mountFlags: wish.options.general },
         `staging path ${stagingPath}`,
       ),
-      at: (there) => (there.device === mount.device ? "current" : isSame(there) ? "outdated" : "foreign"),
+      at: (there) => (isCurrent(there) ? "current" : isSame(there) ? "outdated" : "foreign"),
       targets: view.table.mounts.filter(
         (other) =>
           isSame(other) &&
