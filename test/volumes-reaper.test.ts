@@ -159,7 +159,7 @@ describe("the reaper", () => {
       log.lines.filter(({ level, message }) => level === "warn" && message.includes(first)).length,
       1,
     );
-    assert.deepEqual(trashEntries(fixture), [first]);
+    assert.deepEqual(trashEntries(fixture), [`${first}.purging`]);
   });
 
   for (const [title, change] of [

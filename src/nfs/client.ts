@@ -101,6 +101,14 @@ export interface NfsClient {
   /** `lookup` of one name after the other, in as few round trips as the server admits. At least one name. */
   resolve(directory: FileHandle, names: readonly FileName[], options?: OperationOptions): Promise<FileNode>;
 
+  /** `resolve`, and the first bytes of the file that is there, in one round trip where the server admits that. */
+  readNamed(
+    directory: FileHandle,
+    names: readonly FileName[],
+    lengthBytes: number,
+    options?: OperationOptions,
+  ): Promise<FileNode & ReadResult>;
+
   getattr(file: FileHandle, options?: OperationOptions): Promise<FileAttributes>;
 
   setattr(file: FileHandle, changes: AttributeChanges, options?: OperationOptions): Promise<void>;

@@ -1,5 +1,5 @@
 import { hasCode } from "../core/errors.ts";
-import type { FileHandle, FileNode, NfsClient, OperationOptions } from "../nfs/index.ts";
+import type { FileHandle, FileNode, NfsClient, OperationOptions, ReadResult } from "../nfs/index.ts";
 import { componentsOf, join, type SharePath, shareRoot } from "./share-path.ts";
 
 /**
@@ -43,12 +43,19 @@ export class NfsHandles {
 
   /** What a path is, in one round trip where the server admits that. Not of the root. */
   async node(path: SharePath, options: OperationOptions): Promise<FileNode> {
-    return await this.#again(async () => {
-      const components = componentsOf(path);
-      const name = components.pop() ?? "";
-      const { from, rest } = this.#nearest(components);
-      return await this.#client.resolve(from, [...rest, name], options);
-    });
+    return await this.#again(async () => await this.#client.resolve(...this.#wayTo(path), options));
+  }
+
+  /** The same with the first bytes of the file that it is. */
+  async read(path: SharePath, bytes: number, options: OperationOptions): Promise<FileNode & ReadResult> {
+    return await this.#again(async () => await this.#client.readNamed(...this.#wayTo(path), bytes, options));
+  }
+
+  #wayTo(path: SharePath): [from: FileHandle, names: string[]] {
+    const components = componentsOf(path);
+    const name = components.pop() ?? "";
+    const { from, rest } = this.#nearest(components);
+    return [from, [...rest, name]];
   }
 
   async #again<R>(operation: () => Promise<R>): Promise<R> {

@@ -13,6 +13,7 @@ import {
 } from "../nfs/index.ts";
 import { removeTree } from "../nfs/trees/remove.ts";
 import { usageOfTree } from "../nfs/trees/usage.ts";
+import { DirectoryGates } from "./directory-gates.ts";
 import { LazyClient } from "./lazy-client.ts";
 import { NfsHandles } from "./nfs-handles.ts";
 import type {
@@ -48,6 +49,7 @@ export class NfsShare implements Share {
   readonly name: string;
   readonly #client: LazyClient;
   readonly #kept: readonly SharePath[];
+  readonly #gates = new DirectoryGates();
   readonly #handles = new WeakMap<NfsClient, NfsHandles>();
   /** Files of unique names that were made a moment ago, to be linked and removed: the one made first goes first. */
   readonly #made = new Map<SharePath, FileHandle>();
@@ -76,21 +78,20 @@ export class NfsShare implements Share {
 
   async readFile(path: SharePath, bytesMax: number, signal?: AbortSignal): Promise<Uint8Array> {
     const client = await this.#client.get(signal);
-    const { handle, attributes } = await this.#lookup(path, signal);
+    const options = optionsOf(path, signal);
+    const way = this.#wayIn(this.#split(path)[0]);
+    const { handle, attributes, ...first } = await this.#gates.beside(way, () =>
+      this.#handlesOf(client).read(path, bytesMax + 1, options),
+    );
     if (attributes.type !== "file") throw this.#error("storage-unsupported", path, "is no regular file");
-    const pieces: Uint8Array[] = [];
-    for (let done = 0; ; ) {
-      const { data, eof } = await client.read(
-        handle,
-        BigInt(done),
-        bytesMax + 1 - done,
-        optionsOf(path, signal),
-      );
-      done += data.length;
-      if (done > bytesMax) throw this.#error("storage-too-large", path, `is larger than ${bytesMax} bytes`);
+    const pieces = [first.data];
+    let done = first.data.length;
+    for (let { data, eof } = first; done <= bytesMax && !eof && data.length > 0; done += data.length) {
+      ({ data, eof } = await client.read(handle, BigInt(done), bytesMax + 1 - done, options));
       pieces.push(data);
-      if (eof || data.length === 0) return Buffer.concat(pieces);
     }
+    if (done > bytesMax) throw this.#error("storage-too-large", path, `is larger than ${bytesMax} bytes`);
+    return Buffer.concat(pieces);
   }
 
   async createFile(path: SharePath, content: Uint8Array, signal?: AbortSignal): Promise<void> {
@@ -140,8 +141,11 @@ export class NfsShare implements Share {
     this.#made.delete(from);
     const client = await this.#client.get(signal);
     const [[fromParent, fromName], [toParent, toName]] = [this.#split(from), this.#split(to)];
-    await this.#handlesOf(client).withBoth(fromParent, toParent, optionsOf(from, signal), (source, target) =>
-      client.rename(source, fromName, target, toName, optionsOf(from, signal)),
+    const options = optionsOf(from, signal);
+    await this.#gates.alone(fromParent, toParent, () =>
+      this.#handlesOf(client).withBoth(fromParent, toParent, options, (source, target) =>
+        client.rename(source, fromName, target, toName, options),
+      ),
     );
   }
 
@@ -163,9 +167,12 @@ export class NfsShare implements Share {
   }
 
   async removeTree(path: SharePath, options: TreeOptions = {}): Promise<TreeProgress> {
-    return await this.#at(path, options.signal, async (client, parent, name) => {
-      return await removeTree(client, parent, name, { ...options, actAsOwner: true });
-    });
+    const client = await this.#client.get(options.signal);
+    const [parent, name] = this.#split(path);
+    // Beside everything: it may take hours.
+    return await this.#handlesOf(client).with(parent, optionsOf(path, options.signal), (directory) =>
+      removeTree(client, directory, name, { ...options, actAsOwner: true }),
+    );
   }
 
   async usage(path: SharePath, options: TreeOptions = {}): Promise<TreeUsage> {
@@ -201,7 +208,9 @@ export class NfsShare implements Share {
   async #lookup(path: SharePath, signal: AbortSignal | undefined): Promise<FileNode> {
     if (path === shareRoot) return await this.#root(signal);
     const client = await this.#client.get(signal);
-    return await this.#handlesOf(client).node(path, optionsOf(path, signal));
+    return await this.#gates.beside(this.#wayIn(this.#split(path)[0]), () =>
+      this.#handlesOf(client).node(path, optionsOf(path, signal)),
+    );
   }
 
   async #root(signal: AbortSignal | undefined): Promise<FileNode> {
@@ -236,7 +245,17 @@ export class NfsShare implements Share {
   ): Promise<R> {
     const client = await this.#client.get(signal);
     const options = optionsOf(path, signal);
-    return await this.#handlesOf(client).with(path, options, (handle) => operation(client, handle, options));
+    return await this.#gates.beside(this.#wayIn(path), () =>
+      this.#handlesOf(client).with(path, options, (handle) => operation(client, handle, options)),
+    );
+  }
+
+  /** A directory, and those that are looked into on the way to it. */
+  #wayIn(directory: SharePath): SharePath[] {
+    const way = [directory];
+    for (let at = directory; at !== shareRoot && !this.#kept.includes(at); way.push(at))
+      [at] = this.#split(at);
+    return way;
   }
 
   #handlesOf(client: NfsClient): NfsHandles {

@@ -10,6 +10,9 @@ import {
   layoutPaths,
   recordPath,
   sizeFile,
+  type TrashEntry,
+  trashEntryIn,
+  trashPath,
   volumeNameIn,
   volumesPath,
 } from "./layout.ts";
@@ -217,6 +220,20 @@ export async function listNames(share: Share): Promise<VolumeName[]> {
     if (!hasCode(reason, "storage-no-entry")) throw reason; // no volume was ever made there
   }
   return names.sort();
+}
+
+/** The deleted volumes in the trash, whoever's they are. */
+export async function listTrashEntries(share: Share): Promise<TrashEntry[]> {
+  const entries: TrashEntry[] = [];
+  try {
+    for await (const { name } of share.list(trashPath)) {
+      const entry = trashEntryIn(name);
+      if (entry !== undefined) entries.push(entry);
+    }
+  } catch (reason) {
+    if (!hasCode(reason, "storage-no-entry")) throw reason; // nothing was ever deleted there
+  }
+  return entries;
 }
 
 /** The id that a record carries, where it is one of this owner's, and of that name if one is given. */

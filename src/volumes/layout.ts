@@ -1,4 +1,4 @@
-import type { Nonce } from "../core/nonce.ts";
+import { type Nonce, nonceIn } from "../core/nonce.ts";
 import { parseVolumeName, type VolumeName } from "../core/volume-id.ts";
 import { componentsOf, join, parseSharePath, type SharePath, shareRoot } from "../share/share-path.ts";
 
@@ -13,6 +13,7 @@ import { componentsOf, join, parseSharePath, type SharePath, shareRoot } from ".
  *     .berth/staging/<nonce>.parent/     a parent being built
  *     .berth/staging/<nonce>.json        a record on its way to its name, or a claim on its way out
  *     .berth/trash/<nonce>/{tree,record} a deleted volume, waiting for the reaper
+ *     .berth/trash/<nonce>.purging/      the same, once the reaper has begun to remove it
  *     .berth/kept/<nonce>/               the record of a deleted volume whose directory was kept (onDelete)
  */
 export const berthName = ".berth";
@@ -47,6 +48,9 @@ export const stagedTreePath = (name: VolumeName, nonce: Nonce): SharePath =>
 export const stagedFilePath = (nonce: Nonce): SharePath => join(stagingPath, `${nonce}.json`);
 export const stagedParentPath = (nonce: Nonce): SharePath => join(stagingPath, `${nonce}.parent`);
 export const trashEntryPath = (nonce: Nonce): SharePath => join(trashPath, nonce);
+const purgingSuffix = ".purging";
+/** Nothing is renamed into an entry of this name, however late a deletion is. */
+export const purgingEntryPath = (nonce: Nonce): SharePath => join(trashPath, `${nonce}${purgingSuffix}`);
 export const keptRecordPath = (nonce: Nonce): SharePath => join(keptPath, nonce);
 
 /** Where the claim on a volume's directory is: the claims are a tree of the same shape as the directories. */
@@ -82,6 +86,20 @@ export const sizeFile = (generation: number, nonce: Nonce): string => `size-${ge
 export function generationOf(fileName: string, nonce: Nonce): number | undefined {
   const [, digits, of] = /^size-([1-9][0-9]{0,8})\.([^.]+)\.json$/.exec(fileName) ?? [];
   return digits === undefined || of !== nonce ? undefined : Number(digits);
+}
+
+/** One deleted volume. */
+export interface TrashEntry {
+  readonly nonce: Nonce;
+  readonly path: SharePath;
+}
+
+/** A name listed in the trash as an entry, or undefined for what is not Berth's. */
+export function trashEntryIn(fileName: string): TrashEntry | undefined {
+  const isPurging = fileName.endsWith(purgingSuffix);
+  const nonce = nonceIn(isPurging ? fileName.slice(0, -purgingSuffix.length) : fileName);
+  if (nonce === undefined) return undefined;
+  return { nonce, path: isPurging ? purgingEntryPath(nonce) : trashEntryPath(nonce) };
 }
 
 /** A listed name as a volume's, or undefined for what is not Berth's. */

@@ -1,11 +1,10 @@
-import { BerthError } from "../core/errors.ts";
+import { BerthError, hasCode } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { Nonce } from "../core/nonce.ts";
 import { parseVolumeId } from "../core/volume-id.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { fileidAt, isEmpty, isInPlace, isThere, readRecordAt, removeIfEmpty } from "./catalog.ts";
+import { absent, fileidAt, isEmpty, isInPlace, isThere, readRecordAt, removeIfEmpty } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import { purgedName, recordName, recordPath, trashEntryPath, treeName } from "./layout.ts";
+import { purgedName, purgingEntryPath, recordName, recordPath, type TrashEntry, treeName } from "./layout.ts";
 import { removeParents } from "./parents.ts";
 import { claimAt, releasePath } from "./path-claim.ts";
 import { isOwnedBy, type VolumeRecord } from "./record.ts";
@@ -27,12 +26,17 @@ export interface PurgeOptions {
 const progressMs = 60_000;
 
 /**
- * Removes one deleted volume for good, if it is due. The tree goes before the record: while there is a tree,
- * its record says whose it is and when it is due.
+ * Removes one deleted volume for good, if it is due. Before anything of it goes, the whole entry gets another name:
+ * a deletion that was frozen before its rename could else put another volume's tree where this one's has just
+ * been. The tree goes before the record: while there is a tree, its record says whose it is and when it is due.
  */
-export async function purge(context: ShareContext, nonce: Nonce, options: PurgeOptions): Promise<Purged> {
+export async function purge(
+  context: ShareContext,
+  trashEntry: TrashEntry,
+  options: PurgeOptions,
+): Promise<Purged> {
   const { share, owner, clock } = context;
-  const entry = trashEntryPath(nonce);
+  const { nonce, path: entry } = trashEntry;
   const [tree, recordAt] = [join(entry, treeName), join(entry, recordName)];
   const [fileid, record] = [await fileidAt(share, tree), await readRecordAt(share, recordAt)];
   if (record === undefined) {
@@ -46,16 +50,32 @@ export async function purge(context: ShareContext, nonce: Nonce, options: PurgeO
     await moveBack(context, tree, record, fileid, options.log);
     return { kind: "waiting", dueMs: undefined };
   }
-  if (record.deleted === undefined && (await bringBack(context, nonce, record, options.log)))
+  if (record.deleted === undefined && (await bringBack(context, trashEntry, record, options.log)))
     return { kind: "waiting", dueMs: undefined };
   const dueMs = record.deleted === undefined ? 0 : Date.parse(record.deleted.purgeAfter);
   if (dueMs > clock.nowMs()) return { kind: "waiting", dueMs };
+  const aside: TrashEntry = { nonce, path: purgingEntryPath(nonce) };
+  if (entry !== aside.path) {
+    if (!(await moveAside(context, entry, aside.path))) return { kind: "waiting", dueMs };
+    return await purge(context, aside, options); // looked at again: what came last, came before the rename
+  }
   const entries = await removeTree(context, tree, record, options);
   await releasePath(context, record); // where its deletion was cut off
   await removeParents(context, record.identity.directory.path);
   await share.rename(recordAt, join(entry, purgedName));
   await removeEntry(context, entry, options.signal);
   return { kind: "purged", entries };
+}
+
+/** @returns false when it is gone, or has been moved: another process purges it */
+async function moveAside({ share }: ShareContext, entry: SharePath, aside: SharePath): Promise<boolean> {
+  try {
+    await share.rename(entry, aside);
+    return true;
+  } catch (reason) {
+    if (hasCode(reason, ...absent, "storage-exists", "storage-not-empty")) return false;
+    throw reason;
+  }
 }
 
 async function removeTree(
@@ -117,12 +137,11 @@ async function moveBack(
  */
 async function bringBack(
   { share }: ShareContext,
-  nonce: Nonce,
+  { nonce, path: entry }: TrashEntry,
   record: VolumeRecord,
   log: Log,
 ): Promise<boolean> {
   const name = parseVolumeId(record.identity.id)?.name;
-  const entry = trashEntryPath(nonce);
   const isLive = await isInPlace(share, record);
   if (!isLive && (await isEmpty(share, join(entry, treeName)))) return false;
   const claim = await claimAt(share, record.identity.directory.path);

@@ -1,11 +1,10 @@
 import { BerthError, hasCode } from "../core/errors.ts";
 import { inParallel } from "../core/in-parallel.ts";
 import type { Log } from "../core/log.ts";
-import { nonceIn } from "../core/nonce.ts";
 import type { ShareEntry } from "../share/share.ts";
 import type { SharePath } from "../share/share-path.ts";
 import type { ShareContext } from "./context.ts";
-import { stagingPath, trashPath } from "./layout.ts";
+import { stagingPath, trashEntryIn, trashPath } from "./layout.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { type Purged, purge } from "./purge.ts";
 import { RepeatedWarnings } from "./repeated-warnings.ts";
@@ -99,7 +98,9 @@ export class Reaper {
 
   async #emptyTrash(signal: AbortSignal): Promise<Purged[]> {
     const entries = await this.#list(trashPath);
-    this.#warnings.keep((key) => key === "pass" || entries.some(({ name }) => name === key));
+    this.#warnings.keep(
+      (key) => key === "pass" || entries.some(({ name }) => trashEntryIn(name)?.nonce === key),
+    );
     const pace = this.#options.entriesPerSecondMax;
     const inFlight = Math.max(1, Math.min(purgesInFlightMax, entries.length));
     const each = pace === undefined ? undefined : Math.max(1, Math.floor(pace / inFlight));
@@ -108,10 +109,10 @@ export class Reaper {
 
   async #purge(entry: ShareEntry, pace: number | undefined, signal: AbortSignal): Promise<Purged> {
     signal.throwIfAborted();
-    const nonce = nonceIn(entry.name);
-    if (nonce === undefined) return { kind: "foreign" };
+    const trashEntry = trashEntryIn(entry.name);
+    if (trashEntry === undefined) return { kind: "foreign" };
     try {
-      return await purge(this.#context, nonce, {
+      return await purge(this.#context, trashEntry, {
         signal,
         log: this.#log,
         ...(pace === undefined ? {} : { entriesPerSecondMax: pace }),
@@ -121,7 +122,9 @@ export class Reaper {
       const endsThePass: readonly string[] = ["storage-unavailable", "cancelled"];
       if (!(reason instanceof BerthError) || endsThePass.includes(reason.code)) throw reason;
       const { share } = this.#context;
-      this.#warnings.warn(entry.name, `cannot empty the trash: ${reason.message}`, { share: share.name });
+      this.#warnings.warn(trashEntry.nonce, `cannot empty the trash: ${reason.message}`, {
+        share: share.name,
+      });
       return { kind: "waiting", dueMs: undefined };
     }
   }

@@ -1,19 +1,28 @@
 import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
 import { inParallel } from "../core/in-parallel.ts";
-import { type Nonce, nonceIn } from "../core/nonce.ts";
+import type { Nonce } from "../core/nonce.ts";
 import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { fileidAt, idOf, isInPlace, isThere, readRecord, readRecordAt, volumeOf } from "./catalog.ts";
+import {
+  fileidAt,
+  idOf,
+  isInPlace,
+  isThere,
+  listTrashEntries,
+  readRecord,
+  readRecordAt,
+  volumeOf,
+} from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import {
   deletedFile,
   identityFile,
   recordName,
   recordPath,
+  type TrashEntry,
   trashEntryPath,
-  trashPath,
   treeName,
 } from "./layout.ts";
 import { makeParents } from "./parents.ts";
@@ -44,7 +53,7 @@ interface Found {
   readonly deleted: Deleted | undefined;
 }
 
-interface Trashed extends Found {
+interface Trashed extends Found, TrashEntry {
   readonly deleted: Deleted;
 }
 
@@ -57,10 +66,10 @@ export async function listTrash(context: ShareContext, call: Call): Promise<Tras
 
 async function trashedOf(
   { share, clock }: ShareContext,
-  { id, nonce, record, deleted }: Trashed,
+  { id, path, record, deleted }: Trashed,
 ): Promise<TrashedVolume> {
   const purgeAfterMs = Date.parse(deleted.purgeAfter);
-  const isThereStill = await isThere(share, join(trashEntryPath(nonce), treeName));
+  const isThereStill = await isThere(share, join(path, treeName));
   return {
     volume: volumeOf(id, record, false),
     deletedMs: Date.parse(deleted.deletedAt),
@@ -149,34 +158,21 @@ async function findDeleted(context: ShareContext, call: Call, name: VolumeName):
 /** Entries that cannot be read are logged and left out: the reaper warns of them too. */
 async function findAll(context: ShareContext, call: Call): Promise<Trashed[]> {
   const { share, owner } = context;
-  const read = async (nonce: Nonce): Promise<Trashed | undefined> => {
+  const read = async ({ nonce, path }: TrashEntry): Promise<Trashed | undefined> => {
     call.signal.throwIfAborted();
     try {
-      const record = await readRecordAt(share, join(trashEntryPath(nonce), recordName));
+      const record = await readRecordAt(share, join(path, recordName));
       const id = record === undefined ? undefined : idOf(record, undefined, owner);
       if (record?.deleted === undefined || id === undefined) return undefined;
-      return { id, nonce, record, deleted: record.deleted };
+      return { id, nonce, path, record, deleted: record.deleted };
     } catch (reason) {
       if (!hasCode(reason, "failed-precondition")) throw reason;
       call.log.warn(reason.message, { share: share.name });
       return undefined;
     }
   };
-  const found = await inParallel(await entries(share), readsInFlightMax, read);
+  const found = await inParallel(await listTrashEntries(share), readsInFlightMax, read);
   return found.filter((each) => each !== undefined);
-}
-
-async function entries(share: Share): Promise<Nonce[]> {
-  const nonces: Nonce[] = [];
-  try {
-    for await (const { name } of share.list(trashPath)) {
-      const nonce = nonceIn(name);
-      if (nonce !== undefined) nonces.push(nonce);
-    }
-  } catch (reason) {
-    if (!hasCode(reason, "storage-no-entry")) throw reason; // nothing was ever deleted there
-  }
-  return nonces;
 }
 
 /** What an earlier attempt moved already is fine; what somebody else has put there is not replaced. */

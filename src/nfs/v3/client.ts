@@ -97,6 +97,16 @@ export class Nfs3Client implements NfsClient {
     return await this.#known(found, request);
   }
 
+  async readNamed(
+    directory: FileHandle,
+    names: readonly FileName[],
+    lengthBytes: number,
+    options?: OperationOptions,
+  ): Promise<FileNode & ReadResult> {
+    const node = await this.resolve(directory, names, options);
+    return { ...node, ...(await this.read(node.handle, 0n, lengthBytes, options)) };
+  }
+
   async getattr(file: FileHandle, options?: OperationOptions): Promise<FileAttributes> {
     return await this.#runner.run(getattr(file), requestOf(this.#defaults, options));
   }

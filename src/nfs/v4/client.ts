@@ -41,6 +41,7 @@ import { link } from "./link.ts";
 import { lookup } from "./lookup.ts";
 import { mkdir } from "./mkdir.ts";
 import { read } from "./read.ts";
+import { readNamed } from "./read-named.ts";
 import { readdir } from "./readdir.ts";
 import { readlink } from "./readlink.ts";
 import { remove } from "./remove.ts";
@@ -94,6 +95,16 @@ export class Nfs4Client implements NfsClient {
     options?: OperationOptions,
   ): Promise<FileNode> {
     return await resolve(this.#runner, putfh(directory), names, requestOf(this.#defaults, options));
+  }
+
+  async readNamed(
+    directory: FileHandle,
+    names: readonly FileName[],
+    lengthBytes: number,
+    options?: OperationOptions,
+  ): Promise<FileNode & ReadResult> {
+    const bytes = Math.min(lengthBytes, this.features.readBytesMax);
+    return await readNamed(this.#runner, directory, names, bytes, requestOf(this.#defaults, options));
   }
 
   async getattr(file: FileHandle, options?: OperationOptions): Promise<FileAttributes> {

@@ -1,12 +1,12 @@
 /** What the records on a share say of its promises: where the ledger begins, and what it is held against. */
 import { hasCode } from "../../core/errors.ts";
-import { type Nonce, parseNonce } from "../../core/nonce.ts";
+import type { Nonce } from "../../core/nonce.ts";
 import { parseVolumeId, type VolumeName } from "../../core/volume-id.ts";
 import type { Share } from "../../share/share.ts";
 import { join } from "../../share/share-path.ts";
-import { absent, isThere, listNames, readRecord, readRecordAt } from "../catalog.ts";
+import { absent, isThere, listNames, listTrashEntries, readRecord, readRecordAt } from "../catalog.ts";
 import type { ShareContext } from "../context.ts";
-import { recordName, trashEntryPath, trashPath } from "../layout.ts";
+import { purgingEntryPath, recordName, type TrashEntry, trashEntryPath } from "../layout.ts";
 import { claimAt } from "../path-claim.ts";
 import { nonceOf, type VolumeRecord } from "../record.ts";
 import type { Promised } from "./ledger-state.ts";
@@ -19,15 +19,14 @@ export async function promisesOfRecords(context: ShareContext): Promise<readonly
   const nowMs = clock.nowMs();
   // A volume may be deleted meanwhile, or come back from the trash; by its nonce it counts once.
   const before = await listNames(share);
-  const entries = await trashEntries(context);
+  const entries = await listTrashEntries(share);
   const after = await listNames(share);
   const ofVolumes = (name: VolumeName) => readable(() => readRecord(share, name));
-  const ofTrash = (nonce: Nonce) =>
-    readable(() => readRecordAt(share, join(trashEntryPath(nonce), recordName)));
+  const ofTrash = ({ path }: TrashEntry) => readable(() => readRecordAt(share, join(path, recordName)));
   const records = [
     ...(await inParallel([...new Set([...before, ...after])], ofVolumes)),
     ...(await inParallel(entries, ofTrash)),
-    ...(await inParallel(await trashEntries(context), ofTrash)),
+    ...(await inParallel(await listTrashEntries(share), ofTrash)),
   ];
   const promised = await inParallel(records, async (record): Promise<Promised | undefined> => {
     const name = record && nameIn(record);
@@ -53,7 +52,7 @@ async function wasAdmitted(share: Share, { identity, deleted }: VolumeRecord): P
 /** The promised volumes that have neither a record nor an entry in the trash. */
 export async function gone(context: ShareContext, all: readonly Promised[]): Promise<readonly Nonce[]> {
   const names = new Set(await listNames(context.share));
-  const trashed = new Set(await trashEntries(context));
+  const trashed = new Set((await listTrashEntries(context.share)).map(({ nonce }) => nonce));
   const holders = Map.groupBy(all, ({ name }) => name);
   const doubtful = all.filter(
     ({ nonce, name }) => !trashed.has(nonce) && (!names.has(name) || (holders.get(name)?.length ?? 0) > 1),
@@ -94,19 +93,8 @@ async function isGone({ share }: ShareContext, { nonce, name }: Promised): Promi
   };
   if (await isRecorded()) return false;
   if (await isThere(share, trashEntryPath(nonce))) return false;
+  if (await isThere(share, purgingEntryPath(nonce))) return false; // where it is moved to, never back
   return !(await isRecorded());
-}
-
-async function trashEntries({ share }: ShareContext): Promise<Nonce[]> {
-  const nonces: Nonce[] = [];
-  try {
-    for await (const { name } of share.list(trashPath)) {
-      if (/^[a-z2-7]{26}$/.test(name)) nonces.push(parseNonce(name));
-    }
-  } catch (reason) {
-    if (!hasCode(reason, "storage-no-entry")) throw reason; // nothing was ever deleted there
-  }
-  return nonces;
 }
 
 /** A record that cannot be read promises nothing that anyone could tell. */
