@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseSharePath } from "../share/share-path.ts";
-import { Helpers } from "./helpers.ts";
-import type { NfsSource } from "./mount-source.ts";
-import { MountTable } from "./mount-table.ts";
-import { MountWork } from "./mount-work.ts";
+import { parseSharePath } from "../../share/share-path.ts";
+import { Helpers } from "../helpers/helpers.ts";
+import type { NfsSource } from "../mounts/mount-source.ts";
+import { MountTable } from "../mounts/mount-table.ts";
+import { MountWork } from "../mounts/mount-work.ts";
 import { NfsVolume } from "./nfs-volume.ts";
 
 const source: NfsSource = {
