@@ -1,6 +1,14 @@
 /** Bad input to the Node service: the right code, a message that helps, nothing mounted and nothing lost. */
 import assert from "node:assert/strict";
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
@@ -17,7 +25,7 @@ const block = {
 /** Every mount and file of the fixture, and what the files of the share hold. */
 async function everything({ node }: NodeEdge): Promise<string[]> {
   const mounts = (await node.mountsBelow()).map(({ mountPoint, options }) => `${mountPoint} ${options}`);
-  const files = globSync("**/*", { cwd: node.root, withFileTypes: true, exclude: [] }).map((entry) => {
+  const files = readdirSync(node.root, { recursive: true, withFileTypes: true }).map((entry) => {
     const at = join(entry.parentPath, entry.name);
     return `${at} ${entry.isFile() ? readFileSync(at, "utf8") : ""}`;
   });

@@ -9,7 +9,7 @@ import {
   type NodeStageVolumeRequestSchema,
   type VolumeCapabilitySchema,
 } from "../src/gen/csi/v1/csi_pb.ts";
-import { volumeSize } from "../src/node/volume-size.ts";
+import { volumeSize } from "../src/node/stats/volume-size.ts";
 import { type Answer, type EdgeClient, type RecordedLog, ready, startEdge } from "./edge-harness.ts";
 import { type FixtureOptions, NodeFixture } from "./support/node-fixture.ts";
 

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { silentLog } from "../src/core/log.ts";
 import { volumeNameOf } from "../src/core/volume-id.ts";
-import { EphemeralRecords } from "../src/node/ephemeral-records.ts";
-import { EphemeralVolumes } from "../src/node/ephemeral-volumes.ts";
-import { MountTable, readMountTable } from "../src/node/mount-table.ts";
-import { MountWork } from "../src/node/mount-work.ts";
+import { EphemeralRecords } from "../src/node/ephemeral/ephemeral-records.ts";
+import { EphemeralVolumes } from "../src/node/ephemeral/ephemeral-volumes.ts";
+import { MountTable, readMountTable } from "../src/node/mounts/mount-table.ts";
+import { MountWork } from "../src/node/mounts/mount-work.ts";
 import { NodeFixture, newCall } from "./support/node-fixture.ts";
 
 const volumeId = `csi-${"a".repeat(64)}`;

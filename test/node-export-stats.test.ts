@@ -4,7 +4,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Clock } from "../src/core/clock.ts";
 import { silentLog } from "../src/core/log.ts";
-import { ExportStats, exportStatsLimits } from "../src/node/export-stats.ts";
+import { ExportStats, exportStatsLimits } from "../src/node/stats/export-stats.ts";
 import type { Share, Space } from "../src/share/share.ts";
 import { parseSharePath, shareRoot } from "../src/share/share-path.ts";
 import { usagePaceDefaults } from "../src/volumes/usage/usage-plan.ts";

@@ -1,14 +1,6 @@
 /** What the reaper removes, when, how fast, and what it leaves alone; and what the trash tells and gives back. */
 import assert from "node:assert/strict";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Clock } from "../src/core/clock.ts";
@@ -16,31 +8,12 @@ import { BerthError } from "../src/core/errors.ts";
 import { Reaper, type ReaperOptions } from "../src/volumes/reaper.ts";
 import { ShareVolumes } from "../src/volumes/share-volumes.ts";
 import { RecordedLog } from "./edge-harness.ts";
+import { FakeClock } from "./support/fake-clock.ts";
 import { hookedShare } from "./support/hooked-share.ts";
 import { idOf, newCall, owner, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
 
 const hourMs = 3_600_000;
 const never = new AbortController().signal;
-
-/** Goes on only when somebody sleeps, or says so. */
-class FakeClock implements Clock {
-  #nowMs = Date.parse("2026-01-31T12:00:00Z");
-  sleptMs = 0;
-
-  nowMs(): number {
-    return this.#nowMs;
-  }
-
-  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
-    this.sleptMs += ms;
-    this.pass(ms);
-  }
-
-  pass(ms: number): void {
-    this.#nowMs += ms;
-  }
-}
 
 function reaperOf(fixture: VolumeFixture, log: RecordedLog, options: Partial<ReaperOptions> = {}): Reaper {
   return new Reaper(fixture.context, { intervalMs: 60_000, stagingGraceMs: hourMs, ...options }, log);
@@ -270,27 +243,6 @@ describe("the reaper", () => {
     await fixture.reap();
     const left = fixture.left().filter((path) => /README|lost/.test(path));
     assert.equal(left.length, 4);
-  });
-
-  test("sweeps from staging what is old and claimed by nobody, and keeps what is young or claimed", async () => {
-    using fixture = new VolumeFixture();
-    await fixture.volumes.create(newCall(), requestFor("a"));
-    const claim: { nonce: string } = JSON.parse(
-      readFileSync(fixture.at(".berth/volumes/a/identity.json"), "utf8"),
-    );
-    const old = ["b".repeat(26), "c".repeat(26)];
-    for (const name of [`x.${old[0]}`, `a.${claim.nonce}`]) {
-      mkdirSync(fixture.at(".berth/staging", name));
-    }
-    writeFileSync(fixture.at(".berth/staging", `${old[1]}.json`), "{}");
-    mkdirSync(fixture.at(".berth/staging", `y.${"d".repeat(26)}`));
-    const longAgo = new Date(Date.now() - 2 * hourMs);
-    for (const name of readdirSync(fixture.at(".berth/staging"))) {
-      if (!name.startsWith("y.")) utimesSync(fixture.at(".berth/staging", name), longAgo, longAgo);
-    }
-    assert.equal((await fixture.reap(hourMs)).swept, 2);
-    const left = readdirSync(fixture.at(".berth/staging")).sort();
-    assert.deepEqual(left, [`a.${claim.nonce}`, `y.${"d".repeat(26)}`]);
   });
 
   test("has nothing to do on a share that nobody has used", async () => {

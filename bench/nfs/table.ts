@@ -40,6 +40,11 @@ export function printRow({ what, measured, wanted = "", holds, limit = "" }: Row
   return `| ${what} | ${measured} | ${wanted} | ${verdict} | ${limit} |\n`;
 }
 
+/** Of an odd number of values; the upper one of the two in the middle otherwise. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
 export function format(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString("en");
   return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0).replace(/\.0+$/, "");

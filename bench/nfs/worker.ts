@@ -1,5 +1,6 @@
-/** The process that is measured, as small as the shipped one: does one job and prints what it took. */
+/** The process that is measured, with the flags of `berth nfs`: does one job and prints what it took. */
 import { open } from "node:fs/promises";
+import { keepSmall } from "../../src/cli/keep-small.ts";
 import { connectNfs, type NfsClient, readAhead } from "../../src/nfs/index.ts";
 import { copyTree } from "../../src/nfs/trees/copy.ts";
 import { removeTree } from "../../src/nfs/trees/remove.ts";
@@ -10,6 +11,7 @@ import type { Job, JobOrder, JobResult } from "./job.ts";
 /** WRITEs of one file. */
 const blocksInFlight = 8;
 
+keepSmall();
 const { server, job }: JobOrder = JSON.parse(process.argv[2] ?? "{}");
 const cpu = process.cpuUsage();
 const startMs = performance.now();

@@ -5,7 +5,7 @@ import { parseDurationMs } from "../core/duration.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { NfsVersion, SourcePort } from "../nfs/index.ts";
-import { classLayer, mergeOptions } from "../node/nfs-options.ts";
+import { classLayer, mergeOptions } from "../node/nfs/nfs-options.ts";
 import {
   type ExportLocation,
   printLocation,

@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { Effects } from "../core/call.ts";
 import { systemClock } from "../core/clock.ts";
 import { silentLog } from "../core/log.ts";
-import { ExportStats, exportStatsLimits } from "../node/export-stats.ts";
-import { MountTable } from "../node/mount-table.ts";
+import { MountTable } from "../node/mounts/mount-table.ts";
+import { ExportStats, exportStatsLimits } from "../node/stats/export-stats.ts";
 import { unlimited } from "../volumes/overcommit.ts";
 import { ExportVolumes } from "./export-volumes.ts";
 

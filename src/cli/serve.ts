@@ -1,4 +1,3 @@
-import { setFlagsFromString } from "node:v8";
 import { systemClock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import { parseEndpoint } from "../csi/endpoint.ts";
@@ -8,6 +7,7 @@ import type { Service } from "../csi/service.ts";
 import { type CsiImplementations, csiServices } from "../csi/services.ts";
 import { createLog } from "../observe/log.ts";
 import { type Config, defaultConfig, readConfig } from "./config.ts";
+import { keepSmall } from "./keep-small.ts";
 import type { ServeOptions } from "./options.ts";
 import { endOnSignal, endOnUncaught } from "./process.ts";
 import { version } from "./version.ts";
@@ -57,7 +57,7 @@ export async function serve(
     };
     endOnSignal({ drain }, log);
     // A daemon that has started should stay small (`make bench`); earlier it would only start more slowly.
-    setFlagsFromString("--optimize-for-size");
+    keepSmall();
   } catch (error) {
     await closeHalves(); // else their work in the background would keep the process alive
     throw error;

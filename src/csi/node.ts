@@ -9,18 +9,18 @@ import {
   VolumeUsage_Unit as Unit,
   type VolumeCapability,
 } from "../gen/csi/v1/csi_pb.ts";
-import { isEphemeralId } from "../node/ephemeral-id.ts";
-import type { EphemeralRequest, EphemeralVolumes } from "../node/ephemeral-volumes.ts";
-import type { ExportStatsResult } from "../node/export-stats.ts";
-import type { BindSource } from "../node/mount-source.ts";
+import { isEphemeralId } from "../node/ephemeral/ephemeral-id.ts";
+import type { EphemeralRequest, EphemeralVolumes } from "../node/ephemeral/ephemeral-volumes.ts";
+import type { BindSource } from "../node/mounts/mount-source.ts";
 import type { NodeVolumes } from "../node/node-volumes.ts";
+import type { ExportStatsResult } from "../node/stats/export-stats.ts";
+import type { VolumeStats, VolumeUsage } from "../node/stats/volume-stats.ts";
 import {
   type KnownShares,
   mountSourceOf,
   unmountSourceOf,
   type VolumeContext,
 } from "../node/volume-source.ts";
-import type { VolumeStats, VolumeUsage } from "../node/volume-stats.ts";
 import type { Implementation } from "./service.ts";
 
 export interface NodeServiceParts {

@@ -1,12 +1,12 @@
 import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
-import { exitCodes, type Reply } from "./helper-script.ts";
-import { combineFlags, equalFlags, flagsOf, type MountWish, printFlags } from "./mount-flags.ts";
-import { type BindSource, isMountOf, type VolumeTree } from "./mount-source.ts";
-import { isWithin, type Mount } from "./mount-table.ts";
-import type { MountWork } from "./mount-work.ts";
-import { nameOf, parentOf } from "./node-path.ts";
-import { checkBelowKubelet, survey, type View } from "./survey.ts";
+import { exitCodes, type Reply } from "./helpers/helper-script.ts";
+import { combineFlags, equalFlags, flagsOf, type MountWish, printFlags } from "./mounts/mount-flags.ts";
+import { type BindSource, isMountOf, type VolumeTree } from "./mounts/mount-source.ts";
+import { isWithin, type Mount } from "./mounts/mount-table.ts";
+import type { MountWork } from "./mounts/mount-work.ts";
+import { nameOf, parentOf } from "./mounts/node-path.ts";
+import { checkBelowKubelet, survey, type View } from "./mounts/survey.ts";
 import type { StagedVolume, VolumeKind } from "./volume-kind.ts";
 
 /** A volume on a share that is a local directory: staging is a bind mount, as publishing is. */

@@ -2,15 +2,21 @@ import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { KeyedLock } from "../core/keyed-lock.ts";
 import { BindVolume, otherwise, somethingElse } from "./bind-volume.ts";
-import { exitCodes, type Reply } from "./helper-script.ts";
-import { equalFlags, flagsOf, type MountWish, printFlags } from "./mount-flags.ts";
-import { addressOf, isNfsMountOf, type MountSource, type UnmountSource, wasMountOf } from "./mount-source.ts";
-import type { Mount, MountTable } from "./mount-table.ts";
-import type { MountWork } from "./mount-work.ts";
-import { saysStale } from "./nfs-mount-error.ts";
-import { NfsVolume } from "./nfs-volume.ts";
-import { nameOf, parentOf, parseNodePath } from "./node-path.ts";
-import { checkBelowKubelet, survey, type View } from "./survey.ts";
+import { exitCodes, type Reply } from "./helpers/helper-script.ts";
+import { equalFlags, flagsOf, type MountWish, printFlags } from "./mounts/mount-flags.ts";
+import {
+  addressOf,
+  isNfsMountOf,
+  type MountSource,
+  type UnmountSource,
+  wasMountOf,
+} from "./mounts/mount-source.ts";
+import type { Mount, MountTable } from "./mounts/mount-table.ts";
+import type { MountWork } from "./mounts/mount-work.ts";
+import { nameOf, parentOf, parseNodePath } from "./mounts/node-path.ts";
+import { checkBelowKubelet, survey, type View } from "./mounts/survey.ts";
+import { saysStale } from "./nfs/nfs-mount-error.ts";
+import { NfsVolume } from "./nfs/nfs-volume.ts";
 import type { StagedVolume, VolumeKind } from "./volume-kind.ts";
 
 export interface StageRequest extends MountWish {

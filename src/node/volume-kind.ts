@@ -1,7 +1,7 @@
 import type { Call } from "../core/call.ts";
-import type { MountFlags, MountWish } from "./mount-flags.ts";
-import type { Mount } from "./mount-table.ts";
-import type { View } from "./survey.ts";
+import type { MountFlags, MountWish } from "./mounts/mount-flags.ts";
+import type { Mount } from "./mounts/mount-table.ts";
+import type { View } from "./mounts/survey.ts";
 
 /** What differs between volumes by how their share is reached. */
 export interface VolumeKind {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { BerthError } from "../core/errors.ts";
-import { nfsSourceText } from "./mount-source.ts";
+import { nfsSourceText } from "./mounts/mount-source.ts";
 import { type KnownShares, mountSourceOf, unmountSourceOf, type VolumeContext } from "./volume-source.ts";
 
 const access = { uid: 0, gid: 0, tls: false };

@@ -8,7 +8,7 @@ import {
   sharePathProblem,
 } from "../share/export-location.ts";
 import { parseSharePath, type SharePath } from "../share/share-path.ts";
-import type { MountSource, NfsAccess, NfsSource, UnmountSource } from "./mount-source.ts";
+import type { MountSource, NfsAccess, NfsSource, UnmountSource } from "./mounts/mount-source.ts";
 
 /** What this node's configuration knows of shares, by their names. */
 export interface KnownShares {

@@ -57,7 +57,7 @@ const knownKeys = [
   "overcommit",
 ] as const;
 
-/** Exports that no configuration names, kept open at once. */
+/** Exports that no configuration names, kept open at once; of more, the one that was used longest ago is closed. */
 const unmanagedMax = 256;
 
 /** StorageClass `type: export`: volumes on NFS exports that exist already. */
@@ -65,6 +65,7 @@ export class ExportPlacement implements Placement {
   readonly type = "export";
   readonly #configured: ReadonlyMap<string, OpenedExport>;
   readonly #open: ExportPlacementParts["open"];
+  /** The one used last is the last. */
   readonly #unmanaged = new Map<string, OpenedExport>();
 
   constructor({ exports, open }: ExportPlacementParts) {
@@ -76,7 +77,7 @@ export class ExportPlacement implements Placement {
     return [...this.#configured.values()].map(({ volumes }) => volumes);
   }
 
-  /** Those that no configuration names, so far. */
+  /** Those open that no configuration names. */
   get unmanaged(): readonly OpenedExport[] {
     return [...this.#unmanaged.values()];
   }
@@ -172,16 +173,20 @@ export class ExportPlacement implements Placement {
     const configured = [...this.#configured.values()].find((each) => printLocation(each.location) === source);
     if (configured !== undefined) return { ...configured, source }; // named since, or a class names it by its place
     const known = this.#unmanaged.get(source);
-    if (known !== undefined) return known;
-    if (this.#unmanaged.size >= unmanagedMax) {
-      throw new BerthError(
-        "resource-exhausted",
-        `${unmanagedMax} exports are in use that the configuration does not name: add ${source} under exports`,
-      );
-    }
-    const opened = this.#open(location);
+    this.#unmanaged.delete(source);
+    if (known === undefined && this.#unmanaged.size >= unmanagedMax) this.#closeOldest();
+    const opened = known ?? this.#open(location);
     this.#unmanaged.set(source, opened);
     return opened;
+  }
+
+  /** What is under way on it answers UNAVAILABLE, and comes again. */
+  #closeOldest(): void {
+    const [oldest] = this.#unmanaged;
+    if (oldest === undefined) return;
+    const [source, { volumes }] = oldest;
+    this.#unmanaged.delete(source);
+    void volumes.share.close();
   }
 
   #names(): string {

@@ -11,7 +11,7 @@ import { type CallRequest, type DecodedCallRequest, PendingCall, type RpcReply }
 import { type OnRecord, RecordAssembler } from "./record.ts";
 import { RpcError } from "./rpc-error.ts";
 import { SegmentPool } from "./segment.ts";
-import { type Endpoint, endpointName, type LastSocket, openSocket } from "./socket.ts";
+import { type Endpoint, endpointName, type LastSocket, openSocket, type Receiver } from "./socket.ts";
 
 type State =
   /** Nothing to do, no socket. */
@@ -23,11 +23,10 @@ type State =
   | { readonly kind: "closed" };
 
 /** Where what one socket brings is put together; without a socket until that is open. */
-interface Inbox {
+interface Inbox extends Receiver {
   socket: Socket | undefined;
   /** Why nothing more can be understood of it. */
   broken: unknown;
-  readonly push: (chunk: Buffer, lengthBytes: number) => void;
 }
 
 /**
@@ -66,7 +65,7 @@ export class RpcConnection {
   static async open(endpoint: Endpoint, signal: AbortSignal): Promise<RpcConnection> {
     const connection = new RpcConnection(endpoint);
     const inbox = connection.#inbox();
-    connection.#opened(await openSocket(endpoint, inbox.push, signal), inbox);
+    connection.#opened(await openSocket(endpoint, inbox, signal), inbox);
     return connection;
   }
 
@@ -162,7 +161,7 @@ export class RpcConnection {
     const abort = new AbortController();
     this.#state = { kind: "connecting", abort };
     const inbox = this.#inbox();
-    openSocket(this.endpoint, inbox.push, abort.signal, this.#last).then(
+    openSocket(this.endpoint, inbox, abort.signal, this.#last).then(
       (socket) => (abort.signal.aborted ? socket.destroy() : this.#opened(socket, inbox)),
       (error: unknown) => {
         if (!abort.signal.aborted) this.#lost(error);
@@ -201,6 +200,7 @@ export class RpcConnection {
     const inbox: Inbox = {
       socket: undefined,
       broken: undefined,
+      room: () => records.room(),
       push: (chunk, lengthBytes) => {
         if (inbox.broken !== undefined) return;
         this.#heardMs = monotonicMs();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { XdrError } from "../xdr/xdr-error.ts";
-import { RecordAssembler, recordMark } from "./record.ts";
+import { type OnRecord, RecordAssembler, recordMark } from "./record.ts";
 
 function marked(bytes: Uint8Array, last: boolean): Buffer {
   const mark = Buffer.alloc(4);
@@ -42,6 +42,33 @@ test("records come out as they went in, however fragments and segments were cut"
         fragmented.map((fragments) => Buffer.concat(fragments)),
       );
     }),
+  );
+});
+
+test("a long record may be read to where it is put together, in any pieces, and what follows elsewhere", () => {
+  const long = Buffer.alloc(300_000, "long");
+  const stream = Buffer.concat([marked(long, false), marked(long, true), marked(Buffer.from("short"), true)]);
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1 }), (sizes) => {
+      const assembler = new RecordAssembler();
+      const received: Buffer[] = [];
+      const elsewhere = Buffer.alloc(70_000);
+      let inRoom = 0;
+      for (let offset = 0, turn = 0; offset < stream.length; turn++) {
+        const room = assembler.room();
+        const chunk = room ?? elsewhere;
+        const sizeBytes = Math.min(sizes[turn % sizes.length] ?? 1, chunk.length);
+        const lengthBytes = stream.copy(chunk, 0, offset, offset + Math.max(sizeBytes, 1000));
+        offset += lengthBytes;
+        if (room !== undefined) inRoom += lengthBytes;
+        const take: OnRecord = (bytes, start, end) =>
+          received.push(Buffer.from(bytes.subarray(start, end))) === 0;
+        assembler.push(chunk, take, lengthBytes);
+      }
+      assert.deepEqual(received.map(String), [Buffer.concat([long, long]), "short"].map(String));
+      assert.ok(inRoom > 2 * (long.length - 2 * 70_000), `${inRoom} bytes needed no copy`);
+    }),
+    { numRuns: 20 },
   );
 });
 

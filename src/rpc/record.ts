@@ -28,7 +28,7 @@ export class RecordAssembler {
   /** Of the fragment being read. */
   #fragment: { remainingBytes: number; readonly last: boolean } | undefined;
   /** What came of the record, up to `#recordBytes`. */
-  #record: Buffer = Buffer.alloc(0);
+  #record: Buffer<ArrayBuffer> = Buffer.alloc(0);
   #recordBytes = 0;
   #fragments = 0;
 
@@ -46,6 +46,16 @@ export class RecordAssembler {
       offset = this.#takeWhole(chunk, offset, lengthBytes, onRecord);
       if (offset < lengthBytes) offset = this.#takePart(chunk, offset, lengthBytes, onRecord);
     }
+  }
+
+  /**
+   * Where what comes next is best put, so that it need not be copied: the rest of a long fragment. Undefined
+   * where that does not matter.
+   */
+  room(): Buffer<ArrayBuffer> | undefined {
+    const restBytes = this.#fragment?.remainingBytes ?? 0;
+    if (restBytes < rpcLimits.receiveBytes) return undefined;
+    return this.#record.subarray(this.#recordBytes, this.#recordBytes + restBytes);
   }
 
   /** Records that lie in the chunk in one piece, as most do. @returns where they end */
@@ -67,11 +77,19 @@ export class RecordAssembler {
   #takePart(chunk: Buffer, offset: number, limit: number, onRecord: OnRecord): number {
     if (this.#fragment === undefined) return this.#takeMark(chunk, offset, limit, onRecord);
     const taken = Math.min(this.#fragment.remainingBytes, limit - offset);
-    chunk.copy(this.#record, this.#recordBytes, offset, offset + taken);
+    if (!this.#isInPlace(chunk, offset)) {
+      chunk.copy(this.#record, this.#recordBytes, offset, offset + taken);
+    }
     this.#recordBytes += taken;
     this.#fragment.remainingBytes -= taken;
     if (this.#fragment.remainingBytes === 0) this.#endFragment(this.#fragment.last, onRecord);
     return offset + taken;
+  }
+
+  /** Whether it came into the `room`. */
+  #isInPlace(chunk: Buffer, offset: number): boolean {
+    const place = this.#record.byteOffset + this.#recordBytes;
+    return chunk.buffer === this.#record.buffer && chunk.byteOffset + offset === place;
   }
 
   #takeMark(chunk: Buffer, offset: number, limit: number, onRecord: OnRecord): number {

@@ -18,7 +18,7 @@ async function listen(host: string): Promise<AsyncDisposable & { readonly port: 
   return { port: address.port, [Symbol.asyncDispose]: close };
 }
 
-const ignore = () => {};
+const ignore = { room: () => undefined, push: () => {} };
 const soon = () => AbortSignal.timeout(5000);
 
 test("a name with several addresses is reached by the first that answers", async () => {

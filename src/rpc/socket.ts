@@ -38,8 +38,13 @@ export function endpointName({ host, port }: { readonly host: string; readonly p
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Takes what a socket brings, up to `lengthBytes`; the chunk is overwritten afterwards. */
-export type OnChunk = (chunk: Buffer, lengthBytes: number) => void;
+/** Takes what a socket brings. */
+export interface Receiver {
+  /** Where the next bytes are best put; undefined where that does not matter. */
+  room(): Buffer<ArrayBuffer> | undefined;
+  /** Takes bytes, up to `lengthBytes`; the chunk is overwritten afterwards. */
+  push(chunk: Buffer, lengthBytes: number): void;
+}
 
 /**
  * Connects to the first of the endpoint's addresses that answers, the last used one first.
@@ -47,7 +52,7 @@ export type OnChunk = (chunk: Buffer, lengthBytes: number) => void;
  */
 export async function openSocket(
   endpoint: Endpoint,
-  onChunk: OnChunk,
+  receiver: Receiver,
   signal: AbortSignal,
   last?: LastSocket,
 ): Promise<Socket> {
@@ -55,11 +60,11 @@ export async function openSocket(
   for (const address of await addressesOf(endpoint, last?.address)) {
     try {
       const { tls } = endpoint;
-      const plain = tls === undefined ? onChunk : undefined;
+      const plain = tls === undefined ? receiver : undefined;
       const socket = await connectFrom(endpoint, address, plain, signal, last?.localPort);
       if (tls === undefined) return socket;
       const secure = await wrapTls(endpoint, tls, socket, signal);
-      return secure.on("data", (chunk: Buffer) => onChunk(chunk, chunk.length));
+      return secure.on("data", (chunk: Buffer) => receiver.push(chunk, chunk.length));
     } catch (error) {
       failure = error;
       if (signal.aborted) break;
@@ -93,14 +98,14 @@ async function resolveBySystem(host: string): Promise<string[]> {
 async function connectFrom(
   endpoint: Endpoint,
   address: string,
-  onChunk: OnChunk | undefined,
+  receiver: Receiver | undefined,
   signal: AbortSignal,
   lastPort: number | undefined,
 ): Promise<Socket> {
   let failure: unknown;
   for (const localPort of localPorts(endpoint.sourcePort, lastPort)) {
     try {
-      return await connectOnce(address, endpoint.port, localPort, onChunk, signal);
+      return await connectOnce(address, endpoint.port, localPort, receiver, signal);
     } catch (error) {
       failure = error;
       if (!hasErrno(error, "EADDRINUSE", "EADDRNOTAVAIL")) break;
@@ -113,7 +118,7 @@ async function connectOnce(
   host: string,
   port: number,
   localPort: number | undefined,
-  onChunk: OnChunk | undefined,
+  receiver: Receiver | undefined,
   signal: AbortSignal,
 ): Promise<Socket> {
   const socket = connectTcp({
@@ -123,18 +128,25 @@ async function connectOnce(
     keepAlive: true,
     keepAliveInitialDelay: rpcLimits.keepaliveMs,
     ...(localPort === undefined ? {} : { localPort }),
-    ...(onChunk === undefined ? {} : { onread: readInto(onChunk) }),
+    ...(receiver === undefined ? {} : { onread: readInto(receiver) }),
   });
   return await ready(socket, "connect", signal);
 }
 
-/** Reads into one buffer again and again: one of its own for each read is garbage that collects faster than it is. */
-function readInto(onChunk: OnChunk): OnReadOpts {
+/**
+ * Reads to where the receiver wants it, else into one buffer again and again: one of its own for each read is
+ * garbage that collects faster than it is.
+ */
+function readInto(receiver: Receiver): OnReadOpts {
   const buffer = Buffer.allocUnsafeSlow(rpcLimits.receiveBytes);
+  let next = buffer;
   return {
-    buffer,
+    buffer: () => {
+      next = receiver.room() ?? buffer;
+      return next;
+    },
     callback: (lengthBytes) => {
-      onChunk(buffer, lengthBytes);
+      receiver.push(next, lengthBytes);
       return true;
     },
   };

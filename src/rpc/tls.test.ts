@@ -41,7 +41,7 @@ describe("TLS", () => {
   function open(tls: TlsOptions) {
     return openSocket(
       { host: "127.0.0.1", port, sourcePort: "any", tls },
-      () => {},
+      { room: () => undefined, push: () => {} },
       AbortSignal.timeout(5000),
     );
   }

@@ -8,7 +8,7 @@ import { stagingPath, trashEntryIn, trashPath } from "./layout.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { type Purged, purge } from "./purge.ts";
 import { RepeatedWarnings } from "./repeated-warnings.ts";
-import { sweep } from "./sweep.ts";
+import { Sweeper } from "./sweep.ts";
 
 export interface ReaperOptions {
   /** From the end of one pass to the start of the next, ms. */
@@ -49,11 +49,13 @@ export class Reaper {
   readonly #options: ReaperOptions;
   readonly #log: Log;
   readonly #warnings: RepeatedWarnings;
+  readonly #sweeper: Sweeper;
   #toldLeft = "";
 
   constructor(context: ShareContext, options: ReaperOptions, log: Log) {
     this.#context = context;
     this.#options = options;
+    this.#sweeper = new Sweeper(context, options.stagingGraceMs);
     this.#log = log;
     this.#warnings = new RepeatedWarnings(log, context.clock);
   }
@@ -71,7 +73,7 @@ export class Reaper {
   /** Goes through trash and staging once. */
   async pass(signal: AbortSignal): Promise<ReapReport> {
     const outcomes = await this.#emptyTrash(signal);
-    const swept = await this.#sweepStaging(signal);
+    const swept = await this.#sweeper.sweep(await this.#list(stagingPath), signal);
     await Ledger.of(this.#context).releaseGone(this.#options.stagingGraceMs);
     const report = reportOf(outcomes, swept);
     this.#tell(report);
@@ -142,15 +144,6 @@ export class Reaper {
       waiting === 0 ? "" : `${waiting} deleted volumes wait in the trash of ${share.name}${oldest}`;
     if (left !== "" && left !== this.#toldLeft) this.#log.info(left, { share: share.name, waiting });
     this.#toldLeft = left;
-  }
-
-  async #sweepStaging(signal: AbortSignal): Promise<number> {
-    let swept = 0;
-    for (const entry of await this.#list(stagingPath)) {
-      signal.throwIfAborted();
-      if (await sweep(this.#context, entry, this.#options.stagingGraceMs, signal)) swept += 1;
-    }
-    return swept;
   }
 
   async #list(path: SharePath): Promise<ShareEntry[]> {

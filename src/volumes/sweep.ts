@@ -8,37 +8,54 @@ import type { ShareContext } from "./context.ts";
 import { stagingPath } from "./layout.ts";
 import { reclaimFrom } from "./path-claim.ts";
 
-/** Removes one thing of staging, if it was left behind. @returns whether it was */
-export async function sweep(
-  context: ShareContext,
-  entry: ShareEntry,
-  graceMs: number,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { share } = context;
-  if (!(await isAbandoned(context, entry, graceMs))) return false;
-  const path = join(stagingPath, entry.name);
-  if (entry.name.endsWith(".json")) await reclaimFrom(share, path).catch(ignoreUnreadable);
-  await share.removeTree(path, { signal });
-  return true;
-}
+/**
+ * Removes from staging what was left behind: what is of Berth, claimed by nobody, and so old that nobody can still be
+ * at it. The server's clock is not ours, and may be hours off: so a thing's age is what the server's own times say (that
+ * of staging itself changes with each entry), or how long it has been seen from here, whichever is more.
+ */
+export class Sweeper {
+  readonly #context: ShareContext;
+  readonly #graceMs: number;
+  /** When each entry was first seen, by our clock. */
+  #firstSeenMs = new Map<string, number>();
 
-/** True for something of Berth's in staging that is old, and that no claim names. */
-async function isAbandoned(
-  { share, clock }: ShareContext,
-  entry: ShareEntry,
-  graceMs: number,
-): Promise<boolean> {
-  const owner = stagedOwner(entry.name);
-  if (owner === undefined) return false;
-  try {
-    const { modifiedMs } = await share.stat(join(stagingPath, entry.name));
-    if (clock.nowMs() - modifiedMs < graceMs) return false;
-    if (owner.name === undefined) return true;
-    return (await readRecord(share, owner.name))?.identity.nonce !== owner.nonce;
-  } catch (reason) {
-    if (hasCode(reason, "storage-no-entry", "failed-precondition")) return false; // gone, or not ours to judge
-    throw reason;
+  constructor(context: ShareContext, graceMs: number) {
+    this.#context = context;
+    this.#graceMs = graceMs;
+  }
+
+  /** @param entries all that is in staging @returns how many things were removed */
+  async sweep(entries: readonly ShareEntry[], signal: AbortSignal): Promise<number> {
+    const nowMs = this.#context.clock.nowMs();
+    this.#firstSeenMs = new Map(entries.map(({ name }) => [name, this.#firstSeenMs.get(name) ?? nowMs]));
+    if (entries.length === 0) return 0;
+    const { modifiedMs: serverMs } = await this.#context.share.stat(stagingPath);
+    let swept = 0;
+    for (const { name } of entries) {
+      signal.throwIfAborted();
+      if (!(await this.#isAbandoned(name, nowMs, serverMs))) continue;
+      const path = join(stagingPath, name);
+      if (name.endsWith(".json")) await reclaimFrom(this.#context.share, path).catch(ignoreUnreadable);
+      await this.#context.share.removeTree(path, { signal });
+      swept += 1;
+    }
+    return swept;
+  }
+
+  async #isAbandoned(name: string, nowMs: number, serverMs: number): Promise<boolean> {
+    const { share } = this.#context;
+    const owner = stagedOwner(name);
+    if (owner === undefined) return false;
+    try {
+      const { modifiedMs } = await share.stat(join(stagingPath, name));
+      const seenMs = nowMs - (this.#firstSeenMs.get(name) ?? nowMs);
+      if (Math.max(seenMs, serverMs - modifiedMs) < this.#graceMs) return false;
+      if (owner.name === undefined) return true;
+      return (await readRecord(share, owner.name))?.identity.nonce !== owner.nonce;
+    } catch (reason) {
+      if (hasCode(reason, "storage-no-entry", "failed-precondition")) return false; // gone, or not ours to judge
+      throw reason;
+    }
   }
 }
 

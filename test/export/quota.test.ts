@@ -7,7 +7,7 @@ import { randomNonce } from "../../src/core/nonce.ts";
 import { volumeNameOf } from "../../src/core/volume-id.ts";
 import { GuestNetwork } from "../../src/lab/guest/network.ts";
 import { StorageGuest } from "../../src/lab/guest/storage.ts";
-import { ExportStats } from "../../src/node/export-stats.ts";
+import { ExportStats } from "../../src/node/stats/export-stats.ts";
 import { NfsShare } from "../../src/share/nfs-share.ts";
 import { parseSharePath } from "../../src/share/share-path.ts";
 import { layoutPaths } from "../../src/volumes/layout.ts";

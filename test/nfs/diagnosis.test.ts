@@ -144,7 +144,7 @@ describe("why an export refuses", () => {
 });
 
 test("a grace period that outlasts the call is named, and waited out by a call with more time", async () => {
-  await using server = await startGanesha({ graceSeconds: 5, leaseSeconds: 30 });
+  await using server = await startGanesha({ graceSeconds: 120, leaseSeconds: 60 });
   await using clients = new AsyncDisposableStack();
   const { address: host, nfsPort: port } = server;
   const open = async () => {
@@ -155,15 +155,17 @@ test("a grace period that outlasts the call is named, and waited out by a call w
   const client = await open();
   const create = (name: string, timeoutMs: number) =>
     client.create(client.root.handle, name, {}, undefined, { timeoutMs });
-  await create("before", 5000);
-  await open(); // the server waits for all that it knew, and this one stays away
+  await create("before", 30_000);
+  const other = await open(); // the server waits for all that it knew, and this one stays away at first
   await server.kill();
   await server.start();
   await client.getattr(client.root.handle); // connected again
-  const error = await refusal(create("during", 2000));
+  const error = await refusal(create("during", 5000));
   assert.deepEqual([error.diagnosis, error.code], ["grace", "storage-unavailable"]);
   assert.match(error.message, /has restarted and waits for clients to come back: try again/);
-  await create("during", 30_000);
+  const created = create("during", 60_000);
+  await other.getattr(other.root.handle);
+  await created;
 });
 
 test("a port where nothing listens is named", async () => {

@@ -11,7 +11,7 @@ import {
 import { type CallResult, CsiConnection, type Method, requestOf } from "../../src/lab/csi-client.ts";
 import { Guest } from "../../src/lab/guest/guest.ts";
 import type { GuestNetwork } from "../../src/lab/guest/network.ts";
-import { MountTable } from "../../src/node/mount-table.ts";
+import { MountTable } from "../../src/node/mounts/mount-table.ts";
 import { bundledProgram } from "../support/bundled.ts";
 
 const kubelet = "/run/kubelet";

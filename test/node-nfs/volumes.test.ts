@@ -168,6 +168,24 @@ describe("access modes", () => {
       assert.deepEqual(await node.publish(volume, "b", { mode }), ok);
     });
   }
+
+  test("what kubelet has mounted for a subPath is no second target, and not the volume at one", async () => {
+    const volume = await newVolume();
+    const mode = Mode.SINGLE_NODE_SINGLE_WRITER;
+    const subPath = targetPathOf("a").replace("/volumes/", "/volume-subpaths/");
+    assert.deepEqual(await node.stage(volume, { mode }), ok);
+    assert.deepEqual(await node.publish(volume, "a", { mode }), ok);
+    await node.guest.check(
+      `mkdir -p ${targetPathOf("a")}/sub ${subPath}; mount --bind ${targetPathOf("a")}/sub ${subPath}; umount ${targetPathOf("a")}`,
+    );
+    assert.deepEqual(await node.publish(volume, "a", { mode }), ok);
+    refused(
+      await node.publish(volume, "a", { mode, targetPath: subPath }),
+      "FAILED_PRECONDITION",
+      /something else/,
+    );
+    assert.equal((await node.mounts()).length, 3);
+  });
 });
 
 describe("mount options", () => {

@@ -5,15 +5,15 @@ import { join } from "node:path";
 import { type Call, Effects } from "../../src/core/call.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { parseVolumeName } from "../../src/core/volume-id.ts";
-import { EphemeralRecords } from "../../src/node/ephemeral-records.ts";
-import { EphemeralVolumes } from "../../src/node/ephemeral-volumes.ts";
-import { Helpers } from "../../src/node/helpers.ts";
-import type { BindSource } from "../../src/node/mount-source.ts";
-import { type Mount, readMountTable } from "../../src/node/mount-table.ts";
-import { MountWork } from "../../src/node/mount-work.ts";
+import { EphemeralRecords } from "../../src/node/ephemeral/ephemeral-records.ts";
+import { EphemeralVolumes } from "../../src/node/ephemeral/ephemeral-volumes.ts";
+import { Helpers } from "../../src/node/helpers/helpers.ts";
+import type { BindSource } from "../../src/node/mounts/mount-source.ts";
+import { type Mount, readMountTable } from "../../src/node/mounts/mount-table.ts";
+import { MountWork } from "../../src/node/mounts/mount-work.ts";
 import { type NodeLimits, nodeLimits } from "../../src/node/node-limits.ts";
 import { NodeVolumes, type PublishRequest, type StageRequest } from "../../src/node/node-volumes.ts";
-import { VolumeStats } from "../../src/node/volume-stats.ts";
+import { VolumeStats } from "../../src/node/stats/volume-stats.ts";
 
 export interface FixtureOptions {
   readonly env?: Readonly<Record<string, string>>;

@@ -1,5 +1,6 @@
 import { BerthError } from "../../core/errors.ts";
 import { NfsError } from "../../nfs/index.ts";
+import { keepSmall } from "../keep-small.ts";
 import { printJson } from "./output.ts";
 import { Progress } from "./progress.ts";
 
@@ -21,6 +22,7 @@ export async function runCommand(
   json: boolean | undefined,
   command: (work: Work) => Promise<void>,
 ): Promise<void> {
+  keepSmall();
   const abort = new AbortController();
   const progress = new Progress();
   const interrupt = () => abort.abort();

@@ -32,6 +32,21 @@ export class FileCopier {
     name: FileName,
     options: OperationOptions,
   ): Promise<FileWay> {
+    try {
+      return await this.#copyFile(source, directory, name, options);
+    } catch (error) {
+      // A request of the earlier run may have come to the server after we looked: look again.
+      if (!this.#resume || !hasCode(error, "storage-exists")) throw error;
+      return await this.#copyFile(source, directory, name, options);
+    }
+  }
+
+  async #copyFile(
+    source: FileNode,
+    directory: FileHandle,
+    name: FileName,
+    options: OperationOptions,
+  ): Promise<FileWay> {
     const kept = await this.#existing(directory, name, options);
     if (kept !== undefined && isCopyOf(kept.attributes, source.attributes)) return "kept";
     if (kept !== undefined) await this.#target.remove(directory, name, options);

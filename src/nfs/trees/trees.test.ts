@@ -98,6 +98,24 @@ test("a copy that was cut anywhere is completed by another run", async () => {
   );
 });
 
+test("what an earlier run's last request makes meanwhile does not stop the next", async () => {
+  const memory = new MemoryClient();
+  const client = memory.asClient();
+  memory.put("tree/file", "file", { content: Buffer.from("whole") });
+  memory.put("copy", "directory");
+  const source = await client.lookup(memory.root.handle, "tree");
+  let late = true;
+  memory.onOperation = (operation, _, name) => {
+    if (operation !== "clone" || name !== "file" || !late) return;
+    late = false;
+    memory.put("copy/file", "file", { content: Buffer.from("") });
+  };
+  const target = { client, directory: memory.root.handle, name: "copy" };
+  await copyTree(client, source, target, { resume: true });
+  const copy = await client.lookup(memory.root.handle, "copy");
+  assert.deepEqual(sorted(memory.dump(copy)), sorted(memory.dump(source)));
+});
+
 test("hard links stay links in a copy, and count once in the usage", async () => {
   const memory = new MemoryClient();
   const client = memory.asClient();

@@ -67,7 +67,7 @@ export function readFileAttributes(reader: XdrReader): FileAttributes {
 
 /** `fattr4` (RFC 8881 §3.3.7): values stand in the order of their numbers. */
 export function readEntryAttributes(reader: XdrReader): EntryAttributes {
-  const bitmap = readBitmap(reader);
+  const bitmap = readBitmap(reader, entryAttributes);
   if ((bitmap[0] & ~known[0]) | (bitmap[1] & ~known[1]) | (bitmap[2] & ~known[2])) {
     throw new XdrError("attributes that were not asked for");
   }
@@ -88,20 +88,28 @@ function readValues(reader: XdrReader, bitmap: Bitmap): EntryAttributes {
   const handle = has(bitmap, attribute.filehandle) ? readFileHandle(reader) : undefined;
   const fileid = has(bitmap, attribute.fileid) ? reader.uint64() : 0n;
   if (!typed) return handle === undefined ? { fileid } : { fileid, handle };
+  const mode = has(bitmap, attribute.mode) ? reader.uint32() & 0o7777 : 0;
+  const links = has(bitmap, attribute.numlinks) ? reader.uint32() : 1;
+  const uid = has(bitmap, attribute.owner) ? readOwner(reader) : nobody;
+  const gid = has(bitmap, attribute.ownerGroup) ? readOwner(reader) : nobody;
+  const usedBytes = has(bitmap, attribute.spaceUsed) ? reader.uint64() : sizeBytes;
+  const accessed = has(bitmap, attribute.timeAccess) ? readTime(reader, epoch) : epoch;
+  const changed = has(bitmap, attribute.timeMetadata) ? readTime(reader, accessed) : epoch;
+  const modified = has(bitmap, attribute.timeModify) ? readTime(reader, changed) : epoch;
   const attributes: FileAttributes = {
     type,
     change,
     sizeBytes,
     fsid,
     fileid,
-    mode: has(bitmap, attribute.mode) ? reader.uint32() & 0o7777 : 0,
-    links: has(bitmap, attribute.numlinks) ? reader.uint32() : 1,
-    uid: has(bitmap, attribute.owner) ? readOwner(reader) : nobody,
-    gid: has(bitmap, attribute.ownerGroup) ? readOwner(reader) : nobody,
-    usedBytes: has(bitmap, attribute.spaceUsed) ? reader.uint64() : sizeBytes,
-    accessed: has(bitmap, attribute.timeAccess) ? readTime(reader) : epoch,
-    changed: has(bitmap, attribute.timeMetadata) ? readTime(reader) : epoch,
-    modified: has(bitmap, attribute.timeModify) ? readTime(reader) : epoch,
+    mode,
+    links,
+    uid,
+    gid,
+    usedBytes,
+    accessed,
+    changed,
+    modified,
   };
   return handle === undefined ? { fileid, attributes } : { fileid, attributes, handle };
 }
@@ -126,13 +134,23 @@ function fileTypeOf(code: number): FileType {
 
 /** `fsid4` (RFC 8881 §3.3.5): both halves in one number. */
 function readFsid(reader: XdrReader): bigint {
-  const major = reader.uint64();
-  return (major << 64n) | reader.uint64();
+  const [a, b, c, d] = lastFsid.words;
+  const [e, f, g, h] = [reader.uint32(), reader.uint32(), reader.uint32(), reader.uint32()];
+  if (a === e && b === f && c === g && d === h) return lastFsid.value;
+  const value = (BigInt(e) << 96n) | (BigInt(f) << 64n) | (BigInt(g) << 32n) | BigInt(h);
+  lastFsid = { words: [e, f, g, h], value };
+  return value;
 }
 
-/** `nfstime4` (RFC 8881 §3.3.1) */
-function readTime(reader: XdrReader): FileTime {
-  return { seconds: reader.int64AsNumber(), nanoseconds: reader.uint32() };
+/** All of a tree mostly have the same: then it need not be made for each of its entries. */
+let lastFsid = { words: [0, 0, 0, 0] as readonly [number, number, number, number], value: 0n };
+
+/** `nfstime4` (RFC 8881 §3.3.1). A file's times are often the same: then they are one object. */
+function readTime(reader: XdrReader, before: FileTime): FileTime {
+  const seconds = reader.int64AsNumber();
+  const nanoseconds = reader.uint32();
+  if (seconds === before.seconds && nanoseconds === before.nanoseconds) return before;
+  return { seconds, nanoseconds };
 }
 
 const nobody = 0xffff_fffe;

@@ -27,13 +27,18 @@ export function writeBitmap(writer: XdrWriter, [first, second, third]: Bitmap): 
   else writer.uint32(2).uint32(first).uint32(second);
 }
 
-/** @throws XdrError for more words than there are attributes */
-export function readBitmap(reader: XdrReader): Bitmap {
+/**
+ * @param likely what is returned, instead of a new one, if it is equal
+ * @throws XdrError for more words than there are attributes
+ */
+export function readBitmap(reader: XdrReader, likely?: Bitmap): Bitmap {
   const words = reader.uint32();
   if (words > wordsMax) throw new XdrError(`a bitmap of ${words} words`);
   const first = words > 0 ? reader.uint32() : 0;
   const second = words > 1 ? reader.uint32() : 0;
   const third = words > 2 ? reader.uint32() : 0;
   if (words > 3) reader.skip(4 * (words - 3));
+  if (likely !== undefined && likely[0] === first && likely[1] === second && likely[2] === third)
+    return likely;
   return [first, second, third];
 }

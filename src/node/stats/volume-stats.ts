@@ -1,14 +1,14 @@
-import type { Call } from "../core/call.ts";
-import { type Clock, systemClock } from "../core/clock.ts";
-import { BerthError } from "../core/errors.ts";
-import { type Reply, stepError } from "./helper-script.ts";
-import type { Helpers } from "./helpers.ts";
-import { type BindSource, wasMountOf } from "./mount-source.ts";
-import { readMountTable } from "./mount-table.ts";
-import type { NodeParts } from "./mount-work.ts";
-import { nodeLimits } from "./node-limits.ts";
-import { parseNodePath } from "./node-path.ts";
-import { type SurveyParts, survey } from "./survey.ts";
+import type { Call } from "../../core/call.ts";
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { BerthError } from "../../core/errors.ts";
+import { type Reply, stepError } from "../helpers/helper-script.ts";
+import type { Helpers } from "../helpers/helpers.ts";
+import { type BindSource, wasMountOf } from "../mounts/mount-source.ts";
+import { readMountTable } from "../mounts/mount-table.ts";
+import type { NodeParts } from "../mounts/mount-work.ts";
+import { parseNodePath } from "../mounts/node-path.ts";
+import { type SurveyParts, survey } from "../mounts/survey.ts";
+import { nodeLimits } from "../node-limits.ts";
 
 export interface StatsRequest {
   readonly volumeId: string;

@@ -1,9 +1,9 @@
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import * as v from "valibot";
-import type { Log } from "../core/log.ts";
-import { randomNonce } from "../core/nonce.ts";
+import type { Log } from "../../core/log.ts";
+import { randomNonce } from "../../core/nonce.ts";
+import { childOf } from "../mounts/node-path.ts";
 import { isEphemeralId } from "./ephemeral-id.ts";
-import { childOf } from "./node-path.ts";
 
 const schema = v.object({
   schema: v.literal(1),

@@ -1,4 +1,4 @@
-import { BerthError } from "../core/errors.ts";
+import { BerthError } from "../../core/errors.ts";
 
 /** Whose step it is. */
 export interface Held {

@@ -1,9 +1,9 @@
-import { BerthError } from "../core/errors.ts";
-import { stepError } from "./helper-script.ts";
-import type { Helpers } from "./helpers.ts";
+import { BerthError } from "../../core/errors.ts";
+import { stepError } from "../helpers/helper-script.ts";
+import type { Helpers } from "../helpers/helpers.ts";
+import type { NodeLimits } from "../node-limits.ts";
 import { type BindSource, treeOf, type VolumeTree } from "./mount-source.ts";
 import { isWithin, type MountTable, type MountTableReader } from "./mount-table.ts";
-import type { NodeLimits } from "./node-limits.ts";
 import { childOf, nameOf, parentOf } from "./node-path.ts";
 
 /** What a call is about: paths as the caller names them, already parsed. */

@@ -1,21 +1,21 @@
-import type { Call } from "../core/call.ts";
-import { type Clock, systemClock } from "../core/clock.ts";
-import { BerthError, hasCode } from "../core/errors.ts";
-import { KeyedLock } from "../core/keyed-lock.ts";
-import { parseSharePath } from "../share/share-path.ts";
-import { otherwise, somethingElse } from "./bind-volume.ts";
+import type { Call } from "../../core/call.ts";
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { BerthError, hasCode } from "../../core/errors.ts";
+import { KeyedLock } from "../../core/keyed-lock.ts";
+import { parseSharePath } from "../../share/share-path.ts";
+import { otherwise, somethingElse } from "../bind-volume.ts";
+import { exitCodes, stepError } from "../helpers/helper-script.ts";
+import { equalFlags, flagsOf, type MountWish } from "../mounts/mount-flags.ts";
+import { addressOf, isNfsMountOf, type NfsSource } from "../mounts/mount-source.ts";
+import type { Mount } from "../mounts/mount-table.ts";
+import type { MountWork } from "../mounts/mount-work.ts";
+import { parseNodePath } from "../mounts/node-path.ts";
+import { checkBelowKubelet, survey } from "../mounts/survey.ts";
+import { nfsWish } from "../nfs/nfs-plan.ts";
+import { NfsVolume } from "../nfs/nfs-volume.ts";
+import type { KnownShares, VolumeContext } from "../volume-source.ts";
 import { isEphemeralId } from "./ephemeral-id.ts";
 import type { EphemeralRecord, EphemeralRecords } from "./ephemeral-records.ts";
-import { exitCodes, stepError } from "./helper-script.ts";
-import { equalFlags, flagsOf, type MountWish } from "./mount-flags.ts";
-import { addressOf, isNfsMountOf, type NfsSource } from "./mount-source.ts";
-import type { Mount } from "./mount-table.ts";
-import type { MountWork } from "./mount-work.ts";
-import { nfsWish } from "./nfs-plan.ts";
-import { NfsVolume } from "./nfs-volume.ts";
-import { parseNodePath } from "./node-path.ts";
-import { checkBelowKubelet, survey } from "./survey.ts";
-import type { KnownShares, VolumeContext } from "./volume-source.ts";
 
 /** What a pod asks of its inline volume: the keys of its `volumeAttributes`, without Kubernetes' own. */
 const attributeKeys = ["export", "mode", "uid", "gid"];

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
-import { BerthError } from "../core/errors.ts";
-import { limits } from "../core/limits.ts";
+import { BerthError } from "../../core/errors.ts";
+import { limits } from "../../core/limits.ts";
 
 /**
  * A path that a caller names, without doubled or trailing slashes.

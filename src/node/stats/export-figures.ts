@@ -1,7 +1,7 @@
-import { hasCode } from "../core/errors.ts";
-import type { UsageRecord } from "../core/usage-record.ts";
-import type { Space } from "../share/share.ts";
-import { type SharePath, shareRoot } from "../share/share-path.ts";
+import { hasCode } from "../../core/errors.ts";
+import type { UsageRecord } from "../../core/usage-record.ts";
+import type { Space } from "../../share/share.ts";
+import { type SharePath, shareRoot } from "../../share/share-path.ts";
 import { type ExportRecord, readExportRecord } from "./export-record.ts";
 import type { ExportStatsRequest } from "./export-stats.ts";
 import type { VolumeUsage } from "./volume-stats.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { Helpers } from "./helpers.ts";
+import { Helpers } from "../helpers/helpers.ts";
 import { mountLooker } from "./mount-looker.ts";
 import { MountTable } from "./mount-table.ts";
 

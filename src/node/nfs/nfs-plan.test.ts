@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BerthError } from "../core/errors.ts";
-import type { NfsProbe } from "../share/nfs-probe.ts";
-import { parseSharePath } from "../share/share-path.ts";
-import type { NfsSource } from "./mount-source.ts";
+import { BerthError } from "../../core/errors.ts";
+import type { NfsProbe } from "../../share/nfs-probe.ts";
+import { parseSharePath } from "../../share/share-path.ts";
+import type { NfsSource } from "../mounts/mount-source.ts";
+import { nodeLimits } from "../node-limits.ts";
 import { type NfsServers, nfsWish, planNfs } from "./nfs-plan.ts";
-import { nodeLimits } from "./node-limits.ts";
 
 const source: NfsSource = {
   kind: "nfs",

@@ -1,16 +1,16 @@
-import type { Call } from "../core/call.ts";
-import { BerthError } from "../core/errors.ts";
-import { otherwise, somethingElse } from "./bind-volume.ts";
-import type { Reply } from "./helper-script.ts";
-import { combineFlags, equalFlags, flagsOf, type MountWish } from "./mount-flags.ts";
-import { isNfsMountOf, isNfsVolume, type NfsSource, pathOfNfs } from "./mount-source.ts";
-import { isWithin, type Mount, type MountTable } from "./mount-table.ts";
-import type { MountWork } from "./mount-work.ts";
+import type { Call } from "../../core/call.ts";
+import { BerthError } from "../../core/errors.ts";
+import { otherwise, somethingElse } from "../bind-volume.ts";
+import type { Reply } from "../helpers/helper-script.ts";
+import { combineFlags, equalFlags, flagsOf, type MountWish } from "../mounts/mount-flags.ts";
+import { isNfsMountOf, isNfsVolume, type NfsSource, pathOfNfs } from "../mounts/mount-source.ts";
+import { isWithin, type Mount, type MountTable } from "../mounts/mount-table.ts";
+import type { MountWork } from "../mounts/mount-work.ts";
+import { nameOf, parentOf } from "../mounts/node-path.ts";
+import { checkBelowKubelet, survey, type View } from "../mounts/survey.ts";
+import type { StagedVolume, VolumeKind } from "../volume-kind.ts";
 import { nfsMountError, saysStale } from "./nfs-mount-error.ts";
 import { type NfsPlan, type NfsWish, nfsWish, planNfs, serverAnswers } from "./nfs-plan.ts";
-import { nameOf, parentOf } from "./node-path.ts";
-import { checkBelowKubelet, survey, type View } from "./survey.ts";
-import type { StagedVolume, VolumeKind } from "./volume-kind.ts";
 
 /** A volume on an NFS export: staging is a mount of its directory by the kernel's client, with a superblock of its own. */
 export class NfsVolume implements VolumeKind {
@@ -56,8 +56,10 @@ export class NfsVolume implements VolumeKind {
     const mount = view.stagingPath === undefined ? undefined : view.table.at(view.stagingPath);
     if (mount === undefined || !isNfsVolume(mount)) return undefined;
     if (mount.source !== wish.text) throw this.#usedTwice(mount, wish.text);
+    // A bind mount of something within the volume, as kubelet makes them for subPath, has a longer source.
+    const isCurrent = (other: Mount) => other.device === mount.device && other.source === wish.text;
     const isSame = (other: Mount) =>
-      other.device === mount.device || (other.source === wish.text && this.#isOurs(other, view.table));
+      isCurrent(other) || (other.source === wish.text && this.#isOurs(other, view.table));
     return {
       mount,
       flags: combineFlags(
@@ -65,7 +67,7 @@ export class NfsVolume implements VolumeKind {
         { readOnly: mountWish.readOnly, mountFlags: wish.options.general },
         `staging path ${stagingPath}`,
       ),
-      at: (there) => (there.device === mount.device ? "current" : isSame(there) ? "outdated" : "foreign"),
+      at: (there) => (isCurrent(there) ? "current" : isSame(there) ? "outdated" : "foreign"),
       targets: view.table.mounts.filter(
         (other) =>
           isSame(other) &&

@@ -1,5 +1,5 @@
-import { BerthError } from "../core/errors.ts";
-import { type Reply, stepError } from "./helper-script.ts";
+import { BerthError } from "../../core/errors.ts";
+import { type Reply, stepError } from "../helpers/helper-script.ts";
 import { isNfsVolume } from "./mount-source.ts";
 import { isWithin, type Mount, type MountTable, type MountTableReader } from "./mount-table.ts";
 

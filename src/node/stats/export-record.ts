@@ -1,11 +1,11 @@
 import * as v from "valibot";
-import { BerthError, hasCode } from "../core/errors.ts";
-import { limits } from "../core/limits.ts";
-import { parseNonce } from "../core/nonce.ts";
-import { decodeUsage, type UsageRecord, usageBytesMax, usageFile } from "../core/usage-record.ts";
-import type { VolumeName } from "../core/volume-id.ts";
-import type { Share } from "../share/share.ts";
-import { join, parseSharePath, type SharePath } from "../share/share-path.ts";
+import { BerthError, hasCode } from "../../core/errors.ts";
+import { limits } from "../../core/limits.ts";
+import { parseNonce } from "../../core/nonce.ts";
+import { decodeUsage, type UsageRecord, usageBytesMax, usageFile } from "../../core/usage-record.ts";
+import type { VolumeName } from "../../core/volume-id.ts";
+import type { Share } from "../../share/share.ts";
+import { join, parseSharePath, type SharePath } from "../../share/share-path.ts";
 
 /** Of a volume's record on its share, what a node needs for its figures. */
 export interface ExportRecord {

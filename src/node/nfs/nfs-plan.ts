@@ -1,8 +1,9 @@
-import { BerthError, hasCode } from "../core/errors.ts";
-import type { callNfsNull, nfs3LocksWork, probeNfs, transportOf } from "../share/nfs-probe.ts";
-import { combineFlags, type MountFlags, type MountWish, printFlags } from "./mount-flags.ts";
-import { type NfsSource, nfsSourceText } from "./mount-source.ts";
-import type { Mount } from "./mount-table.ts";
+import { BerthError, hasCode } from "../../core/errors.ts";
+import type { callNfsNull, nfs3LocksWork, probeNfs, transportOf } from "../../share/nfs-probe.ts";
+import { combineFlags, type MountFlags, type MountWish, printFlags } from "../mounts/mount-flags.ts";
+import { type NfsSource, nfsSourceText } from "../mounts/mount-source.ts";
+import type { Mount } from "../mounts/mount-table.ts";
+import type { NodeLimits } from "../node-limits.ts";
 import {
   classLayer,
   flagLayer,
@@ -11,7 +12,6 @@ import {
   type NfsOptions,
   type OptionLayer,
 } from "./nfs-options.ts";
-import type { NodeLimits } from "./node-limits.ts";
 
 /** How the node speaks to NFS servers in user space. */
 export interface NfsServers {
@@ -23,10 +23,10 @@ export interface NfsServers {
 
 /** With the client of NFS, which a node that has no volumes on exports does not load: it would cost memory. */
 export const nfsServers: NfsServers = {
-  probe: async (...args) => (await import("../share/nfs-probe.ts")).probeNfs(...args),
-  callNull: async (...args) => (await import("../share/nfs-probe.ts")).callNfsNull(...args),
-  transportOf: async (...args) => (await import("../share/nfs-probe.ts")).transportOf(...args),
-  locksWork: async (...args) => (await import("../share/nfs-probe.ts")).nfs3LocksWork(...args),
+  probe: async (...args) => (await import("../../share/nfs-probe.ts")).probeNfs(...args),
+  callNull: async (...args) => (await import("../../share/nfs-probe.ts")).callNfsNull(...args),
+  transportOf: async (...args) => (await import("../../share/nfs-probe.ts")).transportOf(...args),
+  locksWork: async (...args) => (await import("../../share/nfs-probe.ts")).nfs3LocksWork(...args),
 };
 
 /** What a volume's mount shall be, as far as one knows without asking the server. */

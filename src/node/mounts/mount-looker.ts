@@ -1,7 +1,7 @@
-import type { Helpers } from "./helpers.ts";
+import type { Helpers } from "../helpers/helpers.ts";
+import { nodeLimits } from "../node-limits.ts";
 import { isNfsMountOf } from "./mount-source.ts";
 import { type Mount, type MountTable, type MountTableReader, readMountTable } from "./mount-table.ts";
-import { nodeLimits } from "./node-limits.ts";
 import { parseNodePath } from "./node-path.ts";
 import { survey } from "./survey.ts";
 

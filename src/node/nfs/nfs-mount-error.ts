@@ -1,5 +1,5 @@
-import { BerthError, type ErrorCode } from "../core/errors.ts";
-import type { Reply } from "./helper-script.ts";
+import { BerthError, type ErrorCode } from "../../core/errors.ts";
+import type { Reply } from "../helpers/helper-script.ts";
 
 /** What mount(8) and mount.nfs(8) say, in the C locale, and what its reader can do about it. */
 const sayings: readonly (readonly [says: RegExp, code: ErrorCode, remedy: string])[] = [

@@ -1,9 +1,9 @@
-import type { Call } from "../core/call.ts";
-import { type Clock, systemClock } from "../core/clock.ts";
-import { BerthError } from "../core/errors.ts";
-import type { VolumeName } from "../core/volume-id.ts";
-import type { Share } from "../share/share.ts";
-import type { SharePath } from "../share/share-path.ts";
+import type { Call } from "../../core/call.ts";
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { BerthError } from "../../core/errors.ts";
+import type { VolumeName } from "../../core/volume-id.ts";
+import type { Share } from "../../share/share.ts";
+import type { SharePath } from "../../share/share-path.ts";
 import { type ExportFigures, exportFigures } from "./export-figures.ts";
 import type { VolumeUsage } from "./volume-stats.ts";
 

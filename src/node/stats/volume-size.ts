@@ -1,9 +1,9 @@
-import { BerthError } from "../core/errors.ts";
-import { exitCodes, stepError } from "./helper-script.ts";
-import type { Helpers } from "./helpers.ts";
-import type { BindSource } from "./mount-source.ts";
-import { nodeLimits } from "./node-limits.ts";
-import { childOf } from "./node-path.ts";
+import { BerthError } from "../../core/errors.ts";
+import { exitCodes, stepError } from "../helpers/helper-script.ts";
+import type { Helpers } from "../helpers/helpers.ts";
+import type { BindSource } from "../mounts/mount-source.ts";
+import { childOf } from "../mounts/node-path.ts";
+import { nodeLimits } from "../node-limits.ts";
 
 /** A line of the volume's own, not of something within it: records are JSON, indented by two. */
 const sizeLine = /^ {2}"sizeBytes": "([0-9]{1,20})",?$/gm;

@@ -1,5 +1,5 @@
-import { BerthError } from "../core/errors.ts";
-import { nodeLimits } from "./node-limits.ts";
+import { BerthError } from "../../core/errors.ts";
+import { nodeLimits } from "../node-limits.ts";
 
 /** What a helper says beyond the codes of mount(8), umount(8) and the shell (126 and 127). */
 export const exitCodes = {

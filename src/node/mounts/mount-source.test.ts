@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { volumeNameOf } from "../core/volume-id.ts";
+import { volumeNameOf } from "../../core/volume-id.ts";
 import { isNfsMountOf, isNfsVolume } from "./mount-source.ts";
 import { MountTable } from "./mount-table.ts";
 

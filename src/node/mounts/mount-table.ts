@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { BerthError } from "../core/errors.ts";
+import { BerthError } from "../../core/errors.ts";
 
 /** One mount, as a line of `/proc/self/mountinfo` tells it (proc_pid_mountinfo(5)). */
 export interface Mount {

@@ -1,10 +1,10 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import { assert } from "../core/assert.ts";
-import { BerthError } from "../core/errors.ts";
-import { randomNonce } from "../core/nonce.ts";
+import { assert } from "../../core/assert.ts";
+import { BerthError } from "../../core/errors.ts";
+import { randomNonce } from "../../core/nonce.ts";
+import { nodeLimits } from "../node-limits.ts";
 import { helperScript, type Reply, type Verb } from "./helper-script.ts";
-import { nodeLimits } from "./node-limits.ts";
 
 /** What a helper needs of the machine. */
 export interface HelperHost {

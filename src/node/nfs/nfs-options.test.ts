@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { BerthError } from "../core/errors.ts";
+import { BerthError } from "../../core/errors.ts";
 import { classLayer, flagLayer, mergeOptions } from "./nfs-options.ts";
 
 test("a later layer replaces what an earlier one says on the same topic, and leaves the rest", () => {

@@ -1,11 +1,11 @@
-import type { Call } from "../core/call.ts";
-import { BerthError } from "../core/errors.ts";
-import { type Reply, stepError, type Verb } from "./helper-script.ts";
-import type { Helpers } from "./helpers.ts";
+import type { Call } from "../../core/call.ts";
+import { BerthError } from "../../core/errors.ts";
+import { type Reply, stepError, type Verb } from "../helpers/helper-script.ts";
+import type { Helpers } from "../helpers/helpers.ts";
+import { type NfsServers, nfsServers, serverAnswers } from "../nfs/nfs-plan.ts";
+import { type NodeLimits, nodeLimits } from "../node-limits.ts";
 import { equalFlags, flagsOf, type MountFlags } from "./mount-flags.ts";
 import { type Mount, type MountTable, type MountTableReader, readMountTable } from "./mount-table.ts";
-import { type NfsServers, nfsServers, serverAnswers } from "./nfs-plan.ts";
-import { type NodeLimits, nodeLimits } from "./node-limits.ts";
 import { parseNodePath } from "./node-path.ts";
 import type { SurveyParts } from "./survey.ts";
 import { type IsOurs, unmountAll } from "./unmount.ts";

@@ -1,4 +1,4 @@
-import { BerthError } from "../core/errors.ts";
+import { BerthError } from "../../core/errors.ts";
 import type { Mount } from "./mount-table.ts";
 
 /** What a mount may forbid. A mount of a mount forbids at least as much. */

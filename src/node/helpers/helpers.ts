@@ -1,7 +1,7 @@
-import { BerthError } from "../core/errors.ts";
+import { BerthError } from "../../core/errors.ts";
+import { type NodeLimits, nodeLimits } from "../node-limits.ts";
 import { Helper, type HelperHost } from "./helper.ts";
 import type { Reply, Verb } from "./helper-script.ts";
-import { type NodeLimits, nodeLimits } from "./node-limits.ts";
 import { Quarantine } from "./quarantine.ts";
 
 export interface Step {

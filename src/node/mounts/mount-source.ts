@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { type VolumeName, volumeNameOf } from "../core/volume-id.ts";
-import { type ExportLocation, parseLocation, printLocation } from "../share/export-location.ts";
-import type { SharePath } from "../share/share-path.ts";
-import { isEphemeralId } from "./ephemeral-id.ts";
+import { type VolumeName, volumeNameOf } from "../../core/volume-id.ts";
+import { type ExportLocation, parseLocation, printLocation } from "../../share/export-location.ts";
+import type { SharePath } from "../../share/share-path.ts";
+import { isEphemeralId } from "../ephemeral/ephemeral-id.ts";
 import { isWithin, type Location, type Mount, type MountTable } from "./mount-table.ts";
 import { childOf, nameOf } from "./node-path.ts";
 

@@ -1,4 +1,4 @@
-import { BerthError } from "../core/errors.ts";
+import { BerthError } from "../../core/errors.ts";
 
 /**
  * The options that a mount of a volume may have beside the kernel's general ones (nfs(5)). Options of one topic
