@@ -1,7 +1,8 @@
 /** The process that is measured, with the flags of `berth nfs`: does one job and prints what it took. */
 import { open } from "node:fs/promises";
 import { keepSmall } from "../../src/cli/keep-small.ts";
-import { connectNfs, type NfsClient, readAhead } from "../../src/nfs/index.ts";
+import { writeAt } from "../../src/cli/nfs/transfer.ts";
+import { connectNfs, type NfsClient, readBlocks } from "../../src/nfs/index.ts";
 import { copyTree } from "../../src/nfs/trees/copy.ts";
 import { removeTree } from "../../src/nfs/trees/remove.ts";
 import { usageOfTree } from "../../src/nfs/trees/usage.ts";
@@ -72,7 +73,7 @@ async function pipelined(
 async function get(client: NfsClient, name: string, localPath: string): Promise<number> {
   const { handle, attributes } = await client.lookup(client.root.handle, name);
   await using file = await open(localPath, "wx");
-  for await (const data of readAhead(client, handle, attributes.sizeBytes)) await file.write(data);
+  await readBlocks(client, handle, attributes.sizeBytes, (data, offset) => writeAt(file, data, offset));
   return Number(attributes.sizeBytes);
 }
 

@@ -15,4 +15,5 @@ export { explainRefusal, listExports } from "./exports.ts";
 export type * from "./file.ts";
 export { type Diagnosis, NfsError, type NfsErrorFields, type Outcome } from "./nfs-error.ts";
 export { readAhead } from "./read-ahead.ts";
+export { readBlocks } from "./read-blocks.ts";
 export type { ExportedPath } from "./v3/export.ts";

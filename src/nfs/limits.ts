@@ -4,7 +4,7 @@ export const nfsLimits = {
   port: 2049,
   /** One READ or WRITE; larger ones bring nothing on a LAN and hold up the calls behind them. */
   transferBytesMax: 1024 * 1024,
-  /** READs of one file under way in `readAhead`. */
+  /** READs of one file under way in `readAhead` and `readBlocks`. */
   blocksAheadMax: 8,
   /** What a request or reply has besides the data it carries. */
   headerBytesMax: 4096,

@@ -35,7 +35,7 @@ export async function* readAhead(
 }
 
 /** All of a block, however the server cuts it. */
-async function readBlock(
+export async function readBlock(
   client: NfsClient,
   file: FileHandle,
   offset: bigint,

@@ -1,9 +1,7 @@
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
 import { type FileHandle as LocalFile, open, unlink } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { BerthError } from "../../core/errors.ts";
-import { type FileHandle, type NfsClient, readAhead } from "../../nfs/index.ts";
+import { type FileHandle, type NfsClient, readBlocks } from "../../nfs/index.ts";
 import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openHolder, openTarget, placeOf } from "./opened.ts";
 import { printLine, sizeText } from "./output.ts";
@@ -27,24 +25,28 @@ export async function get(
   const { handle, attributes } = await nodeOf(opened, signal);
   if (attributes.type !== "file") throw noFile(source, attributes.type);
   const { sizeBytes } = attributes;
-  // A piece is written before the next is asked for: its buffer is used again.
-  const file = createWriteStream(path, { flags: "wx", signal, highWaterMark: 1 });
-  await once(file, "open").catch(localFailure(path));
+  await using file = await open(path, "wx").catch(localFailure(path));
   progress.begin("read", { sizeBytes });
+  const take = async (data: Uint8Array, offset: bigint) => {
+    await writeAt(file, data, offset);
+    progress.addBytes(data.length);
+  };
   try {
-    for await (const data of readAhead(opened.client, handle, sizeBytes, { signal })) {
-      if (!file.write(data)) await once(file, "drain", { signal });
-      progress.addBytes(data.length);
-    }
-    file.end();
-    await once(file, "finish");
+    await readBlocks(opened.client, handle, sizeBytes, take, { signal });
   } catch (error) {
-    file.destroy();
     await unlink(path).catch(() => {}); // a part under the whole's name would be taken for it
     throw error;
   }
   progress.end();
   report(json, { sizeBytes, path }, () => printLine(`${sizeText(sizeBytes)} read into ${path}`));
+}
+
+/** All of it, however the system cuts it. */
+export async function writeAt(file: LocalFile, data: Uint8Array, offset: bigint): Promise<void> {
+  for (let done = 0; done < data.length; ) {
+    const position = Number(offset) + done;
+    done += (await file.write(data, done, data.length - done, position)).bytesWritten;
+  }
 }
 
 const localCauses: Readonly<Record<string, string>> = {

@@ -92,9 +92,13 @@ export class GuestNetwork implements AsyncDisposable {
     return address;
   }
 
-  /** Pulls a guest's cable, or plugs it in again: no packet passes, no connection is told. */
+  /**
+   * Pulls a guest's cable, or plugs it in again: no packet passes, no connection is told. At the bridge's end:
+   * a guest that reads from a device which is down (EIO) gives the device up, and stays deaf (measured).
+   */
   async setLink(port: Port, state: "up" | "down"): Promise<void> {
-    await this.room.check(["ip", "link", "set", port.tap, state]);
+    const end = state === "up" ? ["master", "bridge"] : ["nomaster"];
+    await this.room.check(["ip", "link", "set", port.tap, ...end]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
