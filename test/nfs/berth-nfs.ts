@@ -16,6 +16,10 @@ export async function berthNfs(...args: string[]) {
 }
 
 /** A path in Ganesha's export `data`. */
-export function urlOf({ address, nfsPort, mountPort }: Ganesha, path: string, version: string): string {
+export function urlOf(
+  { address, nfsPort, mountPort }: Pick<Ganesha, "address" | "nfsPort" | "mountPort">,
+  path: string,
+  version: string,
+): string {
   return `nfs://${address}:${nfsPort}/srv/data${path}?version=${version}&mountPort=${mountPort}`;
 }

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { run, startTied } from "../../src/lab/guest/process.ts";
 import { berthNfs, berthNfsCommand, urlOf } from "./berth-nfs.ts";
+import { startProxy } from "./faulty-proxy.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
 
 describe("berth nfs", () => {
@@ -101,7 +102,11 @@ describe("berth nfs", () => {
   test("on a terminal long work has a bar with its rate and the time that is left", async () => {
     await writeFile(`${directory}/large`, "");
     await truncate(`${directory}/large`, 200 * 1024 * 1024);
-    const quoted = berthNfsCommand("get", url("/large"), "/dev/null/nowhere").map((word) => `'${word}'`);
+    // Each answer takes its time: the work is long on any machine.
+    await using slow = await startProxy({ host: server.address, port: server.nfsPort, delayMs: 100 });
+    const { address, mountPort } = server;
+    const large = urlOf({ address, nfsPort: slow.port, mountPort }, "/large", "4.1");
+    const quoted = berthNfsCommand("get", large, "/dev/null/nowhere").map((word) => `'${word}'`);
     const local = `${directory}/../local-large`;
     const shown = quoted.join(" ").replace("/dev/null/nowhere", local);
     const { stdout } = await run(["script", "--quiet", "--return", "--command", shown, "/dev/null"]);
