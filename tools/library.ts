@@ -25,6 +25,6 @@ export async function library(directory: string): Promise<void> {
     logLevel: "warning",
   });
   const types = ["--declaration", "--emitDeclarationOnly", "--outDir", join(directory, "types")];
-  const project = ["--noEmit", "false", "--project", "tools/tsconfig.library.json"];
+  const project = ["--noEmit", "false", "--project", "tools/library.tsconfig.json"];
   execFileSync(join(root, "node_modules/.bin/tsc"), [...project, ...types], { cwd: root, stdio: "inherit" });
 }
