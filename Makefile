@@ -20,7 +20,7 @@ demo: dist/berth.js ## run the experiment on this machine and check its invarian
 	@node dist/berth.js lab demo $(ARGS)
 
 # Two files at a time, whatever the machine: each of a server's or a guest's tests takes a core and memory.
-test-options := --test-concurrency=2 --test-timeout=300000 --test-force-exit
+test-options := --test-concurrency=2 --test-timeout=300000
 fast-tests := 'src/**/*.test.ts' 'test/*.test.ts'
 nfs-tests := 'test/*/*.test.ts'
 
