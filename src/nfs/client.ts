@@ -79,6 +79,13 @@ export interface NewClone {
   readonly whole: AttributeChanges;
 }
 
+/** A name to be changed; `path` is how its error names it, in place of the options' own. */
+export interface Renaming {
+  readonly from: FileName;
+  readonly to: FileName;
+  readonly path?: string;
+}
+
 /**
  * One export of one server, over v3 (RFC 1813) or v4.1 and later (RFC 8881, 7862). Thousands of
  * operations may be in flight; they go out in order but may be done in any.
@@ -163,6 +170,17 @@ export interface NfsClient {
     toName: FileName,
     options?: OperationOptions,
   ): Promise<void>;
+
+  /**
+   * `rename` of many names, from one directory to another, in order and one after the other, in as few round trips
+   * as the server admits. @returns the failures, by index; empty when all went well
+   */
+  renameMany(
+    fromDirectory: FileHandle,
+    toDirectory: FileHandle,
+    renamings: readonly Renaming[],
+    options?: OperationOptions,
+  ): Promise<ReadonlyMap<number, Error>>;
 
   /** Anything but a directory. In v4 one is removed too, if empty: REMOVE does not tell (RFC 8881 §18.25). */
   remove(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;

@@ -11,7 +11,7 @@ interface Gate {
   /** What works there must not have company. */
   alone: boolean;
   /** The one who came first is the first. */
-  readonly waiting: Set<Waiter>;
+  readonly waiting: Waiter[];
 }
 
 /** As long as the server's own delay: to wait longer gains nothing, and a server that hangs holds nobody up. */
@@ -25,49 +25,51 @@ const waitMsMax = 1000;
 export class DirectoryGates {
   readonly #gates = new Map<SharePath, Gate>();
 
-  /** Runs what works in some directories beside others of its kind. */
-  async beside<R>(directories: readonly SharePath[], work: () => Promise<R>): Promise<R> {
-    return await this.#within(inOrder(directories), false, work);
+  /**
+   * Runs what works in some directories beside others of its kind.
+   * @param directories in their order: a directory before those in it. All enter in one order, so no two wait for each other
+   */
+  beside<R>(directories: readonly SharePath[], work: () => Promise<R>): Promise<R> {
+    return this.#within(directories, false, work);
   }
 
   /** Runs what moves something between two directories while nothing else works in either. */
-  async alone<R>(one: SharePath, other: SharePath, work: () => Promise<R>): Promise<R> {
-    return await this.#within(inOrder([one, other]), true, work);
+  alone<R>(one: SharePath, other: SharePath, work: () => Promise<R>): Promise<R> {
+    const directories = one === other ? [one] : one < other ? [one, other] : [other, one];
+    return this.#within(directories, true, work);
   }
 
   async #within<R>(directories: readonly SharePath[], alone: boolean, work: () => Promise<R>): Promise<R> {
-    const entered: Gate[] = [];
+    for (const directory of directories) {
+      const turn = enter(this.#gateOf(directory), alone);
+      if (turn !== undefined) await turn;
+    }
     try {
-      for (const directory of directories) {
-        const gate = this.#gateOf(directory);
-        const turn = enter(gate, alone);
-        if (turn !== undefined) await turn;
-        entered.push(gate);
-      }
       return await work();
     } finally {
-      for (const gate of entered) leave(gate);
-      for (const directory of directories) this.#forget(directory);
+      for (const directory of directories) this.#leave(directory);
     }
   }
 
   #gateOf(directory: SharePath): Gate {
     const known = this.#gates.get(directory);
     if (known !== undefined) return known;
-    const gate: Gate = { working: 0, alone: false, waiting: new Set() };
+    const gate: Gate = { working: 0, alone: false, waiting: [] };
     this.#gates.set(directory, gate);
     return gate;
   }
 
-  #forget(directory: SharePath): void {
-    const gate = this.#gates.get(directory);
-    if (gate?.working === 0 && gate.waiting.size === 0) this.#gates.delete(directory);
+  #leave(directory: SharePath): void {
+    const gate = this.#gateOf(directory);
+    gate.working -= 1;
+    beginNext(gate);
+    if (gate.working === 0) this.#gates.delete(directory);
   }
 }
 
 /** @returns undefined when it has entered; else what to wait for */
 function enter(gate: Gate, alone: boolean): Promise<void> | undefined {
-  if (gate.working === 0 || (!alone && !gate.alone && gate.waiting.size === 0)) {
+  if (gate.working === 0 || (!alone && !gate.alone && gate.waiting.length === 0)) {
     begin(gate, alone);
     return undefined;
   }
@@ -76,13 +78,13 @@ function enter(gate: Gate, alone: boolean): Promise<void> | undefined {
       alone,
       begin: () => {
         clearTimeout(timer);
-        gate.waiting.delete(waiter);
+        gate.waiting.splice(gate.waiting.indexOf(waiter), 1);
         begin(gate, alone);
         resolve();
       },
     };
     const timer = setTimeout(waiter.begin, waitMsMax);
-    gate.waiting.add(waiter);
+    gate.waiting.push(waiter);
   });
 }
 
@@ -91,14 +93,9 @@ function begin(gate: Gate, alone: boolean): void {
   gate.working += 1;
 }
 
-function leave(gate: Gate): void {
-  gate.working -= 1;
-  for (const waiter of gate.waiting) {
-    if (gate.working > 0 && (waiter.alone || gate.alone)) return;
-    waiter.begin();
+function beginNext(gate: Gate): void {
+  for (let [next] = gate.waiting; next !== undefined; [next] = gate.waiting) {
+    if (gate.working > 0 && (next.alone || gate.alone)) return;
+    next.begin();
   }
 }
-
-/** Everybody enters in the same order: so no two wait for each other. */
-const inOrder = (directories: readonly SharePath[]): readonly SharePath[] =>
-  directories.length < 2 ? directories : [...new Set(directories)].sort();

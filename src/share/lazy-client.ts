@@ -17,6 +17,11 @@ export class LazyClient {
     this.#connect = connect;
   }
 
+  /** The client, where nothing has to be waited for. */
+  get connected(): NfsClient | undefined {
+    return this.#state.kind === "connected" ? this.#state.client : undefined;
+  }
+
   /** @throws BerthError why it cannot connect; `cancelled` when the signal fires first */
   async get(signal?: AbortSignal): Promise<NfsClient> {
     const state = this.#state;

@@ -1,61 +1,60 @@
 import { hasCode } from "../core/errors.ts";
 import type { FileHandle, FileNode, NfsClient, OperationOptions, ReadResult } from "../nfs/index.ts";
-import { componentsOf, join, type SharePath, shareRoot } from "./share-path.ts";
+import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
 
 /**
  * Finds directories by path each time, so that what others rename is never mistaken for what took its
  * place. Only the handles of the kept directories, which nobody renames, are remembered, and begun from.
  */
 export class NfsHandles {
-  readonly #client: NfsClient;
+  readonly client: NfsClient;
   readonly #kept: ReadonlySet<SharePath>;
   readonly #known = new Map<SharePath, FileHandle>();
 
-  constructor(client: NfsClient, kept: readonly SharePath[]) {
-    this.#client = client;
-    this.#kept = new Set(kept);
+  constructor(client: NfsClient, kept: ReadonlySet<SharePath>) {
+    this.client = client;
+    this.#kept = kept;
   }
 
   /**
    * Runs `operation` on a directory's handle. If a remembered one on the way to it turns out to be stale,
    * once more with fresh ones: nothing was done on a stale handle.
    */
-  async with<R>(
+  with<R>(
     path: SharePath,
     options: OperationOptions,
     operation: (directory: FileHandle) => Promise<R>,
   ): Promise<R> {
-    return await this.#again(async () => operation(await this.#directory(path, options)));
+    return this.#again(async () => await operation(await this.#directory(path, options)));
   }
 
   /** The same with two directories, found side by side. */
-  async withBoth<R>(
+  withBoth<R>(
     one: SharePath,
     other: SharePath,
     options: OperationOptions,
     operation: (one: FileHandle, other: FileHandle) => Promise<R>,
   ): Promise<R> {
-    return await this.#again(async () => {
+    return this.#again(async () => {
       const found = await Promise.all([this.#directory(one, options), this.#directory(other, options)]);
       return await operation(...found);
     });
   }
 
   /** What a path is, in one round trip where the server admits that. Not of the root. */
-  async node(path: SharePath, options: OperationOptions): Promise<FileNode> {
-    return await this.#again(async () => await this.#client.resolve(...this.#wayTo(path), options));
+  node(path: SharePath, options: OperationOptions): Promise<FileNode> {
+    return this.#again(() => {
+      const { from, rest } = this.#nearest(path);
+      return this.client.resolve(from, rest, options);
+    });
   }
 
   /** The same with the first bytes of the file that it is. */
-  async read(path: SharePath, bytes: number, options: OperationOptions): Promise<FileNode & ReadResult> {
-    return await this.#again(async () => await this.#client.readNamed(...this.#wayTo(path), bytes, options));
-  }
-
-  #wayTo(path: SharePath): [from: FileHandle, names: string[]] {
-    const components = componentsOf(path);
-    const name = components.pop() ?? "";
-    const { from, rest } = this.#nearest(components);
-    return [from, [...rest, name]];
+  read(path: SharePath, bytes: number, options: OperationOptions): Promise<FileNode & ReadResult> {
+    return this.#again(() => {
+      const { from, rest } = this.#nearest(path);
+      return this.client.readNamed(from, rest, bytes, options);
+    });
   }
 
   async #again<R>(operation: () => Promise<R>): Promise<R> {
@@ -68,19 +67,26 @@ export class NfsHandles {
     }
   }
 
-  /** The innermost remembered directory on a way, and what is left of it. */
-  #nearest(components: string[]): { from: FileHandle; rest: string[] } {
-    for (let depth = components.length; depth > 0; depth -= 1) {
-      const from = this.#known.get(join(shareRoot, ...components.slice(0, depth)));
-      if (from !== undefined) return { from, rest: components.slice(depth) };
+  /** The innermost remembered directory that a path lies in, and what is left of it: at least its name. */
+  #nearest(path: SharePath): { from: FileHandle; rest: string[] } {
+    const rest: string[] = [];
+    let from: FileHandle | undefined;
+    for (let parts = splitPath(path); parts !== undefined && from === undefined; ) {
+      rest.push(parts.name);
+      from = this.#known.get(parts.parent);
+      parts = splitPath(parts.parent);
     }
-    return { from: this.#client.root.handle, rest: components };
+    return { from: from ?? this.client.root.handle, rest: rest.reverse() };
   }
 
-  async #directory(path: SharePath, options: OperationOptions): Promise<FileHandle> {
-    const { from, rest } = this.#nearest(componentsOf(path));
-    if (rest.length === 0) return from;
-    const { handle } = await this.#client.resolve(from, rest, options);
+  #directory(path: SharePath, options: OperationOptions): FileHandle | Promise<FileHandle> {
+    const known = path === shareRoot ? this.client.root.handle : this.#known.get(path);
+    return known ?? this.#find(path, options);
+  }
+
+  async #find(path: SharePath, options: OperationOptions): Promise<FileHandle> {
+    const { from, rest } = this.#nearest(path);
+    const { handle } = await this.client.resolve(from, rest, options);
     if (this.#kept.has(path)) this.#known.set(path, handle);
     return handle;
   }

@@ -16,6 +16,7 @@ import { usageOfTree } from "../nfs/trees/usage.ts";
 import { DirectoryGates } from "./directory-gates.ts";
 import { LazyClient } from "./lazy-client.ts";
 import { NfsHandles } from "./nfs-handles.ts";
+import { type Move, type Place, RenameBatches } from "./rename-batches.ts";
 import type {
   Attributes,
   FileStat,
@@ -26,7 +27,7 @@ import type {
   TreeProgress,
   TreeUsage,
 } from "./share.ts";
-import { componentsOf, join, type SharePath, shareRoot } from "./share-path.ts";
+import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
 
 export interface NfsShareOptions {
   /** The name that the configuration gives it. */
@@ -48,15 +49,16 @@ const madeFilesMax = 1024;
 export class NfsShare implements Share {
   readonly name: string;
   readonly #client: LazyClient;
-  readonly #kept: readonly SharePath[];
+  readonly #kept: ReadonlySet<SharePath>;
   readonly #gates = new DirectoryGates();
-  readonly #handles = new WeakMap<NfsClient, NfsHandles>();
+  readonly #renames = new RenameBatches(this.#gates, (moves) => this.#move(moves));
+  #handles: NfsHandles | undefined;
   /** Files of unique names that were made a moment ago, to be linked and removed: the one made first goes first. */
   readonly #made = new Map<SharePath, FileHandle>();
 
   constructor({ name, connect, kept = [] }: NfsShareOptions) {
     this.name = `share ${name} (${connect.host}:${connect.path})`;
-    this.#kept = kept;
+    this.#kept = new Set(kept);
     this.#client = new LazyClient((signal) => connectNfs({ ...connect, signal }));
   }
 
@@ -65,7 +67,7 @@ export class NfsShare implements Share {
   }
 
   async *list(path: SharePath, signal?: AbortSignal): AsyncIterable<ShareEntry> {
-    const client = await this.#client.get(signal);
+    const { client } = await this.#open(signal);
     const options = optionsOf(path, signal);
     const { handle } = await this.#lookup(path, signal);
     for await (const { entries } of client.readdir(handle, options)) {
@@ -77,25 +79,25 @@ export class NfsShare implements Share {
   }
 
   async readFile(path: SharePath, bytesMax: number, signal?: AbortSignal): Promise<Uint8Array> {
-    const client = await this.#client.get(signal);
+    const handles = await this.#open(signal);
     const options = optionsOf(path, signal);
-    const way = this.#wayIn(this.#split(path)[0]);
+    const way = this.#wayIn(this.#split(path).parent);
     const { handle, attributes, ...first } = await this.#gates.beside(way, () =>
-      this.#handlesOf(client).read(path, bytesMax + 1, options),
+      handles.read(path, bytesMax + 1, options),
     );
     if (attributes.type !== "file") throw this.#error("storage-unsupported", path, "is no regular file");
     const pieces = [first.data];
     let done = first.data.length;
     for (let { data, eof } = first; done <= bytesMax && !eof && data.length > 0; done += data.length) {
-      ({ data, eof } = await client.read(handle, BigInt(done), bytesMax + 1 - done, options));
+      ({ data, eof } = await handles.client.read(handle, BigInt(done), bytesMax + 1 - done, options));
       pieces.push(data);
     }
     if (done > bytesMax) throw this.#error("storage-too-large", path, `is larger than ${bytesMax} bytes`);
     return Buffer.concat(pieces);
   }
 
-  async createFile(path: SharePath, content: Uint8Array, signal?: AbortSignal): Promise<void> {
-    await this.#at(path, signal, async (client, parent, name, options) => {
+  createFile(path: SharePath, content: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return this.#at(path, signal, async (client, parent, name, options) => {
       const first = content.subarray(0, client.features.writeBytesMax);
       const { handle } = await client.create(parent, name, { mode: newFileMode }, first, options);
       this.#remember(path, handle);
@@ -108,13 +110,13 @@ export class NfsShare implements Share {
 
   async link(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void> {
     const handle = this.#made.get(existing) ?? (await this.#lookup(existing, signal)).handle;
-    await this.#at(created, signal, async (client, parent, name, options) => {
-      await client.link(handle, parent, name, options);
-    });
+    await this.#at(created, signal, (client, parent, name, options) =>
+      client.link(handle, parent, name, options),
+    );
   }
 
-  async makeDirectory(path: SharePath, mode: number, signal?: AbortSignal): Promise<FileStat> {
-    return await this.#at(path, signal, async (client, parent, name, options) => {
+  makeDirectory(path: SharePath, mode: number, signal?: AbortSignal): Promise<FileStat> {
+    return this.#at(path, signal, async (client, parent, name, options) => {
       const { handle, attributes } = await client.mkdir(parent, name, { mode }, options);
       if (attributes.mode === mode) return fileStat(attributes);
       await client.setattr(handle, { mode }, options); // servers may leave out set-uid, set-gid and sticky
@@ -123,7 +125,7 @@ export class NfsShare implements Share {
   }
 
   async setAttributes(path: SharePath, attributes: Attributes, signal?: AbortSignal): Promise<void> {
-    const client = await this.#client.get(signal);
+    const { client } = await this.#open(signal);
     const { handle, attributes: has } = await this.#lookup(path, signal);
     const options = optionsOf(path, signal);
     for (const changes of inOrder(attributes)) {
@@ -137,20 +139,13 @@ export class NfsShare implements Share {
     }
   }
 
-  async rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void> {
+  async rename(from: SharePath, to: SharePath): Promise<void> {
     this.#made.delete(from);
-    const client = await this.#client.get(signal);
-    const [[fromParent, fromName], [toParent, toName]] = [this.#split(from), this.#split(to)];
-    const options = optionsOf(from, signal);
-    await this.#gates.alone(fromParent, toParent, () =>
-      this.#handlesOf(client).withBoth(fromParent, toParent, options, (source, target) =>
-        client.rename(source, fromName, target, toName, options),
-      ),
-    );
+    await this.#renames.run({ source: this.#split(from), target: this.#split(to), path: from });
   }
 
-  async removeFile(path: SharePath, signal?: AbortSignal): Promise<void> {
-    await this.#at(path, signal, async (client, parent, name, options) => {
+  removeFile(path: SharePath, signal?: AbortSignal): Promise<void> {
+    return this.#at(path, signal, async (client, parent, name, options) => {
       if (!this.#made.delete(path)) {
         // v4's REMOVE takes empty directories too (RFC 8881 §18.25)
         const { attributes } = await client.lookup(parent, name, options);
@@ -160,23 +155,21 @@ export class NfsShare implements Share {
     });
   }
 
-  async removeDirectory(path: SharePath, signal?: AbortSignal): Promise<void> {
-    await this.#at(path, signal, async (client, parent, name, options) => {
-      await client.rmdir(parent, name, options);
-    });
+  removeDirectory(path: SharePath, signal?: AbortSignal): Promise<void> {
+    return this.#at(path, signal, (client, parent, name, options) => client.rmdir(parent, name, options));
   }
 
   async removeTree(path: SharePath, options: TreeOptions = {}): Promise<TreeProgress> {
-    const client = await this.#client.get(options.signal);
-    const [parent, name] = this.#split(path);
+    const handles = await this.#open(options.signal);
+    const { parent, name } = this.#split(path);
     // Beside everything: it may take hours.
-    return await this.#handlesOf(client).with(parent, optionsOf(path, options.signal), (directory) =>
-      removeTree(client, directory, name, { ...options, actAsOwner: true }),
+    return await handles.with(parent, optionsOf(path, options.signal), (directory) =>
+      removeTree(handles.client, directory, name, { ...options, actAsOwner: true }),
     );
   }
 
   async usage(path: SharePath, options: TreeOptions = {}): Promise<TreeUsage> {
-    const client = await this.#client.get(options.signal);
+    const { client } = await this.#open(options.signal);
     const root = await this.#lookup(path, options.signal);
     let isWhole = true;
     const onFailure = (): void => {
@@ -187,8 +180,8 @@ export class NfsShare implements Share {
     return { usedBytes, inodes, approximate: !isWhole || sharedNames > 0 || boundaries > 0 };
   }
 
-  async space(path: SharePath, signal?: AbortSignal): Promise<Space> {
-    return await this.#with(path, signal, async (client, directory, options) => {
+  space(path: SharePath, signal?: AbortSignal): Promise<Space> {
+    return this.#with(path, signal, async (client, directory, options) => {
       const space = await client.fsstat(directory, options);
       const { totalBytes, availableBytes, totalInodes, availableInodes } = space;
       return { totalBytes, availableBytes, totalInodes, availableInodes };
@@ -207,14 +200,14 @@ export class NfsShare implements Share {
 
   async #lookup(path: SharePath, signal: AbortSignal | undefined): Promise<FileNode> {
     if (path === shareRoot) return await this.#root(signal);
-    const client = await this.#client.get(signal);
-    return await this.#gates.beside(this.#wayIn(this.#split(path)[0]), () =>
-      this.#handlesOf(client).node(path, optionsOf(path, signal)),
+    const handles = await this.#open(signal);
+    return await this.#gates.beside(this.#wayIn(this.#split(path).parent), () =>
+      handles.node(path, optionsOf(path, signal)),
     );
   }
 
-  async #root(signal: AbortSignal | undefined): Promise<FileNode> {
-    return await this.#with(shareRoot, signal, async (client, handle, options) => {
+  #root(signal: AbortSignal | undefined): Promise<FileNode> {
+    return this.#with(shareRoot, signal, async (client, handle, options) => {
       return { handle, attributes: await client.getattr(handle, options) };
     });
   }
@@ -225,45 +218,70 @@ export class NfsShare implements Share {
     signal: AbortSignal | undefined,
     operation: (client: NfsClient, parent: FileHandle, name: string, options: OperationOptions) => Promise<R>,
   ): Promise<R> {
-    const [parent, name] = this.#split(path);
-    return await this.#with(parent, signal, (client, directory) => {
-      return operation(client, directory, name, optionsOf(path, signal));
-    });
+    const { parent, name } = this.#split(path);
+    const handles = await this.#open(signal);
+    const options = optionsOf(path, signal);
+    return await this.#gates.beside(this.#wayIn(parent), () =>
+      handles.with(parent, options, (directory) => operation(handles.client, directory, name, options)),
+    );
   }
 
-  #split(path: SharePath): [SharePath, string] {
-    const components = componentsOf(path);
-    const name = components.pop();
-    if (name === undefined) throw this.#error("invalid-argument", path, "is the share's root");
-    return [join(shareRoot, ...components), name];
-  }
-
+  /** Runs an operation on a directory. */
   async #with<R>(
     path: SharePath,
     signal: AbortSignal | undefined,
     operation: (client: NfsClient, directory: FileHandle, options: OperationOptions) => Promise<R>,
   ): Promise<R> {
-    const client = await this.#client.get(signal);
+    const handles = await this.#open(signal);
     const options = optionsOf(path, signal);
     return await this.#gates.beside(this.#wayIn(path), () =>
-      this.#handlesOf(client).with(path, options, (handle) => operation(client, handle, options)),
+      handles.with(path, options, (directory) => operation(handles.client, directory, options)),
     );
   }
 
-  /** A directory, and those that are looked into on the way to it. */
+  /** Of the same two directories. */
+  async #move(moves: readonly Move[]): Promise<ReadonlyMap<number, Error>> {
+    const [first] = moves;
+    if (first === undefined) return new Map();
+    const handles = await this.#open(undefined);
+    const { source, target, path } = first;
+    const renamings = moves.map((move) => ({
+      from: move.source.name,
+      to: move.target.name,
+      path: move.path,
+    }));
+    return await handles.withBoth(source.parent, target.parent, { path }, async (one, other) => {
+      const failures = await handles.client.renameMany(one, other, renamings);
+      const [failure] = failures.values();
+      if (failures.size === moves.length && hasCode(failure, "storage-stale")) throw failure; // nothing was done
+      return failures;
+    });
+  }
+
+  #split(path: SharePath): Place {
+    const parts = splitPath(path);
+    if (parts === undefined) throw this.#error("invalid-argument", path, "is the share's root");
+    return parts;
+  }
+
+  /** A directory after those that are looked into on the way to it. */
   #wayIn(directory: SharePath): SharePath[] {
-    const way = [directory];
-    for (let at = directory; at !== shareRoot && !this.#kept.includes(at); way.push(at))
-      [at] = this.#split(at);
+    if (directory === shareRoot || this.#kept.has(directory)) return [directory];
+    const way = this.#wayIn(this.#split(directory).parent);
+    way.push(directory);
     return way;
   }
 
+  /** Connects where nothing has yet; a promise only then, for each operation of a call passes here. */
+  #open(signal: AbortSignal | undefined): NfsHandles | Promise<NfsHandles> {
+    const { connected } = this.#client;
+    if (connected === undefined) return this.#client.get(signal).then((client) => this.#handlesOf(client));
+    return this.#handlesOf(connected);
+  }
+
   #handlesOf(client: NfsClient): NfsHandles {
-    const known = this.#handles.get(client);
-    if (known !== undefined) return known;
-    const handles = new NfsHandles(client, this.#kept);
-    this.#handles.set(client, handles);
-    return handles;
+    if (this.#handles?.client !== client) this.#handles = new NfsHandles(client, this.#kept);
+    return this.#handles;
   }
 
   #error(

@@ -17,8 +17,12 @@ export function parseSharePath(text: string): SharePath {
 
 /** `join(volumesPath, name)`: components are checked, so a hostile one cannot climb. */
 export function join(base: SharePath, ...components: string[]): SharePath {
-  for (const component of components) checkComponent(component, component);
-  return [...(base === shareRoot ? [] : [base]), ...components].join("/") as SharePath;
+  let path: string = base;
+  for (const component of components) {
+    checkComponent(component, component);
+    path = path === "" ? component : `${path}/${component}`;
+  }
+  return path as SharePath;
 }
 
 export function componentsOf(path: SharePath): string[] {
@@ -33,11 +37,15 @@ export function splitPath(path: SharePath): { parent: SharePath; name: string } 
   return { parent: (slash < 0 ? shareRoot : path.slice(0, slash)) as SharePath, name: path.slice(slash + 1) };
 }
 
+/** Of one UTF-16 code unit in UTF-8. */
+const utf8BytesMax = 3;
+
 function checkComponent(component: string, path: string): void {
   if (component === "") throw invalidPath(path, "has an empty component");
   if (component === "." || component === "..") throw invalidPath(path, `has the component ${component}`);
   if (/[/\0]/.test(component)) throw invalidPath(path, "has a '/' or NUL in a component");
-  if (Buffer.byteLength(component) > limits.fileNameBytesMax) {
+  const mayBeLong = component.length * utf8BytesMax > limits.fileNameBytesMax;
+  if (mayBeLong && Buffer.byteLength(component) > limits.fileNameBytesMax) {
     throw invalidPath(path, "has a component longer than 255 bytes");
   }
 }

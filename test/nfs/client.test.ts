@@ -132,6 +132,32 @@ for (const version of ["3", "4.1"] as const) {
       assert.deepEqual(await namesOf(client, directory), ["full"]);
     });
 
+    test("many are renamed in order, and those that could not be are told apart", async () => {
+      const [from, to] = await Promise.all(
+        ["from", "to"].map((name) => client.mkdir(client.root.handle, name, {})),
+      );
+      assert.ok(from !== undefined && to !== undefined);
+      const names = Array.from({ length: 300 }, (_, index) => `entry-${String(index).padStart(3, "0")}`);
+      await Promise.all(names.map((name) => client.mkdir(from.handle, name, {})));
+      await mkdir(`${server.directory("data")}/to/full/child`, { recursive: true });
+      const renamings = names.map((name) => ({ from: name, to: name }));
+      renamings.splice(200, 0, { from: "gone", to: "gone" }, { from: "entry-200", to: "full" });
+      renamings.push({ from: "gone", to: "last" });
+      const failures = await client.renameMany(from.handle, to.handle, renamings);
+      assert.deepEqual([...failures.keys()], [200, 201, 302]);
+      assert.ok(
+        hasCode(failures.get(200), "storage-no-entry") && hasCode(failures.get(201), "storage-not-empty"),
+      );
+      assert.deepEqual(await namesOf(client, from.handle), []);
+      assert.deepEqual(await namesOf(client, to.handle), [...names, "full"]);
+    });
+
+    test("a failed renaming is named by its own path", async () => {
+      const renamings = [{ from: "gone", to: "there", path: "a/gone" }];
+      const failures = await client.renameMany(client.root.handle, client.root.handle, renamings);
+      assert.match(String(failures.get(0)), /a\/gone/);
+    });
+
     test("a name that is no UTF-8 comes back as bytes, and can be removed by them", async () => {
       const name = Buffer.from([0x6e, 0xff]);
       const directory = (await client.mkdir(client.root.handle, "bytes", {})).handle;

@@ -9,6 +9,7 @@ import type {
   OperationOptions,
   ReaddirOptions,
   ReadOptions,
+  Renaming,
   SeekTarget,
 } from "../client.ts";
 import { statusError } from "../diagnosis.ts";
@@ -44,6 +45,7 @@ import { readlink } from "./readlink.ts";
 import { remove, rmdir } from "./remove.ts";
 import { removeMany } from "./remove-many.ts";
 import { rename } from "./rename.ts";
+import { renameMany } from "./rename-many.ts";
 import type { ProcedureRunner } from "./runner.ts";
 import { setattr } from "./setattr.ts";
 import { symlink } from "./symlink.ts";
@@ -185,6 +187,16 @@ export class Nfs3Client implements NfsClient {
   ): Promise<void> {
     const procedure = rename(fromDirectory, fromName, toDirectory, toName);
     await this.#runner.run(procedure, requestOf(this.#defaults, options));
+  }
+
+  async renameMany(
+    fromDirectory: FileHandle,
+    toDirectory: FileHandle,
+    renamings: readonly Renaming[],
+    options?: OperationOptions,
+  ): Promise<ReadonlyMap<number, Error>> {
+    const request = requestOf(this.#defaults, options);
+    return await renameMany(this.#runner, fromDirectory, toDirectory, renamings, request);
   }
 
   async remove(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {

@@ -1,9 +1,9 @@
 import { XdrError } from "../../xdr/xdr-error.ts";
 import type { XdrReader } from "../../xdr/xdr-reader.ts";
-import { XdrWriter } from "../../xdr/xdr-writer.ts";
+import type { XdrWriter } from "../../xdr/xdr-writer.ts";
 import type { AttributeChanges, FileAttributes, FileHandle, FileTime, FileType } from "../file.ts";
 import { nfsLimits } from "../limits.ts";
-import { type Bitmap, bitmapOf, has, readBitmap, writeBitmap } from "./bitmap.ts";
+import { type Bitmap, bitmapOf, has, readBitmap } from "./bitmap.ts";
 import { readFileHandle } from "./filehandle.ts";
 
 /** Attribute numbers (RFC 8881 §5.8). */
@@ -161,24 +161,27 @@ function readOwner(reader: XdrReader): number {
   return id !== undefined && id <= 0xffff_ffff ? id : nobody;
 }
 
-/** `fattr4` of what shall be set; see `AttributeChanges`. */
+/** `fattr4` (RFC 8881 §3.3.7) of what shall be set; see `AttributeChanges`. */
 export function writeAttributeChanges(writer: XdrWriter, changes: AttributeChanges): void {
   const { sizeBytes, mode, uid, gid, accessed, modified } = changes;
-  const numbers: number[] = [];
-  const values = new XdrWriter(64);
+  const bitmap = writer.uint32(2).lengthBytes; // its words follow when they are known
+  const length = writer.uint32(0).uint32(0).lengthBytes;
+  const start = writer.uint32(0).lengthBytes;
+  const words: [number, number] = [0, 0];
   const add = <T>(number: number, value: T | undefined, write: (value: T) => void) => {
     if (value === undefined) return;
-    numbers.push(number);
+    words[number < 32 ? 0 : 1] |= 1 << (number & 31);
     write(value);
   };
-  add(attribute.size, sizeBytes, (size) => values.uint64(size));
-  add(attribute.mode, mode, (bits) => values.uint32(bits));
-  add(attribute.owner, uid, (id) => values.text(String(id)));
-  add(attribute.ownerGroup, gid, (id) => values.text(String(id)));
-  add(attribute.timeAccessSet, accessed, (time) => writeTimeToSet(values, time));
-  add(attribute.timeModifySet, modified, (time) => writeTimeToSet(values, time));
-  writeBitmap(writer, bitmapOf(...numbers));
-  writer.opaque(values.bytes());
+  add(attribute.size, sizeBytes, (size) => writer.uint64(size));
+  add(attribute.mode, mode, (bits) => writer.uint32(bits));
+  add(attribute.owner, uid, (id) => writer.text(String(id)));
+  add(attribute.ownerGroup, gid, (id) => writer.text(String(id)));
+  add(attribute.timeAccessSet, accessed, (time) => writeTimeToSet(writer, time));
+  add(attribute.timeModifySet, modified, (time) => writeTimeToSet(writer, time));
+  writer.patchUint32(bitmap, words[0] >>> 0);
+  writer.patchUint32(bitmap + 4, words[1] >>> 0);
+  writer.patchUint32(length, writer.lengthBytes - start);
 }
 
 /** `settime4` (RFC 8881 §3.3.9) */

@@ -8,6 +8,7 @@ import type {
   OperationOptions,
   ReaddirOptions,
   ReadOptions,
+  Renaming,
   SeekTarget,
 } from "../client.ts";
 import { type Site, statusError } from "../diagnosis.ts";
@@ -47,6 +48,7 @@ import { readlink } from "./readlink.ts";
 import { remove } from "./remove.ts";
 import { removeMany } from "./remove-many.ts";
 import { rename } from "./rename.ts";
+import { renameMany } from "./rename-many.ts";
 import { resolve } from "./resolve.ts";
 import type { CompoundRunner } from "./runner.ts";
 import { seek } from "./seek.ts";
@@ -85,26 +87,22 @@ export class Nfs4Client implements NfsClient {
     this.#xattrLists = new Gather(runner, () => xattrListsPerCompound(runner));
   }
 
-  async lookup(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<FileNode> {
-    return await this.resolve(directory, [name], options);
+  lookup(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<FileNode> {
+    return this.resolve(directory, [name], options);
   }
 
-  async resolve(
-    directory: FileHandle,
-    names: readonly FileName[],
-    options?: OperationOptions,
-  ): Promise<FileNode> {
-    return await resolve(this.#runner, putfh(directory), names, requestOf(this.#defaults, options));
+  resolve(directory: FileHandle, names: readonly FileName[], options?: OperationOptions): Promise<FileNode> {
+    return resolve(this.#runner, putfh(directory), names, requestOf(this.#defaults, options));
   }
 
-  async readNamed(
+  readNamed(
     directory: FileHandle,
     names: readonly FileName[],
     lengthBytes: number,
     options?: OperationOptions,
   ): Promise<FileNode & ReadResult> {
     const bytes = Math.min(lengthBytes, this.features.readBytesMax);
-    return await readNamed(this.#runner, directory, names, bytes, requestOf(this.#defaults, options));
+    return readNamed(this.#runner, directory, names, bytes, requestOf(this.#defaults, options));
   }
 
   async getattr(file: FileHandle, options?: OperationOptions): Promise<FileAttributes> {
@@ -189,6 +187,16 @@ export class Nfs4Client implements NfsClient {
   ): Promise<void> {
     const operations = [putfh(fromDirectory), savefh, putfh(toDirectory), rename(fromName, toName)];
     await this.#runner.run(operations, requestOf(this.#defaults, options));
+  }
+
+  async renameMany(
+    fromDirectory: FileHandle,
+    toDirectory: FileHandle,
+    renamings: readonly Renaming[],
+    options?: OperationOptions,
+  ): Promise<ReadonlyMap<number, Error>> {
+    const request = requestOf(this.#defaults, options);
+    return await renameMany(this.#runner, fromDirectory, toDirectory, renamings, request);
   }
 
   async remove(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {

@@ -116,53 +116,52 @@ export class CompoundRunner {
     operations: Ops,
     request: Request,
   ): Promise<CompoundReply<Ops>> {
-    const once = operations.some((operation) => operation.once === true);
     try {
       for (let attempt = 0; ; attempt++) {
-        const reply = await this.#attemptOnce(operations, request, once, attempt);
-        if (reply !== undefined) return reply;
+        const { session } =
+          this.#state.kind === "live" ? this.#state.live : await this.#waitForSession(request);
+        try {
+          const reply = await session.call(operations, request);
+          if (reply.status === "ok" || !isPassing(reply.code)) return reply;
+          if (!(await this.#waitOut(operations, reply, request, attempt))) return reply;
+        } catch (error) {
+          this.#recover(session, operations, request, error, attempt);
+        }
       }
     } catch (error) {
       const operation = operations.at(-1)?.name ?? "SEQUENCE";
-      throw callError({ ...request.site, operation }, error, !once);
+      throw callError({ ...request.site, operation }, error, !isOnce(operations));
     }
   }
 
-  /** @returns undefined when it must be tried again */
-  async #attemptOnce<const Ops extends Operations>(
-    operations: Ops,
+  /** Has a lost session made anew. @throws what was caught, unless the operations may be tried again with it */
+  #recover(
+    session: Session,
+    operations: Operations,
     request: Request,
-    once: boolean,
+    error: unknown,
     attempt: number,
-  ): Promise<CompoundReply<Ops> | undefined> {
-    const { session } = this.#state.kind === "live" ? this.#state.live : await this.#waitForSession(request);
-    try {
-      const reply = await session.call(operations, request);
-      if (reply.status === "ok" || !isPassing(reply.code)) return reply;
-      return await this.#waitOut(operations, reply, request, attempt);
-    } catch (error) {
-      if (!(error instanceof SessionLost)) throw error;
-      this.#forget(session, error);
-      if ((once && error.doubtful) || attempt >= nfsLimits.recoveriesMax)
-        throw this.#doubt(operations, request, error);
-      return undefined;
-    }
+  ): void {
+    if (!(error instanceof SessionLost)) throw error;
+    this.#forget(session, error);
+    if ((error.doubtful && isOnce(operations)) || attempt >= nfsLimits.recoveriesMax)
+      throw this.#doubt(operations, request, error);
   }
 
-  /** DELAY, GRACE: later. RETRY_UNCACHED_REP: the server did it and kept no answer. */
+  /**
+   * DELAY, GRACE: later. RETRY_UNCACHED_REP: the server did it and kept no answer.
+   * @returns whether the operations may be tried again
+   */
   async #waitOut(
     operations: Operations,
     reply: CompoundFailure,
     request: Request,
     attempt: number,
-  ): Promise<CompoundFailure | undefined> {
-    if (hasChanged(operations, reply.index)) return reply;
-    if (reply.code === status.retryUncachedRep) {
-      const once = operations.some((operation) => operation.once === true);
-      if (once) throw this.#doubt(operations, request, new Error("the server kept no answer"));
-      return monotonicMs() >= request.deadlineMs ? reply : undefined;
-    }
-    return (await waitOut(attempt, request)) ? undefined : reply;
+  ): Promise<boolean> {
+    if (hasChanged(operations, reply.index)) return false;
+    if (reply.code !== status.retryUncachedRep) return await waitOut(attempt, request);
+    if (isOnce(operations)) throw this.#doubt(operations, request, new Error("the server kept no answer"));
+    return monotonicMs() < request.deadlineMs;
   }
 
   #doubt(operations: Operations, request: Request, error: Error): Error {
@@ -244,7 +243,11 @@ function isPassing(code: number): boolean {
   return code === status.delay || code === status.grace || code === status.retryUncachedRep;
 }
 
+function isOnce(operations: Operations): boolean {
+  return operations.some(({ once }) => once === true);
+}
+
 /** Whether something that must not be done twice was done before the operation `index`. */
 function hasChanged(operations: Operations, index: number): boolean {
-  return operations.slice(0, index).some(({ once }) => once === true);
+  return isOnce(operations.slice(0, index));
 }

@@ -92,7 +92,10 @@ export class Session {
     if (this.#lost !== undefined) throw this.#lost;
     const slot = this.#slots.take() ?? (await this.#slots.wait(context.deadlineMs, context.signal));
     for (let attempt = 0, sends = 0; ; attempt++) {
-      const reply = await this.#send(slot, operations, context, sends);
+      const reply = await this.#send(slot, operations, context, sends).catch((error: unknown) => {
+        if (error instanceof RpcError) this.#settle(slot, error);
+        throw error;
+      });
       if (reply.kind === "taken") return reply.results;
       sends += reply.sends;
       if (await this.#prepareAgain(reply.code, attempt, slot, sends, context)) continue;
@@ -108,28 +111,23 @@ export class Session {
   }
 
   /** @param sendsBefore how often the same slot and sequence number went out already */
-  async #send<const Operations extends readonly Operation<unknown>[]>(
+  #send<const Operations extends readonly Operation<unknown>[]>(
     slot: Slot,
     operations: Operations,
     context: CallContext,
     sendsBefore: number,
   ): Promise<Answer<Operations>> {
-    try {
-      return await this.#connection.run({
-        program: nfs4Program,
-        procedure: compoundProcedure,
-        name: operations.at(-1)?.name ?? "SEQUENCE",
-        credentials: context.credentials,
-        deadlineMs: context.deadlineMs,
-        signal: context.signal,
-        encode: (writer) => this.#encode(writer, slot, operations),
-        decode: (results, sends) => this.#decode(slot, results, operations, sends, sendsBefore),
-        onLateEnd: (results) => this.#endLate(slot, results),
-      });
-    } catch (error) {
-      if (error instanceof RpcError) this.#settle(slot, error);
-      throw error;
-    }
+    return this.#connection.run({
+      program: nfs4Program,
+      procedure: compoundProcedure,
+      name: operations.at(-1)?.name ?? "SEQUENCE",
+      credentials: context.credentials,
+      deadlineMs: context.deadlineMs,
+      signal: context.signal,
+      encode: (writer) => this.#encode(writer, slot, operations),
+      decode: (results, sends) => this.#decode(slot, results, operations, sends, sendsBefore),
+      onLateEnd: (results) => this.#endLate(slot, results),
+    });
   }
 
   #decode<const Operations extends readonly Operation<unknown>[]>(

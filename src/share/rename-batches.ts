@@ -1,0 +1,71 @@
+import type { DirectoryGates } from "./directory-gates.ts";
+import type { SharePath } from "./share-path.ts";
+
+/** A name in a directory. */
+export interface Place {
+  readonly parent: SharePath;
+  readonly name: string;
+}
+
+export interface Move {
+  readonly source: Place;
+  readonly target: Place;
+  /** As messages name it. */
+  readonly path: SharePath;
+}
+
+interface Waiting extends Move {
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * What is moved between the same two directories waits for them together and then goes at once: each of these
+ * moves has to be alone in both, and one by one they would hold up all that works there.
+ */
+export class RenameBatches {
+  readonly #gates: DirectoryGates;
+  readonly #move: (moves: readonly Move[]) => Promise<ReadonlyMap<number, Error>>;
+  /** Those that have not begun yet, by their directories. */
+  readonly #batches = new Map<string, Waiting[]>();
+
+  /** @param move moves all, which have the same two directories. @returns the failures, by index */
+  constructor(gates: DirectoryGates, move: (moves: readonly Move[]) => Promise<ReadonlyMap<number, Error>>) {
+    this.#gates = gates;
+    this.#move = move;
+  }
+
+  /** Rejects with the error of this very move. */
+  run(move: Move): Promise<void> {
+    return new Promise((resolve, reject) => this.#add({ ...move, resolve, reject }));
+  }
+
+  #add(waiting: Waiting): void {
+    const { source, target } = waiting;
+    const key = `${source.parent}\0${target.parent}`;
+    const known = this.#batches.get(key);
+    if (known !== undefined) {
+      known.push(waiting);
+      return;
+    }
+    const batch = [waiting];
+    this.#batches.set(key, batch);
+    void this.#gates.alone(source.parent, target.parent, async () => {
+      this.#batches.delete(key);
+      await this.#settle(batch);
+    });
+  }
+
+  async #settle(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const failures = await this.#move(batch);
+      for (const [index, { resolve, reject }] of batch.entries()) {
+        const failure = failures.get(index);
+        if (failure === undefined) resolve();
+        else reject(failure);
+      }
+    } catch (reason) {
+      for (const { reject } of batch) reject(reason);
+    }
+  }
+}
