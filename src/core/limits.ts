@@ -27,6 +27,8 @@ export const limits = {
   listPageEntriesMax: 1000,
   /** gRPC calls in flight in one process; further ones get UNAVAILABLE, and come again. */
   callsInFlightMax: 1024,
+  /** Of these, how many change volumes of one share at once: more would go no faster, and only keep memory. */
+  volumeChangesAtOnceMax: 24,
   /** How long calls in flight may go on after SIGTERM; Kubernetes kills after 30 s. */
   drainMsMax: 20_000,
 } as const;

@@ -1,6 +1,8 @@
 import type { Call } from "../core/call.ts";
 import { hasCode } from "../core/errors.ts";
 import { KeyedLock } from "../core/keyed-lock.ts";
+import { limits } from "../core/limits.ts";
+import { Turns } from "../core/turns.ts";
 import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import type { Share, Space } from "../share/share.ts";
 import { shareRoot } from "../share/share-path.ts";
@@ -27,6 +29,7 @@ const readsInFlightMax = 64;
 export class ShareVolumes {
   readonly #context: ShareContext;
   readonly #lock = new KeyedLock();
+  readonly #turns = new Turns(limits.volumeChangesAtOnceMax);
   readonly #names: NameList;
 
   constructor(context: ShareContext) {
@@ -40,19 +43,19 @@ export class ShareVolumes {
 
   /** @throws BerthError `already-exists`, `aborted`, `resource-exhausted`, `failed-precondition`, `permission-denied` */
   async create(call: Call, request: VolumeRequest): Promise<Volume> {
-    return await this.#lock.run(request.id.name, "creation", () =>
+    return await this.#change(call, request.id.name, "creation", () =>
       createVolume(this.#context, call, request),
     );
   }
 
   /** Succeeds when the volume is gone already. @throws BerthError `failed-precondition`, `aborted` */
   async delete(call: Call, id: VolumeId): Promise<void> {
-    await this.#lock.run(id.name, "deletion", () => deleteVolume(this.#context, call, id));
+    await this.#change(call, id.name, "deletion", () => deleteVolume(this.#context, call, id));
   }
 
   /** @throws BerthError `not-found`, `out-of-range`, `aborted` */
   async expand(call: Call, id: VolumeId, range: CapacityRange): Promise<Volume> {
-    return await this.#lock.run(id.name, "expansion", () => expandVolume(this.#context, call, id, range));
+    return await this.#change(call, id.name, "expansion", () => expandVolume(this.#context, call, id, range));
   }
 
   /** @throws BerthError `not-found` */
@@ -89,7 +92,7 @@ export class ShareVolumes {
 
   /** @throws BerthError `not-found`, `already-exists`, `failed-precondition` */
   async restore(call: Call, name: VolumeName): Promise<Volume> {
-    return await this.#lock.run(name, "restoring", () => restoreVolume(this.#context, call, name));
+    return await this.#change(call, name, "restoring", () => restoreVolume(this.#context, call, name));
   }
 
   async space(call: Call): Promise<Space> {
@@ -106,6 +109,10 @@ export class ShareVolumes {
   async room(call: Call, parameters: Readonly<Record<string, string>>): Promise<Room | undefined> {
     call.signal.throwIfAborted();
     return await roomFor(this.#context, parameters);
+  }
+
+  async #change<T>({ signal }: Call, name: VolumeName, what: string, work: () => Promise<T>): Promise<T> {
+    return await this.#lock.run(name, what, () => this.#turns.run(signal, work));
   }
 
   async #read(call: Call, name: VolumeName): Promise<Volume | undefined> {
