@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { BerthError, hasCode } from "../src/core/errors.ts";
+import { hasCode } from "../src/core/errors.ts";
 import { randomNonce } from "../src/core/nonce.ts";
+import type { Share } from "../src/share/share.ts";
 import { parseSharePath } from "../src/share/share-path.ts";
 import { checkpointEvery } from "../src/volumes/ledger/ledger-files.ts";
-import { hookedShare } from "./support/hooked-share.ts";
+import { atEveryStep, hurt, injuries } from "./support/interleaving.ts";
 import { sharer } from "./support/sharer.ts";
 import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
 
@@ -185,57 +186,43 @@ test("after a checkpoint the ledger is read from there, and an older process fin
     assert.equal(await ledger.promisedBytes(), expected);
 });
 
-for (const fate of ["not done", "done, answer lost"] as const) {
-  test(`a creation that is cut at any step (${fate}) and run again is promised once`, async () => {
-    for (let cut = 0; ; cut += 1) {
+/** As several see it who share a limit. */
+const limited = ({ share }: VolumeFixture) => ({
+  share,
+  through: (hooked: Share) => sharer(hooked).volumes,
+});
+
+for (const [name, injury] of Object.entries(injuries)) {
+  test(`a creation hurt by ${name} and run again is promised once`, async () => {
+    await atEveryStep(async (at) => {
       using fixture = new VolumeFixture();
       await sharer(fixture.share).volumes.create(newCall(), sized("other", 1000n));
-      let steps = 0;
-      const error = () => new BerthError("storage-unavailable", "cut");
-      const cutShare = hookedShare(
-        fixture.share,
-        (step) => {
-          steps = step + 1;
-          return step === cut ? fate : "done";
-        },
-        error,
+      const reached = await hurt(limited(fixture), injury, at, (volumes) =>
+        volumes.create(newCall(), sized("a", 1000n)),
       );
-      await sharer(cutShare)
-        .volumes.create(newCall(), sized("a", 1000n))
-        .catch(() => {});
-      if (steps <= cut) return;
       const later = sharer(fixture.share);
       await later.volumes.create(newCall(), sized("a", 1000n));
-      assert.equal(await later.ledger.promisedBytes(), 2000n, `cut at ${cut}`);
+      assert.equal(await later.ledger.promisedBytes(), 2000n, `step ${at}`);
       await assert.rejects(later.volumes.create(newCall(), sized("b", 1n)), { code: "resource-exhausted" });
-    }
+      return reached;
+    });
   });
 
-  test(`growth that is cut at any step (${fate}) is promised once, or not at all in the end`, async () => {
-    for (let cut = 0; ; cut += 1) {
+  test(`growth hurt by ${name} is promised once, or not at all in the end`, async () => {
+    const range = { requiredBytes: 900n, limitBytes: 0n };
+    await atEveryStep(async (at) => {
       using fixture = new VolumeFixture();
       await sharer(fixture.share).volumes.create(newCall(), sized("a", 500n));
-      let steps = 0;
-      const error = () => new BerthError("storage-unavailable", "cut");
-      const cutShare = hookedShare(
-        fixture.share,
-        (step) => {
-          steps = step + 1;
-          return step === cut ? fate : "done";
-        },
-        error,
+      const reached = await hurt(limited(fixture), injury, at, (volumes) =>
+        volumes.expand(newCall(), idOf("a"), range),
       );
-      const range = { requiredBytes: 900n, limitBytes: 0n };
-      await sharer(cutShare)
-        .volumes.expand(newCall(), idOf("a"), range)
-        .catch(() => {});
-      if (steps <= cut) return;
       const later = sharer(fixture.share);
       await later.ledger.releaseGone(0);
       const { sizeBytes } = await later.volumes.get(newCall(), idOf("a"));
-      assert.equal(await later.ledger.promisedBytes(), sizeBytes, `cut at ${cut}`);
+      assert.equal(await later.ledger.promisedBytes(), sizeBytes, `step ${at}`);
       await later.volumes.expand(newCall(), idOf("a"), range);
-      assert.equal(await later.ledger.promisedBytes(), 900n, `cut at ${cut}`);
-    }
+      assert.equal(await later.ledger.promisedBytes(), 900n, `step ${at}`);
+      return reached;
+    });
   });
 }

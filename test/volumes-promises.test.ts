@@ -1,42 +1,20 @@
 /** Two processes that share a limit, killed again and again: never beyond it, and nothing promised is lost or leaks. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { silentLog } from "../src/core/log.ts";
 import { Reaper } from "../src/volumes/reaper.ts";
 import type { Volume } from "../src/volumes/volume.ts";
+import { linesUntilKilled } from "./support/doomed-worker.ts";
 import { seededRandom } from "./support/seeded-random.ts";
 import { type Sharer, sharer } from "./support/sharer.ts";
 import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
 
-const program = join(import.meta.dirname, "support", "promise-worker.ts");
 const limit = 2000n;
 /** Each gives each process its orders and the moments of its death; change it to see other ones. */
 const seeds = [7, 40_400, 811];
 const rounds = 5;
 /** As the workers choose them. */
 const workerNames = Array.from({ length: 8 }, (_, number) => `pvc-${number}`);
-
-/** A process that is killed after so many lines. @returns the lines */
-async function life(path: string, seed: number, linesMax: number): Promise<string[]> {
-  const child = spawn(process.execPath, [program, path, `${seed}`], { stdio: ["ignore", "pipe", "pipe"] });
-  const exited = once(child, "exit");
-  let errors = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errors += text;
-  });
-  const lines: string[] = [];
-  for await (const line of createInterface(child.stdout)) {
-    lines.push(line);
-    if (lines.length === linesMax) child.kill("SIGKILL");
-  }
-  const [code, signal] = await exited;
-  assert.equal(signal, "SIGKILL", `the worker of seed ${seed} ended by itself with ${code}: ${errors}`);
-  return lines;
-}
 
 /** The volumes that are in their place: those that anyone may have been told of. */
 async function ready({ volumes }: Sharer): Promise<readonly Volume[]> {
@@ -54,9 +32,10 @@ for (const seed of seeds) {
     const random = seededRandom(seed);
     const told: string[] = [];
     for (let round = 0; round < rounds; round += 1) {
-      const lives = [0, 1].map((worker) =>
-        life(fixture.path, seed * 100 + round * 2 + worker, 5 + Math.floor(random() * 60)),
-      );
+      const lives = [0, 1].map((worker) => {
+        const args = [fixture.path, `${seed * 100 + round * 2 + worker}`];
+        return linesUntilKilled("promise-worker.ts", args, 5 + Math.floor(random() * 60));
+      });
       told.push(...(await Promise.all(lives)).flat());
       const watcher = sharer(fixture.share);
       const [promised, given] = [await watcher.ledger.promisedBytes(), await sizes(watcher)];

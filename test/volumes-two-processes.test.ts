@@ -1,46 +1,24 @@
 /** Two processes on one share, killed again and again: what was acknowledged stays, and nothing else is left. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { test } from "node:test";
+import { linesUntilKilled } from "./support/doomed-worker.ts";
 import { seededRandom } from "./support/seeded-random.ts";
 import { idOf, newCall, VolumeFixture } from "./support/volume-fixture.ts";
 
-const program = join(import.meta.dirname, "support", "volume-worker.ts");
 /** Each gives each process its orders and the moments of its death; change it to see other ones. */
 const seeds = [1, 20_260, 977];
 const livesPerWorker = 6;
 const acknowledgementsMax = 60;
 
-/** Starts a worker, kills it after a number of acknowledgements, and tells what it acknowledged. */
-async function life(path: string, worker: string, seed: number, deathAfter: number): Promise<string[]> {
-  const child = spawn(process.execPath, [program, path, worker, `${seed}`], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const exited = once(child, "exit");
-  let errors = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errors += text;
-  });
-  const lines: string[] = [];
-  for await (const line of createInterface(child.stdout)) {
-    lines.push(line);
-    if (lines.length === deathAfter) child.kill("SIGKILL");
-  }
-  const [code, signal] = await exited;
-  assert.equal(signal, "SIGKILL", `worker ${worker} of seed ${seed} ended by itself with ${code}: ${errors}`);
-  return lines;
-}
-
+/** What a worker acknowledged in all its lives. */
 async function lives(path: string, worker: string, seed: number): Promise<string[]> {
   const random = seededRandom(seed);
   const acknowledged: string[] = [];
   for (let count = 0; count < livesPerWorker; count += 1) {
     const deathAfter = 1 + Math.floor(random() * acknowledgementsMax);
-    acknowledged.push(...(await life(path, worker, seed * 100 + count, deathAfter)));
+    const args = [path, worker, `${seed * 100 + count}`];
+    acknowledged.push(...(await linesUntilKilled("volume-worker.ts", args, deathAfter)));
   }
   return acknowledged;
 }

@@ -3,25 +3,11 @@ import { chmod } from "node:fs/promises";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { hasCode } from "../../src/core/errors.ts";
-import {
-  type ConnectOptions,
-  connectNfs,
-  type NfsClient,
-  NfsError,
-  type NfsVersion,
-} from "../../src/nfs/index.ts";
+import { type ConnectOptions, connectNfs, type NfsClient, type NfsVersion } from "../../src/nfs/index.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
+import { refusal } from "./refusal.ts";
 
 const versions = ["3", "4.1"] as const;
-
-async function refusal(work: Promise<unknown>): Promise<NfsError> {
-  const error = await work.then(
-    () => assert.fail("it was not refused"),
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof NfsError, String(error));
-  return error;
-}
 
 describe("why an export refuses", () => {
   let server: Ganesha;
