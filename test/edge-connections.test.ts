@@ -32,7 +32,7 @@ describe("the :authority", () => {
 
   test("of a raw path is refused by HTTP/2 itself, and harms nobody else", async (t) => {
     const { socketPath, client } = await startEdge(t, { identity: ready });
-    await rawCall(t, socketPath, "/csi/csi.sock", "/csi.v1.Identity/Probe").catch(() => {});
+    await rawCall(t, socketPath, "/csi/csi.sock", "/csi.v1.Identity/Probe").catch(() => {}); // refused
     assert.equal((await client.call(Identity.method.probe, {})).code, "OK");
   });
 });

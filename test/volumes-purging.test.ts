@@ -89,7 +89,7 @@ for (const fate of ["not done", "done, answer lost"] as const) {
       await reapAsking(fixture, (step) => {
         reached ||= step >= at;
         return step < at ? "done" : step === at ? fate : "not done";
-      }).catch(() => undefined);
+      }).catch(() => undefined); // its process is dead
       assert.ok((await fixture.volumes.trash(newCall())).length <= 1); // what is being removed is readable
       await fixture.reap();
       assert.deepEqual(fixture.left(), [], `step ${at}`);

@@ -88,7 +88,7 @@ describe("why an export refuses", () => {
     test(`${version}: a full file system is named, and the file is known to be there`, async () => {
       const client = await connect("small", version);
       const content = Buffer.alloc(900 * 1024);
-      await client.create(client.root.handle, `first${version}`, {}, content).catch(() => {});
+      await client.create(client.root.handle, `first${version}`, {}, content).catch(() => {}); // fits, or not
       const error = await refusal(client.create(client.root.handle, `second${version}`, {}, content));
       assert.deepEqual(
         [error.diagnosis, error.code, error.outcome],

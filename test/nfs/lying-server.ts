@@ -52,7 +52,7 @@ export abstract class LyingServer extends LocalServer {
 
   /** Calls are believed to be well-formed, of one fragment each: it is the client that is tested. */
   protected serve(socket: Socket): void {
-    this.sockets.add(socket.on("error", () => {}));
+    this.sockets.add(socket.on("error", () => {})); // the client may hang up at any moment
     socket.on("close", () => this.sockets.delete(socket));
     let buffered: Buffer = Buffer.alloc(0);
     socket.on("data", (chunk: Buffer) => {

@@ -41,7 +41,7 @@ export class Changes {
     const stopped = Promise.withResolvers<never>();
     const onAbort = () => stopped.reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
-    stopped.promise.catch(() => {});
+    stopped.promise.catch(() => {}); // nobody may be waiting when the signal fires
     try {
       while (!isSo()) {
         signal.throwIfAborted();

@@ -195,7 +195,7 @@ export class Kubelet {
 
   /** What is under way to start it ends first: it has been told. */
   async #stopPod({ pod, work }: PodRecord): Promise<void> {
-    await work?.catch(() => {});
+    await work?.catch(() => {}); // whether it started does not matter to its end
     await this.#options.runtime.stop(pod);
   }
 
