@@ -9,7 +9,7 @@ import { check, run } from "../src/lab/guest/process.ts";
 import { Kubelet } from "../src/lab/orchestrator/kubelet.ts";
 import { nodeFiles } from "../src/lab/orchestrator/node-files.ts";
 import type { PersistentVolume, Pod } from "../src/lab/orchestrator/objects.ts";
-import { type Answer, type FakeCall, serveFakeCsi } from "./lab-fake-csi.ts";
+import { type Answer, type FakeCall, serveFakeCsi } from "./support/fake-csi.ts";
 
 const hook: CallHook = { around: (_, send) => send() };
 const threeQuestions = ["NodeGetCapabilities", "NodeGetCapabilities", "NodeGetCapabilities"];

@@ -6,9 +6,9 @@ import { type TestContext, test } from "node:test";
 import { parseConfig } from "../src/cli/config.ts";
 import { Controller, Identity, Node } from "../src/gen/csi/v1/csi_pb.ts";
 import { DirectoryPlacement } from "../src/placement/directory.ts";
-import { creation } from "./edge-controller-harness.ts";
-import { EdgeClient, temporaryDirectory } from "./edge-harness.ts";
 import { BerthProcess, berth } from "./support/berth-process.ts";
+import { creation } from "./support/edge-controller-harness.ts";
+import { EdgeClient, temporaryDirectory } from "./support/edge-harness.ts";
 
 const root = join(import.meta.dirname, "..");
 const readme = readFileSync(join(root, "README.md"), "utf8");

@@ -6,8 +6,8 @@ import { systemClock } from "../../src/core/clock.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { randomNonce } from "../../src/core/nonce.ts";
 import { Reaper, type ReapReport } from "../../src/volumes/reaper.ts";
-import { creation, rpc } from "../edge-controller-harness.ts";
 import type { GaneshaOptions } from "../nfs/ganesha.ts";
+import { creation, rpc } from "../support/edge-controller-harness.ts";
 import { configurationOf, type ExportFixture, startExportController } from "./controller-fixture.ts";
 
 export interface ExportSite extends ExportFixture, AsyncDisposable {

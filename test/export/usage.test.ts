@@ -24,8 +24,8 @@ import { Reaper } from "../../src/volumes/reaper.ts";
 import { ShareVolumes } from "../../src/volumes/share-volumes.ts";
 import { usagePaceDefaults } from "../../src/volumes/usage/usage-plan.ts";
 import { UsageScanner } from "../../src/volumes/usage/usage-scanner.ts";
-import { creation, rpc, volumesIn } from "../edge-controller-harness.ts";
 import { type Ganesha, startGanesha } from "../nfs/ganesha.ts";
+import { creation, rpc, volumesIn } from "../support/edge-controller-harness.ts";
 import { newCall, requestFor } from "../support/volume-fixture.ts";
 import { configurationOf, startExportController } from "./controller-fixture.ts";
 

@@ -7,9 +7,9 @@ import {
   VolumeCapability_AccessMode_Mode as Mode,
   NodeServiceCapability_RPC_Type as Rpc,
   VolumeUsage_Unit as Unit,
-} from "../src/gen/csi/v1/csi_pb.ts";
-import { capability, outcomeOf, rpc, startNode } from "./edge-node-harness.ts";
-import { inMountNamespace } from "./support/mount-namespace.ts";
+} from "../../src/gen/csi/v1/csi_pb.ts";
+import { capability, outcomeOf, rpc, startNode } from "../support/edge-node-harness.ts";
+import { inMountNamespace } from "../support/mount-namespace.ts";
 
 const ok = { code: "OK", details: "" };
 

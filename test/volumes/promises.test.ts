@@ -1,13 +1,13 @@
 /** Two processes that share a limit, killed again and again: never beyond it, and nothing promised is lost or leaks. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { silentLog } from "../src/core/log.ts";
-import { Reaper } from "../src/volumes/reaper.ts";
-import type { Volume } from "../src/volumes/volume.ts";
-import { linesUntilKilled } from "./support/doomed-worker.ts";
-import { seededRandom } from "./support/seeded-random.ts";
-import { type Sharer, sharer } from "./support/sharer.ts";
-import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { silentLog } from "../../src/core/log.ts";
+import { Reaper } from "../../src/volumes/reaper.ts";
+import type { Volume } from "../../src/volumes/volume.ts";
+import { linesUntilKilled } from "../support/doomed-worker.ts";
+import { seededRandom } from "../support/seeded-random.ts";
+import { type Sharer, sharer } from "../support/sharer.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const limit = 2000n;
 /** Each gives each process its orders and the moments of its death; change it to see other ones. */

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { BerthError } from "../src/core/errors.ts";
-import { silentLog } from "../src/core/log.ts";
-import { usagePaceDefaults } from "../src/volumes/usage/usage-plan.ts";
-import { UsageScanner } from "../src/volumes/usage/usage-scanner.ts";
-import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { BerthError } from "../../src/core/errors.ts";
+import { silentLog } from "../../src/core/log.ts";
+import { usagePaceDefaults } from "../../src/volumes/usage/usage-plan.ts";
+import { UsageScanner } from "../../src/volumes/usage/usage-scanner.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const inspect = (fixture: VolumeFixture) => fixture.volumes.inspect(newCall(), idOf("a"));
 const identity = ".berth/volumes/a/identity.json";

@@ -1,9 +1,9 @@
 /** What the Controller service says of volumes, over real gRPC and real directories. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { ListVolumesResponse } from "../src/gen/csi/v1/csi_pb.ts";
-import { block, created, gibibyte, mount, rpc, startController } from "./edge-controller-harness.ts";
-import type { Answer, EdgeClient } from "./edge-harness.ts";
+import type { ListVolumesResponse } from "../../src/gen/csi/v1/csi_pb.ts";
+import { block, created, gibibyte, mount, rpc, startController } from "../support/edge-controller-harness.ts";
+import type { Answer, EdgeClient } from "../support/edge-harness.ts";
 
 describe("ValidateVolumeCapabilities", () => {
   test("confirms what is offered, and gives it back", async (t) => {

@@ -13,13 +13,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { describe, test } from "node:test";
-import { BerthError } from "../src/core/errors.ts";
-import { parseVolumeName } from "../src/core/volume-id.ts";
-import type { Share } from "../src/share/share.ts";
-import { parseSharePath } from "../src/share/share-path.ts";
-import { parseDirectoryPath } from "../src/volumes/directory-path.ts";
-import type { VolumeRequest } from "../src/volumes/volume.ts";
-import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { BerthError } from "../../src/core/errors.ts";
+import { parseVolumeName } from "../../src/core/volume-id.ts";
+import type { Share } from "../../src/share/share.ts";
+import { parseSharePath } from "../../src/share/share-path.ts";
+import { parseDirectoryPath } from "../../src/volumes/directory-path.ts";
+import type { VolumeRequest } from "../../src/volumes/volume.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const at = (name: string, path: string, more: Partial<VolumeRequest> = {}): VolumeRequest =>
   requestFor(name, { path: parseDirectoryPath(path), ...more });

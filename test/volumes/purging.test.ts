@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { silentLog } from "../src/core/log.ts";
-import { Reaper } from "../src/volumes/reaper.ts";
-import { type Fate, hookedShare } from "./support/hooked-share.ts";
-import { atEveryStep, stepsMax } from "./support/interleaving.ts";
-import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { silentLog } from "../../src/core/log.ts";
+import { Reaper } from "../../src/volumes/reaper.ts";
+import { type Fate, hookedShare } from "../support/hooked-share.ts";
+import { atEveryStep, stepsMax } from "../support/interleaving.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const killed = () => new Error("killed");
 const never = new AbortController().signal;

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { BerthError } from "../src/core/errors.ts";
-import { parseDirectoryPath } from "../src/volumes/directory-path.ts";
-import type { VolumeRequest } from "../src/volumes/volume.ts";
-import { type Fate, hookedShare } from "./support/hooked-share.ts";
-import { atEveryStep } from "./support/interleaving.ts";
-import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { BerthError } from "../../src/core/errors.ts";
+import { parseDirectoryPath } from "../../src/volumes/directory-path.ts";
+import type { VolumeRequest } from "../../src/volumes/volume.ts";
+import { type Fate, hookedShare } from "../support/hooked-share.ts";
+import { atEveryStep } from "../support/interleaving.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const killed = () => new Error("killed");
 const expected = (reason: unknown): undefined => {

@@ -5,8 +5,8 @@ import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
 import type { DescMethod, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
-import { BerthError } from "../src/core/errors.ts";
-import { csiServices } from "../src/csi/services.ts";
+import { BerthError } from "../../src/core/errors.ts";
+import { csiServices } from "../../src/csi/services.ts";
 import {
   Controller,
   file_csi_v1_csi,
@@ -14,8 +14,8 @@ import {
   Identity,
   Node,
   type NodeStageVolumeRequestSchema,
-} from "../src/gen/csi/v1/csi_pb.ts";
-import { hanging, ready, startEdge } from "./edge-harness.ts";
+} from "../../src/gen/csi/v1/csi_pb.ts";
+import { hanging, ready, startEdge } from "../support/edge-harness.ts";
 
 describe("a service that is not implemented", () => {
   for (const service of file_csi_v1_csi.services) {
@@ -60,7 +60,7 @@ describe("what a handler throws", () => {
     assert.equal(line?.level, "error");
     assert.ok(line.fields["error"] instanceof BerthError);
     assert.ok(line.fields["error"].cause instanceof TypeError);
-    assert.match(line.fields["error"].cause.stack ?? "", /edge-calls\.test\.ts/);
+    assert.match(line.fields["error"].cause.stack ?? "", /csi\/calls\.test\.ts/);
   });
 
   test("becomes UNAVAILABLE after it", async (t) => {

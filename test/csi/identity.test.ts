@@ -1,9 +1,9 @@
 /** The Identity service over real gRPC. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { identity } from "../src/csi/identity.ts";
-import { Identity } from "../src/gen/csi/v1/csi_pb.ts";
-import { startEdge } from "./edge-harness.ts";
+import { identity } from "../../src/csi/identity.ts";
+import { Identity } from "../../src/gen/csi/v1/csi_pb.ts";
+import { startEdge } from "../support/edge-harness.ts";
 
 test("the plugin says its name and version, what it can do, and that it is ready", async (t) => {
   const { client } = await startEdge(t, {

@@ -12,10 +12,17 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
-import { VolumeCapability_AccessMode_Mode as Mode } from "../src/gen/csi/v1/csi_pb.ts";
-import { capability, type NodeEdge, type Outcome, outcomeOf, rpc, startNode } from "./edge-node-harness.ts";
-import { inMountNamespace } from "./support/mount-namespace.ts";
-import { run } from "./support/node-fixture.ts";
+import { VolumeCapability_AccessMode_Mode as Mode } from "../../src/gen/csi/v1/csi_pb.ts";
+import {
+  capability,
+  type NodeEdge,
+  type Outcome,
+  outcomeOf,
+  rpc,
+  startNode,
+} from "../support/edge-node-harness.ts";
+import { inMountNamespace } from "../support/mount-namespace.ts";
+import { run } from "../support/node-fixture.ts";
 
 const block = {
   accessMode: { mode: Mode.MULTI_NODE_MULTI_WRITER },

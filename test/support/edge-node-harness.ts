@@ -1,17 +1,17 @@
 /** The Node service over real gRPC, with the kernel's own mounts. */
 import type { TestContext } from "node:test";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { nodeService } from "../src/csi/node.ts";
+import { nodeService } from "../../src/csi/node.ts";
 import {
   VolumeCapability_AccessMode_Mode as Mode,
   Node,
   type NodePublishVolumeRequestSchema,
   type NodeStageVolumeRequestSchema,
   type VolumeCapabilitySchema,
-} from "../src/gen/csi/v1/csi_pb.ts";
-import { volumeSize } from "../src/node/stats/volume-size.ts";
+} from "../../src/gen/csi/v1/csi_pb.ts";
+import { volumeSize } from "../../src/node/stats/volume-size.ts";
 import { type Answer, type EdgeClient, type RecordedLog, ready, startEdge } from "./edge-harness.ts";
-import { type FixtureOptions, NodeFixture } from "./support/node-fixture.ts";
+import { type FixtureOptions, NodeFixture } from "./node-fixture.ts";
 
 export const rpc = Node.method;
 

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { hasCode } from "../src/core/errors.ts";
-import { randomNonce } from "../src/core/nonce.ts";
-import type { Share } from "../src/share/share.ts";
-import { parseSharePath } from "../src/share/share-path.ts";
-import { checkpointEvery } from "../src/volumes/ledger/ledger-files.ts";
-import { atEveryStep, hurt, injuries } from "./support/interleaving.ts";
-import { sharer } from "./support/sharer.ts";
-import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { hasCode } from "../../src/core/errors.ts";
+import { randomNonce } from "../../src/core/nonce.ts";
+import type { Share } from "../../src/share/share.ts";
+import { parseSharePath } from "../../src/share/share-path.ts";
+import { checkpointEvery } from "../../src/volumes/ledger/ledger-files.ts";
+import { atEveryStep, hurt, injuries } from "../support/interleaving.ts";
+import { sharer } from "../support/sharer.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const sized = (name: string, bytes: bigint, parameters = {}) =>
   requestFor(name, {

@@ -6,10 +6,10 @@ import { existsSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { BerthError } from "../src/core/errors.ts";
-import { listenOnUnixSocket } from "../src/csi/unix-socket.ts";
-import { Identity } from "../src/gen/csi/v1/csi_pb.ts";
-import { EdgeClient, ready, startEdge, temporaryDirectory } from "./edge-harness.ts";
+import { BerthError } from "../../src/core/errors.ts";
+import { listenOnUnixSocket } from "../../src/csi/unix-socket.ts";
+import { Identity } from "../../src/gen/csi/v1/csi_pb.ts";
+import { EdgeClient, ready, startEdge, temporaryDirectory } from "../support/edge-harness.ts";
 
 test("the socket is for its owner and group, whatever the umask, which stays", async (t) => {
   const umask = process.umask(0);

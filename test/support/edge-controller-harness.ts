@@ -4,19 +4,19 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { systemClock } from "../src/core/clock.ts";
-import { randomNonce } from "../src/core/nonce.ts";
-import { controller } from "../src/csi/controller.ts";
-import { Placements } from "../src/csi/placements.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { randomNonce } from "../../src/core/nonce.ts";
+import { controller } from "../../src/csi/controller.ts";
+import { Placements } from "../../src/csi/placements.ts";
 import {
   Controller,
   type CreateVolumeRequestSchema,
   type VolumeCapabilitySchema,
-} from "../src/gen/csi/v1/csi_pb.ts";
-import { DirectoryPlacement } from "../src/placement/directory.ts";
-import { DirectoryShare } from "../src/share/directory-share.ts";
-import { layoutPaths } from "../src/volumes/layout.ts";
-import { ShareVolumes } from "../src/volumes/share-volumes.ts";
+} from "../../src/gen/csi/v1/csi_pb.ts";
+import { DirectoryPlacement } from "../../src/placement/directory.ts";
+import { DirectoryShare } from "../../src/share/directory-share.ts";
+import { layoutPaths } from "../../src/volumes/layout.ts";
+import { ShareVolumes } from "../../src/volumes/share-volumes.ts";
 import { type EdgeClient, type RecordedLog, ready, startEdge, temporaryDirectory } from "./edge-harness.ts";
 
 export const rpc = Controller.method;

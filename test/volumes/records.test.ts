@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { BerthError } from "../src/core/errors.ts";
-import { ShareVolumes } from "../src/volumes/share-volumes.ts";
-import { RecordedLog } from "./edge-harness.ts";
-import { idOf, newCall, owner, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { BerthError } from "../../src/core/errors.ts";
+import { ShareVolumes } from "../../src/volumes/share-volumes.ts";
+import { RecordedLog } from "../support/edge-harness.ts";
+import { idOf, newCall, owner, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const recordFile = ".berth/volumes/a/identity.json";
 

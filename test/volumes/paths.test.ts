@@ -14,13 +14,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { describe, test } from "node:test";
-import { BerthError } from "../src/core/errors.ts";
-import { randomNonce } from "../src/core/nonce.ts";
-import { parseDirectoryPath } from "../src/volumes/directory-path.ts";
-import type { VolumeRequest } from "../src/volumes/volume.ts";
-import { type Fate, hookedShare } from "./support/hooked-share.ts";
-import { atEveryStep, hurt, injuries } from "./support/interleaving.ts";
-import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { BerthError } from "../../src/core/errors.ts";
+import { randomNonce } from "../../src/core/nonce.ts";
+import { parseDirectoryPath } from "../../src/volumes/directory-path.ts";
+import type { VolumeRequest } from "../../src/volumes/volume.ts";
+import { type Fate, hookedShare } from "../support/hooked-share.ts";
+import { atEveryStep, hurt, injuries } from "../support/interleaving.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 function at(name: string, path: string, more: Partial<VolumeRequest> = {}): VolumeRequest {
   return requestFor(name, { path: parseDirectoryPath(path), ...more });

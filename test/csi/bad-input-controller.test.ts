@@ -7,9 +7,9 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   type CreateVolumeRequestSchema,
   VolumeCapability_AccessMode_Mode as Mode,
-} from "../src/gen/csi/v1/csi_pb.ts";
-import { created, creation, type Fixture, rpc, startController } from "./edge-controller-harness.ts";
-import { capability, outcomeOf } from "./edge-node-harness.ts";
+} from "../../src/gen/csi/v1/csi_pb.ts";
+import { created, creation, type Fixture, rpc, startController } from "../support/edge-controller-harness.ts";
+import { capability, outcomeOf } from "../support/edge-node-harness.ts";
 
 type CreateInit = MessageInitShape<typeof CreateVolumeRequestSchema>;
 

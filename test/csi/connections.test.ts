@@ -5,10 +5,10 @@ import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { BerthError } from "../src/core/errors.ts";
-import { parseEndpoint } from "../src/csi/endpoint.ts";
-import { Identity, ProbeRequestSchema } from "../src/gen/csi/v1/csi_pb.ts";
-import { hanging, ready, startEdge } from "./edge-harness.ts";
+import { BerthError } from "../../src/core/errors.ts";
+import { parseEndpoint } from "../../src/csi/endpoint.ts";
+import { Identity, ProbeRequestSchema } from "../../src/gen/csi/v1/csi_pb.ts";
+import { hanging, ready, startEdge } from "../support/edge-harness.ts";
 
 describe("a stream", () => {
   for (const name of ["GetMetadataAllocated", "GetMetadataDelta"]) {

@@ -10,8 +10,8 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { type handleUnaryCall, Server, ServerCredentials, status } from "@grpc/grpc-js";
-import { Controller, Identity, Node } from "../src/gen/csi/v1/csi_pb.ts";
-import type { Code } from "../src/lab/csi-client.ts";
+import { Controller, Identity, Node } from "../../src/gen/csi/v1/csi_pb.ts";
+import type { Code } from "../../src/lab/csi-client.ts";
 
 /** A response in the JSON form of its message, or a status. */
 export type Answer = { readonly response: JsonObject } | { readonly code: Code; readonly message: string };

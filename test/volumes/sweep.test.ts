@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { silentLog } from "../src/core/log.ts";
-import { Reaper } from "../src/volumes/reaper.ts";
-import { FakeClock } from "./support/fake-clock.ts";
-import { newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { silentLog } from "../../src/core/log.ts";
+import { Reaper } from "../../src/volumes/reaper.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const hourMs = 3_600_000;
 

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { CreateVolumeRequestSchema } from "../src/gen/csi/v1/csi_pb.ts";
+import type { CreateVolumeRequestSchema } from "../../src/gen/csi/v1/csi_pb.ts";
 import {
   block,
   created,
@@ -13,7 +13,7 @@ import {
   rpc,
   startController,
   volumesIn,
-} from "./edge-controller-harness.ts";
+} from "../support/edge-controller-harness.ts";
 
 describe("CreateVolume", () => {
   test("makes a directory, and a second call gives the same volume", async (t) => {

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import type { Clock } from "../src/core/clock.ts";
-import { BerthError } from "../src/core/errors.ts";
-import type { Log } from "../src/core/log.ts";
-import { silentLog } from "../src/core/log.ts";
-import type { Share } from "../src/share/share.ts";
-import { Reaper } from "../src/volumes/reaper.ts";
-import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import type { Clock } from "../../src/core/clock.ts";
+import { BerthError } from "../../src/core/errors.ts";
+import type { Log } from "../../src/core/log.ts";
+import { silentLog } from "../../src/core/log.ts";
+import type { Share } from "../../src/share/share.ts";
+import { Reaper } from "../../src/volumes/reaper.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const options = { intervalMs: 1000, stagingGraceMs: 3_600_000 };
 const forever = new AbortController().signal;

@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { BerthError } from "../src/core/errors.ts";
-import { type Fate, hookedShare } from "./support/hooked-share.ts";
-import { atEveryStep, hurt, injuries, stepsMax } from "./support/interleaving.ts";
-import { idOf, newCall, requestFor, VolumeFixture } from "./support/volume-fixture.ts";
+import { BerthError } from "../../src/core/errors.ts";
+import { type Fate, hookedShare } from "../support/hooked-share.ts";
+import { atEveryStep, hurt, injuries, stepsMax } from "../support/interleaving.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const range = { requiredBytes: 5000n, limitBytes: 0n };
 

@@ -12,14 +12,14 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { Client, type ClientUnaryCall, credentials, Metadata, status } from "@grpc/grpc-js";
-import type { Call } from "../src/core/call.ts";
-import { systemClock } from "../src/core/clock.ts";
-import type { Log, LogFields } from "../src/core/log.ts";
-import { parseEndpoint, printEndpoint } from "../src/csi/endpoint.ts";
-import { CsiServer, type CsiServerOptions } from "../src/csi/server.ts";
-import type { Implementation } from "../src/csi/service.ts";
-import { type CsiImplementations, csiServices } from "../src/csi/services.ts";
-import type { Identity } from "../src/gen/csi/v1/csi_pb.ts";
+import type { Call } from "../../src/core/call.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import type { Log, LogFields } from "../../src/core/log.ts";
+import { parseEndpoint, printEndpoint } from "../../src/csi/endpoint.ts";
+import { CsiServer, type CsiServerOptions } from "../../src/csi/server.ts";
+import type { Implementation } from "../../src/csi/service.ts";
+import { type CsiImplementations, csiServices } from "../../src/csi/services.ts";
+import type { Identity } from "../../src/gen/csi/v1/csi_pb.ts";
 
 export interface LogLine {
   readonly level: keyof Log;

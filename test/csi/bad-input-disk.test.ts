@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { creation, rpc, startController } from "./edge-controller-harness.ts";
-import { outcomeOf } from "./edge-node-harness.ts";
-import { inMountNamespace } from "./support/mount-namespace.ts";
-import { run } from "./support/node-fixture.ts";
+import { creation, rpc, startController } from "../support/edge-controller-harness.ts";
+import { outcomeOf } from "../support/edge-node-harness.ts";
+import { inMountNamespace } from "../support/mount-namespace.ts";
+import { run } from "../support/node-fixture.ts";
 
 if (inMountNamespace()) {
   for (const { title, options, spoil, code, details } of [

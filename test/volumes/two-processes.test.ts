@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
-import { linesUntilKilled } from "./support/doomed-worker.ts";
-import { seededRandom } from "./support/seeded-random.ts";
-import { idOf, newCall, VolumeFixture } from "./support/volume-fixture.ts";
+import { linesUntilKilled } from "../support/doomed-worker.ts";
+import { seededRandom } from "../support/seeded-random.ts";
+import { idOf, newCall, VolumeFixture } from "../support/volume-fixture.ts";
 
 /** Each gives each process its orders and the moments of its death; change it to see other ones. */
 const seeds = [1, 20_260, 977];
