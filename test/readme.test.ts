@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { parseConfig } from "../src/cli/config.ts";
+import { parseConfig } from "../src/cli/config/config.ts";
 import { Controller, Identity, Node } from "../src/gen/csi/v1/csi_pb.ts";
 import { DirectoryPlacement } from "../src/placement/directory.ts";
 import { BerthProcess, berth } from "./support/berth-process.ts";

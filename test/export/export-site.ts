@@ -1,7 +1,7 @@
 /** A real controller over an export of a real NFS server, for many tests, and its reaper, to be run at will. */
 import assert from "node:assert/strict";
-import { parseConfig } from "../../src/cli/config.ts";
-import { exportShare } from "../../src/cli/export-share.ts";
+import { parseConfig } from "../../src/cli/config/config.ts";
+import { exportShare } from "../../src/cli/driver/export-share.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { randomNonce } from "../../src/core/nonce.ts";

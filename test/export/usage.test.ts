@@ -11,9 +11,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parseConfig } from "../../src/cli/config.ts";
-import { exportShare } from "../../src/cli/export-share.ts";
-import { ExportVolumes } from "../../src/cli/export-volumes.ts";
+import { parseConfig } from "../../src/cli/config/config.ts";
+import { exportShare } from "../../src/cli/driver/export-share.ts";
+import { ExportVolumes } from "../../src/cli/driver/export-volumes.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { randomNonce } from "../../src/core/nonce.ts";

@@ -1,16 +1,16 @@
-import { systemClock } from "../core/clock.ts";
-import type { Log } from "../core/log.ts";
-import { parseEndpoint } from "../csi/endpoint.ts";
-import { identity } from "../csi/identity.ts";
-import { CsiServer } from "../csi/server.ts";
-import type { Service } from "../csi/service.ts";
-import { type CsiImplementations, csiServices } from "../csi/services.ts";
-import { createLog } from "../observe/log.ts";
-import { type Config, defaultConfig, readConfig } from "./config.ts";
-import { keepSmall } from "./keep-small.ts";
-import type { ServeOptions } from "./options.ts";
-import { endOnSignal, endOnUncaught } from "./process.ts";
-import { version } from "./version.ts";
+import { systemClock } from "../../core/clock.ts";
+import type { Log } from "../../core/log.ts";
+import { parseEndpoint } from "../../csi/endpoint.ts";
+import { identity } from "../../csi/identity.ts";
+import { CsiServer } from "../../csi/server.ts";
+import type { Service } from "../../csi/service.ts";
+import { type CsiImplementations, csiServices } from "../../csi/services.ts";
+import { createLog } from "../../observe/log.ts";
+import { type Config, defaultConfig, readConfig } from "../config/config.ts";
+import { keepSmall } from "../keep-small.ts";
+import type { ServeOptions } from "../options.ts";
+import { endOnSignal, endOnUncaught } from "../process.ts";
+import { version } from "../version.ts";
 
 /** What a half of the driver is made from. */
 export interface HalfContext {

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { Effects } from "../core/call.ts";
-import { systemClock } from "../core/clock.ts";
-import { silentLog } from "../core/log.ts";
-import { MountTable } from "../node/mounts/mount-table.ts";
-import { ExportStats, exportStatsLimits } from "../node/stats/export-stats.ts";
-import { unlimited } from "../volumes/overcommit.ts";
+import { Effects } from "../../core/call.ts";
+import { systemClock } from "../../core/clock.ts";
+import { silentLog } from "../../core/log.ts";
+import { MountTable } from "../../node/mounts/mount-table.ts";
+import { ExportStats, exportStatsLimits } from "../../node/stats/export-stats.ts";
+import { unlimited } from "../../volumes/overcommit.ts";
 import { ExportVolumes } from "./export-volumes.ts";
 
 const newCall = () => ({ signal: new AbortController().signal, effects: new Effects(), log: silentLog });

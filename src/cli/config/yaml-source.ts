@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { type Document, isMap, isNode, LineCounter, parseDocument, type YAMLError } from "yaml";
-import { BerthError } from "../core/errors.ts";
+import { BerthError } from "../../core/errors.ts";
 import { nearest } from "./near.ts";
 
 type Path = readonly (string | number)[];

@@ -1,9 +1,9 @@
-import type { Call } from "../core/call.ts";
-import type { Log } from "../core/log.ts";
-import { printVolumeId } from "../core/volume-id.ts";
-import type { EphemeralRecord } from "../node/ephemeral/ephemeral-records.ts";
-import type { EphemeralShares } from "../node/ephemeral/ephemeral-volumes.ts";
-import type { Config } from "./config.ts";
+import type { Call } from "../../core/call.ts";
+import type { Log } from "../../core/log.ts";
+import { printVolumeId } from "../../core/volume-id.ts";
+import type { EphemeralRecord } from "../../node/ephemeral/ephemeral-records.ts";
+import type { EphemeralShares } from "../../node/ephemeral/ephemeral-volumes.ts";
+import type { Config } from "../config/config.ts";
 import type { OpenShares } from "./shares.ts";
 
 type Attributes = Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { addServeOptions, type ServeOptions } from "./options.ts";
+import { addServeOptions, type ServeOptions } from "../options.ts";
 
 /** `berth controller` */
 export function controllerCommand(): Command {

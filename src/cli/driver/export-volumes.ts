@@ -1,15 +1,15 @@
-import type { Call } from "../core/call.ts";
-import { BerthError } from "../core/errors.ts";
-import type { Log } from "../core/log.ts";
-import { parseVolumeId } from "../core/volume-id.ts";
-import type { MountLooker } from "../node/mounts/mount-looker.ts";
-import type { Mount } from "../node/mounts/mount-table.ts";
-import type { ExportStatsRequest } from "../node/stats/export-figures.ts";
-import { ExportStats, type ExportStatsResult } from "../node/stats/export-stats.ts";
-import { type ExportLocation, parseLocation, printLocation } from "../share/export-location.ts";
-import type { Share } from "../share/share.ts";
-import { parseSharePath } from "../share/share-path.ts";
-import type { ExportAccess, ExportConfig } from "./config.ts";
+import type { Call } from "../../core/call.ts";
+import { BerthError } from "../../core/errors.ts";
+import type { Log } from "../../core/log.ts";
+import { parseVolumeId } from "../../core/volume-id.ts";
+import type { MountLooker } from "../../node/mounts/mount-looker.ts";
+import type { Mount } from "../../node/mounts/mount-table.ts";
+import type { ExportStatsRequest } from "../../node/stats/export-figures.ts";
+import { ExportStats, type ExportStatsResult } from "../../node/stats/export-stats.ts";
+import { type ExportLocation, parseLocation, printLocation } from "../../share/export-location.ts";
+import type { Share } from "../../share/share.ts";
+import { parseSharePath } from "../../share/share-path.ts";
+import type { ExportAccess, ExportConfig } from "../config/config.ts";
 
 /** Exports that a node keeps a client of; the one used longest ago goes. */
 const sharesMax = 64;

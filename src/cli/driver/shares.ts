@@ -1,20 +1,20 @@
-import { systemClock } from "../core/clock.ts";
-import type { Log } from "../core/log.ts";
-import { randomNonce } from "../core/nonce.ts";
-import { Placements } from "../csi/placements.ts";
-import { DirectoryPlacement } from "../placement/directory.ts";
-import { ExportPlacement, type OpenedExport } from "../placement/export.ts";
-import { DirectoryShare } from "../share/directory-share.ts";
-import { type ExportLocation, printLocation } from "../share/export-location.ts";
-import type { Share } from "../share/share.ts";
-import type { ShareContext } from "../volumes/context.ts";
-import { layoutPaths } from "../volumes/layout.ts";
-import { type OvercommitRule, unlimited } from "../volumes/overcommit.ts";
-import { Reaper, reaperDefaults } from "../volumes/reaper.ts";
-import type { Owner } from "../volumes/record.ts";
-import { ShareVolumes } from "../volumes/share-volumes.ts";
-import { UsageScanner } from "../volumes/usage/usage-scanner.ts";
-import type { Config, DirectoryConfig, ExportConfig, ReaperConfig } from "./config.ts";
+import { systemClock } from "../../core/clock.ts";
+import type { Log } from "../../core/log.ts";
+import { randomNonce } from "../../core/nonce.ts";
+import { Placements } from "../../csi/placements.ts";
+import { DirectoryPlacement } from "../../placement/directory.ts";
+import { ExportPlacement, type OpenedExport } from "../../placement/export.ts";
+import { DirectoryShare } from "../../share/directory-share.ts";
+import { type ExportLocation, printLocation } from "../../share/export-location.ts";
+import type { Share } from "../../share/share.ts";
+import type { ShareContext } from "../../volumes/context.ts";
+import { layoutPaths } from "../../volumes/layout.ts";
+import { type OvercommitRule, unlimited } from "../../volumes/overcommit.ts";
+import { Reaper, reaperDefaults } from "../../volumes/reaper.ts";
+import type { Owner } from "../../volumes/record.ts";
+import { ShareVolumes } from "../../volumes/share-volumes.ts";
+import { UsageScanner } from "../../volumes/usage/usage-scanner.ts";
+import type { Config, DirectoryConfig, ExportConfig, ReaperConfig } from "../config/config.ts";
 import { exportShare } from "./export-share.ts";
 
 /** The configuration's directories and exports, as shares in use. */

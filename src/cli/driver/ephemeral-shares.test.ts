@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { silentLog } from "../core/log.ts";
-import { parseConfig } from "./config.ts";
+import { silentLog } from "../../core/log.ts";
+import { parseConfig } from "../config/config.ts";
 import { NodeShares } from "./ephemeral-shares.ts";
 
 test("exports that cannot be opened yet are opened when they can, and do not keep the node from ending", async (t) => {

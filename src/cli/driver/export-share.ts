@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { BerthError } from "../core/errors.ts";
-import type { Log } from "../core/log.ts";
-import type { ConnectOptions } from "../nfs/index.ts";
-import type { ExportLocation } from "../share/export-location.ts";
-import { NfsShare } from "../share/nfs-share.ts";
-import { layoutPaths } from "../volumes/layout.ts";
-import type { ExportAccess } from "./config.ts";
+import { BerthError } from "../../core/errors.ts";
+import type { Log } from "../../core/log.ts";
+import type { ConnectOptions } from "../../nfs/index.ts";
+import type { ExportLocation } from "../../share/export-location.ts";
+import { NfsShare } from "../../share/nfs-share.ts";
+import { layoutPaths } from "../../volumes/layout.ts";
+import type { ExportAccess } from "../config/config.ts";
 
 /** An export over the NFS client. It connects when it is first used. */
 export function exportShare(

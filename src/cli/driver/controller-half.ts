@@ -1,4 +1,4 @@
-import { controller } from "../csi/controller.ts";
+import { controller } from "../../csi/controller.ts";
 import type { Half, HalfContext } from "./serve.ts";
 import { openShares } from "./shares.ts";
 

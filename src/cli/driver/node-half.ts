@@ -1,21 +1,21 @@
-import { Effects } from "../core/call.ts";
-import { systemClock } from "../core/clock.ts";
-import { BerthError } from "../core/errors.ts";
-import type { Log } from "../core/log.ts";
-import { nodeService } from "../csi/node.ts";
-import { EphemeralRecords } from "../node/ephemeral/ephemeral-records.ts";
-import { EphemeralVolumes } from "../node/ephemeral/ephemeral-volumes.ts";
-import { Helpers } from "../node/helpers/helpers.ts";
-import { mountLooker } from "../node/mounts/mount-looker.ts";
-import { MountWork } from "../node/mounts/mount-work.ts";
-import { NodeVolumes } from "../node/node-volumes.ts";
-import { volumeSize } from "../node/stats/volume-size.ts";
-import { VolumeStats } from "../node/stats/volume-stats.ts";
-import type { KnownExport, KnownShares } from "../node/volume-source.ts";
-import type { Config, ExportConfig } from "./config.ts";
+import { Effects } from "../../core/call.ts";
+import { systemClock } from "../../core/clock.ts";
+import { BerthError } from "../../core/errors.ts";
+import type { Log } from "../../core/log.ts";
+import { nodeService } from "../../csi/node.ts";
+import { EphemeralRecords } from "../../node/ephemeral/ephemeral-records.ts";
+import { EphemeralVolumes } from "../../node/ephemeral/ephemeral-volumes.ts";
+import { Helpers } from "../../node/helpers/helpers.ts";
+import { mountLooker } from "../../node/mounts/mount-looker.ts";
+import { MountWork } from "../../node/mounts/mount-work.ts";
+import { NodeVolumes } from "../../node/node-volumes.ts";
+import { volumeSize } from "../../node/stats/volume-size.ts";
+import { VolumeStats } from "../../node/stats/volume-stats.ts";
+import type { KnownExport, KnownShares } from "../../node/volume-source.ts";
+import type { Config, ExportConfig } from "../config/config.ts";
+import type { NodeOptions } from "../options.ts";
 import { NodeShares } from "./ephemeral-shares.ts";
 import { ExportVolumes } from "./export-volumes.ts";
-import type { NodeOptions } from "./options.ts";
 import type { Half, HalfContext } from "./serve.ts";
 
 /** Between two looks for inline volumes whose pods have gone. */

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { addNodeOptions, addServeOptions, type NodeOptions } from "./options.ts";
+import { addNodeOptions, addServeOptions, type NodeOptions } from "../options.ts";
 
 /** `berth node` */
 export function nodeCommand(): Command {

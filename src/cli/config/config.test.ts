@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { BerthError } from "../core/errors.ts";
+import { BerthError } from "../../core/errors.ts";
 import { parseConfig, readConfig } from "./config.ts";
 
 const full = `
