@@ -2,14 +2,14 @@ import type { Clock } from "../../core/clock.ts";
 import { BerthError } from "../../core/errors.ts";
 import { Identity, Node } from "../../gen/csi/v1/csi_pb.ts";
 import type { Caller } from "../calls.ts";
-import type { CallResult } from "../csi-client.ts";
+import type { Note, PodEvent } from "./events.ts";
 import { KubeletCalls, stepTimeoutMs } from "./kubelet-calls.ts";
 import { targetPath } from "./kubelet-paths.ts";
+import { KubeletVolumes, type PodMounts, type Repeat } from "./kubelet-volumes.ts";
 import type { NodeFiles } from "./node-files.ts";
-import type { PersistentVolume, Pod, PodVolume } from "./objects.ts";
+import type { Pod, PodVolume } from "./objects.ts";
 import { untilReady } from "./ready.ts";
-import { type Backoff, type Failure, isFinal, untilOk } from "./retry.ts";
-import { SerialQueues } from "./serial-queues.ts";
+import { type Backoff, untilOk } from "./retry.ts";
 
 const backoff: Backoff = { firstMs: 500, longestMs: 122_000 };
 
@@ -26,12 +26,6 @@ export interface PodRuntime {
   stop(pod: Pod): Promise<void>;
 }
 
-/** Hears why kubelet did not call the driver. */
-export type Note = (component: string, text: string) => void;
-
-/** Hears what kubelet would report as an event of the pod. */
-export type PodEvent = (pod: Pod, reason: string, message: string) => void;
-
 export interface KubeletOptions {
   readonly nodeName: string;
   /** `/var/lib/kubelet` of this node. */
@@ -46,13 +40,7 @@ export interface KubeletOptions {
   readonly podInfo?: () => boolean;
 }
 
-/** A mount as kubelet knows it: after a doubtful answer it may or may not be there. */
-type MountState = "uncertain" | "mounted";
-
-interface PodRecord {
-  readonly pod: Pod;
-  /** By the volume's name in the pod. */
-  readonly mounts: Map<string, MountState>;
+interface PodRecord extends PodMounts {
   /** Aborted when the pod is to go: no further attempt to mount for it. */
   readonly begun: AbortController;
   /** `failed`: its volumes are there, but it does not start. */
@@ -62,29 +50,35 @@ interface PodRecord {
 }
 
 /**
- * The volume manager of one node's kubelet. What it does in a loop every 100 ms, this does whenever
- * `reconcile` is called: unmounts, then mounts, then unstages. Operations on one volume follow each other;
- * those on different volumes go on side by side, so that a dead server holds up its own volumes only.
+ * One node's kubelet. What its volume manager does in a loop every 100 ms, this does whenever `reconcile` is
+ * called: unmounts, then mounts, then unstages.
  */
 export class Kubelet {
   readonly nodeName: string;
   readonly #options: KubeletOptions;
-  readonly #calls: KubeletCalls;
-  readonly #queues = new SerialQueues();
-  /** By handle. */
-  readonly #devices = new Map<
-    string,
-    { readonly volume: PersistentVolume; readonly state: MountState | "not-needed" }
-  >();
+  readonly #volumes: KubeletVolumes;
   readonly #pods = new Map<string, PodRecord>();
-  /** Handles of devices that go. */
-  readonly #unstaging = new Set<string>();
+  readonly #repeat: Repeat = (step, attempt, signal, onFailure = () => {}) =>
+    untilOk(`${this.nodeName}: ${step}`, attempt, {
+      backoff,
+      clock: this.#options.clock,
+      signal,
+      onFailure,
+    });
 
   constructor(options: KubeletOptions) {
     this.nodeName = options.nodeName;
     this.#options = options;
-    const { root, caller, files, podInfo = () => false } = options;
-    this.#calls = new KubeletCalls({ root, caller, files, podInfo });
+    const { nodeName, root, caller, files, note, event = () => {}, podInfo = () => false } = options;
+    this.#volumes = new KubeletVolumes({
+      nodeName,
+      calls: new KubeletCalls({ root, caller, files, podInfo }),
+      repeat: this.#repeat,
+      note,
+      event,
+      isUsed: (handle) => this.#isUsed(handle),
+      isKept: (handle) => this.#isKept(handle),
+    });
   }
 
   /**
@@ -108,7 +102,7 @@ export class Kubelet {
 
   /** Whether the volume is, or may be, mounted here. */
   holds(handle: string): boolean {
-    return this.#devices.has(handle) || this.#isUsed(handle);
+    return this.#volumes.has(handle) || this.#isUsed(handle);
   }
 
   /**
@@ -116,9 +110,7 @@ export class Kubelet {
    * @param pods "gone" after a reboot: their processes have to be started anew
    */
   restart(pods: "gone" | "running"): void {
-    for (const [handle, { volume, state }] of this.#devices) {
-      if (state === "mounted") this.#devices.set(handle, { volume, state: "uncertain" });
-    }
+    this.#volumes.restart();
     for (const record of this.#pods.values()) {
       for (const name of record.mounts.keys()) record.mounts.set(name, "uncertain");
       if (pods === "gone" && record.phase === "running") record.phase = "creating";
@@ -132,7 +124,7 @@ export class Kubelet {
     return (
       records.every(({ pod, phase }) => wanted.has(pod.uid) || phase === "ending") &&
       desired.every((pod) => isAttended(this.#pods.get(pod.uid))) &&
-      [...this.#devices.keys()].every((handle) => this.#unstaging.has(handle) || this.#isUsed(handle))
+      this.#volumes.isAtRest()
     );
   }
 
@@ -149,10 +141,7 @@ export class Kubelet {
       });
       work.push(record.work);
     }
-    const unused = [...this.#devices.values()]
-      .filter(({ volume: { handle } }) => !this.#isUsed(handle) && !this.#unstaging.has(handle))
-      .map(({ volume }) => this.#unstageUnused(volume, signal));
-    await Promise.all([...work, ...unused]);
+    await Promise.all([...work, ...this.#volumes.unstageAllUnused(signal)]);
   }
 
   #newRecord(pod: Pod): PodRecord {
@@ -166,7 +155,7 @@ export class Kubelet {
     const { pod, begun } = record;
     const patience = AbortSignal.any([signal, begun.signal]);
     try {
-      await Promise.all(pod.volumes.map((each) => this.#mountVolume(record, each, patience)));
+      await Promise.all(pod.volumes.map((each) => this.#volumes.mount(record, each, patience)));
       if (begun.signal.aborted || record.phase !== "creating") return;
       const mounted = pod.volumes.map((podVolume) => ({
         podVolume,
@@ -188,112 +177,15 @@ export class Kubelet {
     record.begun.abort();
     const { pod } = record;
     const stopped = this.#stopPod(record);
-    await Promise.all(pod.volumes.map((each) => this.#unmountVolume(record, each, stopped, signal)));
+    await Promise.all(pod.volumes.map((each) => this.#volumes.unmount(record, each, stopped, signal)));
     this.#pods.delete(pod.uid);
-    for (const { volume } of pod.volumes) await this.#unstageUnused(volume, signal);
+    for (const { volume } of pod.volumes) await this.#volumes.unstageUnused(volume, signal);
   }
 
   /** What is under way to start it ends first: it has been told. */
   async #stopPod({ pod, work }: PodRecord): Promise<void> {
     await work?.catch(() => {}); // whether it started does not matter to its end
     await this.#options.runtime.stop(pod);
-  }
-
-  async #mountVolume(record: PodRecord, podVolume: PodVolume, signal: AbortSignal): Promise<void> {
-    const { pod } = record;
-    const { handle } = podVolume.volume;
-    await this.#repeat(
-      `mounting ${handle} for pod ${pod.name}`,
-      () =>
-        this.#queues.run(handle, async () => {
-          if (signal.aborted) return cancelled;
-          return await this.#stageAndPublish(record, podVolume);
-        }),
-      signal,
-      (failure) => this.#reportMount(pod, podVolume, failure),
-    );
-  }
-
-  /** One operation of kubelet's, repeated as a whole: MountDevice unless that is done, and SetUp. */
-  async #stageAndPublish(record: PodRecord, podVolume: PodVolume): Promise<CallResult<unknown>> {
-    const { volume, name, lifecycle } = podVolume;
-    if (record.mounts.get(name) === "mounted") return done;
-    if (lifecycle === "Persistent") {
-      const result = await this.#stage(volume);
-      if (result.status === "error") return result;
-    }
-    const result = await this.#calls.publish(record.pod, podVolume);
-    if (result.status === "ok") record.mounts.set(name, "mounted");
-    else if (!isFinal(result.code)) record.mounts.set(name, "uncertain");
-    else if (record.mounts.get(name) !== "uncertain")
-      await this.#calls.removeTargetPath(record.pod, podVolume);
-    return result;
-  }
-
-  async #stage(volume: PersistentVolume): Promise<CallResult<unknown>> {
-    const state = this.#devices.get(volume.handle)?.state;
-    if (state === "mounted") this.#note("mounted on this node already: no NodeStageVolume");
-    if (state === "mounted" || state === "not-needed") return done;
-    const result = await this.#calls.stage(volume);
-    if (result.status === "ok") {
-      const now = result.response === "staged" ? "mounted" : "not-needed";
-      this.#devices.set(volume.handle, { volume, state: now });
-    } else if (!isFinal(result.code) || state === "uncertain") {
-      this.#devices.set(volume.handle, { volume, state: "uncertain" });
-    } else {
-      await this.#calls.removeStagingPath(volume);
-    }
-    return result;
-  }
-
-  /** Takes its place in the volume's queue at once, before what comes to the node in its stead. */
-  async #unmountVolume(
-    record: PodRecord,
-    podVolume: PodVolume,
-    stopped: Promise<void>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { pod, mounts } = record;
-    const unpublish = async () => {
-      await stopped;
-      if (!mounts.has(podVolume.name)) return done;
-      const result = await this.#calls.unpublish(pod, podVolume);
-      if (result.status === "ok") {
-        await this.#calls.removeTargetPath(pod, podVolume);
-        mounts.delete(podVolume.name);
-      }
-      return result;
-    };
-    await this.#repeat(
-      `unmounting the volume of pod ${pod.name}`,
-      () => this.#queues.run(podVolume.volume.handle, unpublish),
-      signal,
-      (failure) => this.#reportUnmount(pod, podVolume, failure),
-    );
-  }
-
-  async #unstageUnused(volume: PersistentVolume, signal: AbortSignal): Promise<void> {
-    const unstage = async () => {
-      const device = this.#devices.get(volume.handle);
-      if (device === undefined || this.#isUsed(volume.handle)) return done;
-      const result = await this.#calls.unstage(volume);
-      if (result.status === "ok") {
-        if (device.state !== "not-needed") await this.#calls.removeStagingPath(volume);
-        this.#devices.delete(volume.handle);
-      }
-      return result;
-    };
-    if (this.#isUsed(volume.handle)) {
-      if (this.#isKept(volume.handle)) this.#note("another pod here uses it: no NodeUnstageVolume");
-      return;
-    }
-    this.#unstaging.add(volume.handle);
-    const attempt = () => this.#queues.run(volume.handle, unstage);
-    try {
-      await this.#repeat(`unmounting ${volume.handle}`, attempt, signal);
-    } finally {
-      this.#unstaging.delete(volume.handle);
-    }
   }
 
   #isUsed(handle: string): boolean {
@@ -304,44 +196,7 @@ export class Kubelet {
   #isKept(handle: string): boolean {
     return [...this.#pods.values()].some(({ pod, phase }) => phase !== "ending" && hasVolume(pod, handle));
   }
-
-  #reportMount(pod: Pod, { volume }: PodVolume, failure: Failure): void {
-    const text = `MountVolume failed for volume "${volume.name}": ${printFailure(failure)}`;
-    this.#options.event?.(pod, "FailedMount", text);
-  }
-
-  #reportUnmount(pod: Pod, { volume }: PodVolume, failure: Failure): void {
-    const text = `UnmountVolume.TearDown failed for volume "${volume.name}": ${printFailure(failure)}`;
-    this.#options.event?.(pod, "FailedUnmount", text);
-  }
-
-  #note(text: string): void {
-    this.#options.note(this.nodeName, text);
-  }
-
-  #repeat<T>(
-    step: string,
-    attempt: () => Promise<CallResult<T>>,
-    signal: AbortSignal,
-    onFailure?: (failure: Failure) => void,
-  ): Promise<T> {
-    const where = `${this.nodeName}: ${step}`;
-    const { clock } = this.#options;
-    return untilOk(where, attempt, {
-      backoff,
-      clock,
-      signal,
-      ...(onFailure === undefined ? {} : { onFailure }),
-    });
-  }
 }
-
-const done: CallResult<unknown> = { status: "ok", response: undefined };
-const cancelled: CallResult<unknown> = {
-  status: "error",
-  code: "CANCELLED",
-  message: "the pod is no longer wanted",
-};
 
 function hasVolume(pod: Pod, handle: string): boolean {
   return pod.volumes.some(({ volume }) => volume.handle === handle);
@@ -355,9 +210,4 @@ function isAttended(record: PodRecord | undefined): boolean {
   return (
     record !== undefined && (record.work !== undefined || record.phase === "failed" || isComplete(record))
   );
-}
-
-/** As Go's gRPC prints a status. */
-export function printFailure({ code, message }: Failure): string {
-  return `rpc error: code = ${code} desc = ${message}`;
 }
