@@ -1,8 +1,8 @@
-import type { CallResult } from "../csi-client.ts";
-import type { Note, PodEvent } from "./events.ts";
+import type { CallResult } from "../../csi-client.ts";
+import type { Note, PodEvent } from "../events.ts";
+import type { PersistentVolume, Pod, PodVolume } from "../objects.ts";
+import { type Failure, isFinal, printFailure } from "../retry.ts";
 import type { KubeletCalls } from "./kubelet-calls.ts";
-import type { PersistentVolume, Pod, PodVolume } from "./objects.ts";
-import { type Failure, isFinal, printFailure } from "./retry.ts";
 import { SerialQueues } from "./serial-queues.ts";
 
 /** A mount as kubelet knows it: after a doubtful answer it may or may not be there. */

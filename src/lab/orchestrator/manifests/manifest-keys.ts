@@ -2,8 +2,9 @@
  * What the lab knows of each kind of object. What it has no use for but has no effect on volumes either
  * (labels, images, resources) it knows too; anything else would be left out in silence, and is refused.
  */
+
+import type { ObjectKind } from "../objects.ts";
 import type { Keys } from "./manifest-document.ts";
-import type { ObjectKind } from "./objects.ts";
 
 const metadata: Keys = { name: "any", namespace: "any", labels: "any", annotations: "any" };
 const object: Keys = { apiVersion: "any", kind: "any", metadata };

@@ -1,5 +1,5 @@
+import type { BarePod, PodTemplate, VolumeMount, VolumeSource } from "../objects.ts";
 import type { ManifestDocument } from "./manifest-document.ts";
-import type { BarePod, PodTemplate, VolumeMount, VolumeSource } from "./objects.ts";
 
 type Path = readonly (string | number)[];
 

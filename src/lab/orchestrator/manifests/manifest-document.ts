@@ -1,5 +1,5 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments } from "yaml";
-import { BerthError } from "../../core/errors.ts";
+import { BerthError } from "../../../core/errors.ts";
 
 type Path = readonly (string | number)[];
 

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
-import { BerthError } from "../../core/errors.ts";
-import { type Machine, quoted } from "../machine/machine.ts";
+import { BerthError } from "../../../core/errors.ts";
+import { type Machine, quoted } from "../../machine/machine.ts";
 import { volumeDataPath } from "./kubelet-paths.ts";
 
 /** Kubelet's own doings in its directory; everything below a mount is the driver's. */

@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
-import { NodeServiceCapability_RPC_Type as Capability, Node } from "../../gen/csi/v1/csi_pb.ts";
-import type { Caller } from "../calls.ts";
-import type { CallResult } from "../csi-client.ts";
-import { csiAccessMode } from "./access-modes.ts";
+import { NodeServiceCapability_RPC_Type as Capability, Node } from "../../../gen/csi/v1/csi_pb.ts";
+import type { Caller } from "../../calls.ts";
+import type { CallResult } from "../../csi-client.ts";
+import { csiAccessMode } from "../access-modes.ts";
+import type { PersistentVolume, Pod, PodVolume } from "../objects.ts";
 import { stagingPath, targetPath } from "./kubelet-paths.ts";
 import type { NodeFiles } from "./node-files.ts";
-import type { PersistentVolume, Pod, PodVolume } from "./objects.ts";
 
 /** Of each RPC; kubelet gives as much to a whole step. */
 export const stepTimeoutMs = 120_000;

@@ -1,15 +1,15 @@
-import type { Clock } from "../../core/clock.ts";
-import { BerthError } from "../../core/errors.ts";
-import { Identity, Node } from "../../gen/csi/v1/csi_pb.ts";
-import type { Caller } from "../calls.ts";
-import type { Note, PodEvent } from "./events.ts";
+import type { Clock } from "../../../core/clock.ts";
+import { BerthError } from "../../../core/errors.ts";
+import { Identity, Node } from "../../../gen/csi/v1/csi_pb.ts";
+import type { Caller } from "../../calls.ts";
+import type { Note, PodEvent } from "../events.ts";
+import type { Pod, PodVolume } from "../objects.ts";
+import { untilReady } from "../ready.ts";
+import { type Backoff, untilOk } from "../retry.ts";
 import { KubeletCalls, stepTimeoutMs } from "./kubelet-calls.ts";
 import { targetPath } from "./kubelet-paths.ts";
 import { KubeletVolumes, type PodMounts, type Repeat } from "./kubelet-volumes.ts";
 import type { NodeFiles } from "./node-files.ts";
-import type { Pod, PodVolume } from "./objects.ts";
-import { untilReady } from "./ready.ts";
-import { type Backoff, untilOk } from "./retry.ts";
 
 const backoff: Backoff = { firstMs: 500, longestMs: 122_000 };
 

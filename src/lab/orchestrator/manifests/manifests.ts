@@ -1,8 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BerthError } from "../../core/errors.ts";
-import { type ManifestDocument, parseManifest } from "./manifest-document.ts";
-import { manifestKeys } from "./manifest-keys.ts";
+import { BerthError } from "../../../core/errors.ts";
 import {
   type AccessModes,
   type Claim,
@@ -13,7 +11,9 @@ import {
   type ObjectKind,
   type PersistentVolume,
   type StorageClass,
-} from "./objects.ts";
+} from "../objects.ts";
+import { type ManifestDocument, parseManifest } from "./manifest-document.ts";
+import { manifestKeys } from "./manifest-keys.ts";
 import { readBarePod, readTemplate } from "./pod-manifest.ts";
 import { parseQuantity } from "./quantity.ts";
 

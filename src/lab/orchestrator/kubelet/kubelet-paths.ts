@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import type { PersistentVolume, Pod, PodVolume } from "./objects.ts";
+import type { PersistentVolume, Pod, PodVolume } from "../objects.ts";
 
 /** Where a volume is mounted once for the whole node (pkg/volume/csi/csi_attacher.go, `makeDeviceMountPath`). */
 export function stagingPath(root: string, volume: PersistentVolume): string {

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { BerthError } from "../../core/errors.ts";
+import { BerthError } from "../../../core/errors.ts";
 import { parseObjects, readObjects } from "./manifests.ts";
 import { parseQuantity } from "./quantity.ts";
 
-const examples = join(import.meta.dirname, "../../../examples");
+const examples = join(import.meta.dirname, "../../../../examples");
 const files = ["csidriver.yaml", "storageclass-export.yaml", "pvc.yaml", "deployment.yaml"];
 
 /** The examples with one text replaced. */
