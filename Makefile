@@ -21,8 +21,9 @@ demo: dist/berth.js ## run the experiment on this machine and check its invarian
 
 # Two files at a time, whatever the machine: each of a server's or a guest's tests takes a core and memory.
 test-options := --test-concurrency=2 --test-timeout=300000
-fast-tests := 'src/**/*.test.ts' 'test/*.test.ts'
-nfs-tests := 'test/*/*.test.ts'
+# A folder of test/ stands in one of the two.
+fast-tests := 'src/**/*.test.ts' 'test/*.test.ts' 'test/{csi,volumes}/*.test.ts'
+nfs-tests := 'test/{e2e,export,lab,nfs,node-nfs}/*.test.ts'
 
 .PHONY: test
 test: $(installed) ## run the tests (as root: they mount, serve NFS, boot guests; installs Debian packages)

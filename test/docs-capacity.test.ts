@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { parseConfig } from "../src/cli/config.ts";
+import { parseConfig } from "../src/cli/config/config.ts";
 import { parseOvercommit, ruleOf } from "../src/volumes/overcommit.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../docs/capacity.md"), "utf8");

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, test } from "node:test";
 import {
+  assertKeepsAll,
   commandOf,
   descendantsOf,
   hostMounts,
@@ -19,15 +20,7 @@ after(() => rmSync(scratch, { recursive: true, force: true }));
 test("the demo keeps all six invariants, and its trace has every call", async () => {
   const trace = join(scratch, "trace.jsonl");
   const demo = await startDemo("--tier", "directory", "--trace", trace);
-  const [code] = await once(demo, "close");
-  const lines = demo.output().trimEnd().split("\n");
-  assert.equal(code, 0, demo.output());
-  assert.equal(lines.at(-1)?.trim(), "6 of 6 invariants hold");
-  assert.deepEqual(
-    lines.filter((line) => [...line].length > 80),
-    [],
-    "every line fits into 80 columns",
-  );
+  await assertKeepsAll(demo);
   assert.ok(!demo.output().includes("\x1b"), "no colour where there is no terminal");
 
   const calls = readFileSync(trace, "utf8")

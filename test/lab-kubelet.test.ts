@@ -6,10 +6,10 @@ import { type TestContext, test } from "node:test";
 import type { Clock } from "../src/core/clock.ts";
 import { type CallHook, ConnectionPerCall } from "../src/lab/calls.ts";
 import { check, run } from "../src/lab/guest/process.ts";
-import { Kubelet } from "../src/lab/orchestrator/kubelet.ts";
-import { nodeFiles } from "../src/lab/orchestrator/node-files.ts";
+import { Kubelet } from "../src/lab/orchestrator/kubelet/kubelet.ts";
+import { nodeFiles } from "../src/lab/orchestrator/kubelet/node-files.ts";
 import type { PersistentVolume, Pod } from "../src/lab/orchestrator/objects.ts";
-import { type Answer, type FakeCall, serveFakeCsi } from "./lab-fake-csi.ts";
+import { type Answer, type FakeCall, serveFakeCsi } from "./support/fake-csi.ts";
 
 const hook: CallHook = { around: (_, send) => send() };
 const threeQuestions = ["NodeGetCapabilities", "NodeGetCapabilities", "NodeGetCapabilities"];

@@ -54,6 +54,10 @@ describe("a layer imports only what stands above it", () => {
   for (const file of sources) test(file, () => assert.deepEqual(forbiddenImports(file), []));
 });
 
+test("no file imports itself by way of others, not for a type either", () => {
+  assert.deepEqual(circles(sources), []);
+});
+
 test("csi, volumes and placement touch neither files, processes nor sockets", () => {
   const offenders = sources.filter(
     (file) =>
@@ -100,6 +104,29 @@ function forbiddenImports(file: string): string[] {
       const [folder = ""] = target.split("/");
       return folder !== layer && !allowed.includes(folder) && !allowed.includes(target);
     });
+}
+
+/** The circles of imports that a walk from each file meets, each from its first file back to it. */
+function circles(files: readonly string[]): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const start = path.indexOf(file);
+    if (start !== -1) found.push([...path.slice(start), file].join(" > "));
+    if (start !== -1 || done.has(file)) return;
+    for (const target of targetsOf(file)) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  return found;
+}
+
+/** The files of src/ that a file imports. */
+function targetsOf(file: string): string[] {
+  return importsOf(read(file))
+    .filter((specifier) => specifier.startsWith("."))
+    .map((specifier) => join(dirname(file), specifier))
+    .filter((target) => target.startsWith("src/"));
 }
 
 /** What a file imports, types too. Biome formats each import so that its first word begins a line. */

@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { parseConfig } from "../src/cli/config.ts";
+import { parseConfig } from "../src/cli/config/config.ts";
+import { createProgram } from "../src/cli/program.ts";
 import { Controller, Identity, Node } from "../src/gen/csi/v1/csi_pb.ts";
 import { DirectoryPlacement } from "../src/placement/directory.ts";
-import { creation } from "./edge-controller-harness.ts";
-import { EdgeClient, temporaryDirectory } from "./edge-harness.ts";
 import { BerthProcess, berth } from "./support/berth-process.ts";
+import { creation } from "./support/edge-controller-harness.ts";
+import { EdgeClient, temporaryDirectory } from "./support/edge-harness.ts";
 
 const root = join(import.meta.dirname, "..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
@@ -106,12 +107,33 @@ test("every target of make that the documents name is one", () => {
   }
 });
 
-test("every link of the documents leads to a file", () => {
+test("every link of the documents leads to a file, and every path in them is one", () => {
   const pages = globSync("docs/*.md", { cwd: root });
   for (const file of ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...pages]) {
     const text = readFileSync(join(root, file), "utf8");
-    for (const [, target = ""] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
-      assert.ok(existsSync(join(root, dirname(file), target)), `${file}: ${target}`);
+    const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, target = ""]) =>
+      join(dirname(file), target),
+    );
+    const folders = "bench|docs|examples|proto|src|test|tools";
+    const paths = [...text.matchAll(new RegExp(`\`((?:${folders})/[\\w./-]+)\``, "g"))];
+    for (const target of [...links, ...paths.map(([, path = ""]) => path)]) {
+      assert.ok(existsSync(join(root, target)), `${file}: ${target}`);
+    }
+  }
+});
+
+test("every command that the documents name is one", () => {
+  const program = createProgram();
+  for (const file of ["README.md", "SECURITY.md", ...globSync("docs/*.md", { cwd: root })]) {
+    const text = readFileSync(join(root, file), "utf8");
+    for (const [, words = ""] of text.matchAll(/(?:^|`)(?:node dist\/berth\.js|berth) ([a-z][a-z -]*)/gm)) {
+      let command = program;
+      for (const word of words.split(" ")) {
+        if (command.commands.length === 0) break;
+        const found = command.commands.find((each) => each.name() === word);
+        assert.ok(found !== undefined, `${file}: berth ${words}`);
+        command = found;
+      }
     }
   }
 });

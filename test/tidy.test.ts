@@ -30,6 +30,18 @@ test("there are sources and tests to look at", () => {
   assert.ok(tests.includes("test/tidy.test.ts"));
 });
 
+test("make runs every test, each in one of its two parts", () => {
+  const makefile = read("Makefile");
+  const parts = ["fast-tests", "nfs-tests"].flatMap((name) => {
+    const [, patterns = ""] = new RegExp(`^${name} := (.*)$`, "m").exec(makefile) ?? [];
+    return globSync(
+      patterns.split(" ").map((pattern) => pattern.replaceAll("'", "")),
+      { cwd: root },
+    );
+  });
+  assert.deepEqual(parts.sort(), [...tests].sort());
+});
+
 test(`no file is longer than ${linesMax} lines`, () => {
   const long = sources.filter((file) => read(file).split("\n").length - 1 > linesMax);
   assert.deepEqual(long, []);

@@ -1,5 +1,6 @@
 /** Builds the library's entry points (`exports` in package.json), with their types. */
 import { execFileSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 
@@ -24,7 +25,13 @@ export async function library(directory: string): Promise<void> {
     legalComments: "none",
     logLevel: "warning",
   });
-  const types = ["--declaration", "--emitDeclarationOnly", "--outDir", join(directory, "types")];
+  const types = join(directory, "types");
+  const declarations = ["--declaration", "--emitDeclarationOnly", "--outDir", types];
   const project = ["--noEmit", "false", "--project", "tools/library.tsconfig.json"];
-  execFileSync(join(root, "node_modules/.bin/tsc"), [...project, ...types], { cwd: root, stdio: "inherit" });
+  execFileSync(join(root, "node_modules/.bin/tsc"), [...project, ...declarations], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  // The program beside it is CommonJS; what these declare are ES modules.
+  await writeFile(join(types, "package.json"), '{ "type": "module" }\n');
 }

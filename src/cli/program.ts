@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { allCommand } from "./all.ts";
-import { controllerCommand } from "./controller.ts";
+import { allCommand } from "./driver/all.ts";
+import { controllerCommand } from "./driver/controller.ts";
+import { nodeCommand } from "./driver/node.ts";
 import { labCommand } from "./lab.ts";
 import { nfsCommand } from "./nfs.ts";
-import { nodeCommand } from "./node.ts";
 import { trashCommand } from "./trash.ts";
 import { versionCommand } from "./version.ts";
 

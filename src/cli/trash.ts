@@ -83,8 +83,8 @@ function idOf(text: string): VolumeId {
 }
 
 async function sharesOf({ config, driverName }: TrashOptions) {
-  const { readConfig } = await import("./config.ts");
-  const { openShares } = await import("./shares.ts");
+  const { readConfig } = await import("./config/config.ts");
+  const { openShares } = await import("./driver/shares.ts");
   const read = readConfig(config);
   return openShares(read, { cluster: read.cluster, driver: driverName }, silentLog);
 }

@@ -12,7 +12,7 @@ import {
 import { isEphemeralId } from "../node/ephemeral/ephemeral-id.ts";
 import type { EphemeralRequest, EphemeralVolumes } from "../node/ephemeral/ephemeral-volumes.ts";
 import type { BindSource } from "../node/mounts/mount-source.ts";
-import type { NodeVolumes } from "../node/node-volumes.ts";
+import type { NodeVolumes, PublishRequest } from "../node/node-volumes.ts";
 import type { ExportStatsResult } from "../node/stats/export-stats.ts";
 import type { VolumeStats, VolumeUsage } from "../node/stats/volume-stats.ts";
 import {
@@ -51,12 +51,7 @@ const capabilities = [
 /** The Node service of CSI v1.12: no attaching, no expansion on the node. */
 export function nodeService(parts: NodeServiceParts): Implementation<typeof Node> {
   const { nodeId, volumes, ephemeral, stats, shares, sizeOf, exportVolumes } = parts;
-  if (nodeId === "" || Buffer.byteLength(nodeId) > limits.csiNodeIdBytesMax) {
-    throw new BerthError(
-      "invalid-argument",
-      `node id ${JSON.stringify(nodeId.slice(0, 200))} has not 1 to ${limits.csiNodeIdBytesMax} bytes: give --node-id the node's name`,
-    );
-  }
+  checkNodeId(nodeId);
   return {
     async nodeStageVolume(request, call) {
       await volumes.stage({ ...mountOf(request, shares), stagingPath: request.stagingTargetPath }, call);
@@ -76,17 +71,7 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
         await ephemeral.publish(inlineOf(request), call);
         return {};
       }
-      const mount = mountOf(request, shares);
-      await volumes.publish(
-        {
-          ...mount,
-          readOnly: mount.readOnly || request.readonly,
-          stagingPath: stagingPathOf(request.stagingTargetPath),
-          targetPath: request.targetPath,
-          targets: manyTargets.has(modeOf(request.volumeCapability)) ? "many" : "one",
-        },
-        call,
-      );
+      await volumes.publish(publishOf(request, shares), call);
       return {};
     },
     async nodeUnpublishVolume({ volumeId, targetPath }, call) {
@@ -121,6 +106,15 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
   };
 }
 
+/** @throws BerthError `invalid-argument` */
+function checkNodeId(nodeId: string): void {
+  if (nodeId !== "" && Buffer.byteLength(nodeId) <= limits.csiNodeIdBytesMax) return;
+  throw new BerthError(
+    "invalid-argument",
+    `node id ${JSON.stringify(nodeId.slice(0, 200))} has not 1 to ${limits.csiNodeIdBytesMax} bytes: give --node-id the node's name`,
+  );
+}
+
 const manyTargets: ReadonlySet<Mode> = new Set([
   Mode.SINGLE_NODE_MULTI_WRITER,
   Mode.MULTI_NODE_READER_ONLY,
@@ -143,6 +137,17 @@ function mountOf({ volumeId, volumeCapability, volumeContext }: MountRequest, sh
     source,
     readOnly: mode === Mode.SINGLE_NODE_READER_ONLY || mode === Mode.MULTI_NODE_READER_ONLY,
     mountFlags: access?.case === "mount" ? access.value.mountFlags : [],
+  };
+}
+
+function publishOf(request: NodePublishVolumeRequest, shares: KnownShares): PublishRequest {
+  const mount = mountOf(request, shares);
+  return {
+    ...mount,
+    readOnly: mount.readOnly || request.readonly,
+    stagingPath: stagingPathOf(request.stagingTargetPath),
+    targetPath: request.targetPath,
+    targets: manyTargets.has(modeOf(request.volumeCapability)) ? "many" : "one",
   };
 }
 

@@ -1,8 +1,7 @@
 import type { Caller, CallHook } from "./calls.ts";
 import { ConnectionPerCall } from "./calls.ts";
-import type { ExecOptions } from "./guest/control-line.ts";
 import type { RunResult } from "./guest/process.ts";
-import type { JobSignal } from "./machine/machine.ts";
+import type { ExecOptions, JobSignal } from "./machine/machine.ts";
 import { type Mount, parseMountTable } from "./machine/mount-table.ts";
 import { Pods } from "./machine/pods.ts";
 import type { Driver } from "./site/driver.ts";

@@ -1,6 +1,6 @@
-import type { ExecOptions } from "./guest/control-line.ts";
 import { failed, type RunResult } from "./guest/process.ts";
 import { untilSo, untilWarning, type Waiting } from "./lab-wait.ts";
+import type { ExecOptions } from "./machine/machine.ts";
 import type { Mount } from "./machine/mount-table.ts";
 import type { Pods } from "./machine/pods.ts";
 import { claimKey } from "./orchestrator/claims.ts";

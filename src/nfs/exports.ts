@@ -40,7 +40,7 @@ export async function explainRefusal(refusal: unknown, options: ConnectOptions):
     const fields = { ...refusal, diagnosis };
     return new NfsError(refusal.code, message, fields, { cause: refusal });
   } catch {
-    return refusal;
+    return refusal; // without the list of exports it is told as it came
   }
 }
 

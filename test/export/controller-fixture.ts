@@ -1,10 +1,16 @@
 /** A real controller, over real gRPC, with exports of a real NFS server. */
-import { parseConfig } from "../../src/cli/config.ts";
-import { openShares } from "../../src/cli/shares.ts";
+import { parseConfig } from "../../src/cli/config/config.ts";
+import { openShares } from "../../src/cli/driver/shares.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { controller } from "../../src/csi/controller.ts";
-import { type EdgeClient, type Lifetime, type RecordedLog, ready, startEdge } from "../edge-harness.ts";
 import { type Ganesha, type GaneshaOptions, startGanesha } from "../nfs/ganesha.ts";
+import {
+  type EdgeClient,
+  type Lifetime,
+  type RecordedLog,
+  ready,
+  startEdge,
+} from "../support/edge-harness.ts";
 
 export interface ExportFixture {
   readonly server: Ganesha;

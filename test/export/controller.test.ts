@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { creation, rpc, volumesIn } from "../edge-controller-harness.ts";
+import { creation, rpc, volumesIn } from "../support/edge-controller-harness.ts";
 import { startExportController } from "./controller-fixture.ts";
 
 for (const version of ["3", "4.1"] as const) {

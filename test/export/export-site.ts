@@ -1,13 +1,13 @@
 /** A real controller over an export of a real NFS server, for many tests, and its reaper, to be run at will. */
 import assert from "node:assert/strict";
-import { parseConfig } from "../../src/cli/config.ts";
-import { exportShare } from "../../src/cli/export-share.ts";
+import { parseConfig } from "../../src/cli/config/config.ts";
+import { exportShare } from "../../src/cli/driver/export-share.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { randomNonce } from "../../src/core/nonce.ts";
 import { Reaper, type ReapReport } from "../../src/volumes/reaper.ts";
-import { creation, rpc } from "../edge-controller-harness.ts";
 import type { GaneshaOptions } from "../nfs/ganesha.ts";
+import { creation, rpc } from "../support/edge-controller-harness.ts";
 import { configurationOf, type ExportFixture, startExportController } from "./controller-fixture.ts";
 
 export interface ExportSite extends ExportFixture, AsyncDisposable {

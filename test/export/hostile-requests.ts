@@ -1,6 +1,6 @@
 /** Requests to the Controller service with something in one of their fields that tries to be a path. */
 import { type DescMessage, type DescMethod, type DescMethodUnary, ScalarType } from "@bufbuild/protobuf";
-import { creation, mount } from "../edge-controller-harness.ts";
+import { creation, mount } from "../support/edge-controller-harness.ts";
 
 const paths = [
   "..",

@@ -11,9 +11,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parseConfig } from "../../src/cli/config.ts";
-import { exportShare } from "../../src/cli/export-share.ts";
-import { ExportVolumes } from "../../src/cli/export-volumes.ts";
+import { parseConfig } from "../../src/cli/config/config.ts";
+import { exportShare } from "../../src/cli/driver/export-share.ts";
+import { ExportVolumes } from "../../src/cli/driver/export-volumes.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { randomNonce } from "../../src/core/nonce.ts";
@@ -24,8 +24,8 @@ import { Reaper } from "../../src/volumes/reaper.ts";
 import { ShareVolumes } from "../../src/volumes/share-volumes.ts";
 import { usagePaceDefaults } from "../../src/volumes/usage/usage-plan.ts";
 import { UsageScanner } from "../../src/volumes/usage/usage-scanner.ts";
-import { creation, rpc, volumesIn } from "../edge-controller-harness.ts";
 import { type Ganesha, startGanesha } from "../nfs/ganesha.ts";
+import { creation, rpc, volumesIn } from "../support/edge-controller-harness.ts";
 import { newCall, requestFor } from "../support/volume-fixture.ts";
 import { configurationOf, startExportController } from "./controller-fixture.ts";
 

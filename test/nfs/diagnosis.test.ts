@@ -3,25 +3,11 @@ import { chmod } from "node:fs/promises";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { hasCode } from "../../src/core/errors.ts";
-import {
-  type ConnectOptions,
-  connectNfs,
-  type NfsClient,
-  NfsError,
-  type NfsVersion,
-} from "../../src/nfs/index.ts";
+import { type ConnectOptions, connectNfs, type NfsClient, type NfsVersion } from "../../src/nfs/index.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
+import { refusal } from "./refusal.ts";
 
 const versions = ["3", "4.1"] as const;
-
-async function refusal(work: Promise<unknown>): Promise<NfsError> {
-  const error = await work.then(
-    () => assert.fail("it was not refused"),
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof NfsError, String(error));
-  return error;
-}
 
 describe("why an export refuses", () => {
   let server: Ganesha;
@@ -102,7 +88,7 @@ describe("why an export refuses", () => {
     test(`${version}: a full file system is named, and the file is known to be there`, async () => {
       const client = await connect("small", version);
       const content = Buffer.alloc(900 * 1024);
-      await client.create(client.root.handle, `first${version}`, {}, content).catch(() => {});
+      await client.create(client.root.handle, `first${version}`, {}, content).catch(() => {}); // fits, or not
       const error = await refusal(client.create(client.root.handle, `second${version}`, {}, content));
       assert.deepEqual(
         [error.diagnosis, error.code, error.outcome],

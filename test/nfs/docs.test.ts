@@ -42,20 +42,29 @@ describe("the built library", () => {
     assert.deepEqual(await readdir(server.directory("data")), ["projects"]);
   });
 
-  test("has types for strict programs", async () => {
-    await writeFile(join(project, "example.ts"), example);
-    await writeFile(join(project, "package.json"), '{"type":"module"}');
-    const wrong = 'import { connectNfs } from "berth/nfs";\nawait connectNfs({ host: 1, path: "/x" });\n';
-    await writeFile(join(project, "wrong.ts"), wrong);
-    const compile = async (file: string) => {
-      const strict = ["--ignoreConfig", "--strict", "--noEmit", "--module", "nodenext", "--target", "es2024"];
-      const lib = ["--lib", "es2024,esnext.disposable", "--types", "node"];
-      return await run([join(root, "node_modules/.bin/tsc"), ...strict, ...lib, join(project, file)], {
-        env: { PATH: process.env["PATH"] ?? "" },
-      });
-    };
-    const right = await compile("example.ts");
-    assert.equal(right.exitCode, 0, right.stdout);
-    assert.match((await compile("wrong.ts")).stdout, /'number' is not assignable to type 'string'/);
-  });
+  for (const modules of [
+    ["--module", "nodenext"],
+    ["--module", "esnext", "--moduleResolution", "bundler"],
+  ]) {
+    test(`has types for strict programs (${modules.join(" ")})`, async () => {
+      const compile = async (text: string): Promise<string> => {
+        await writeFile(join(project, "program.ts"), text);
+        const strict = ["--ignoreConfig", "--strict", "--noEmit", "--target", "es2024", ...modules];
+        const lib = ["--lib", "es2024,esnext.disposable", "--types", "node"];
+        const tsc = [join(root, "node_modules/.bin/tsc"), ...strict, ...lib, join(project, "program.ts")];
+        const { stdout } = await run(tsc, { env: { PATH: process.env["PATH"] ?? "" } });
+        return stdout;
+      };
+      await writeFile(join(project, "package.json"), '{"type":"module"}');
+      assert.equal(await compile(example), "");
+      assert.match(
+        await compile(
+          'import { connectNfs } from "berth/nfs";\nawait connectNfs({ host: 1, path: "/x" });\n',
+        ),
+        /'number' is not assignable to type 'string'/,
+      );
+      // Only a CommonJS module would have one.
+      assert.match(await compile('import nfs from "berth/nfs";\nnfs;\n'), /has no default export/);
+    });
+  }
 });

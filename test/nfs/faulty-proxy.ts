@@ -5,10 +5,11 @@
  *     await using proxy = await startProxy({ host, port, faults: { seed: 7, rates: { cut: 0.05 } } });
  *     await using slow = await startProxy({ host, port, delayMs: 2.4 });   // round trip
  */
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { DelayLine } from "./delay-line.ts";
 import { type Direction, type Fault, type FaultPlan, faultOf, type RecordPlace } from "./fault-plan.ts";
+import { LocalServer } from "./local-server.ts";
 
 export interface ProxyOptions {
   readonly host: string;
@@ -35,55 +36,37 @@ export async function startProxy(options: ProxyOptions): Promise<NetworkProxy> {
   return proxy;
 }
 
-class FaultyProxy implements NetworkProxy {
+class FaultyProxy extends LocalServer implements NetworkProxy {
   readonly log: (RecordPlace & { readonly fault: Fault })[] = [];
   readonly #options: ProxyOptions;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
   #faults: FaultPlan | undefined;
   #connections = 0;
 
   constructor(options: ProxyOptions) {
+    super();
     this.#options = options;
     this.#faults = options.faults;
-    this.#server = createServer({ noDelay: true }, (client) => this.#relay(client));
-  }
-
-  async listen(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-  }
-
-  get port(): number {
-    const address = this.#server.address();
-    if (address === null || typeof address === "string") throw new TypeError("a TCP server has a port");
-    return address.port;
   }
 
   get openConnections(): number {
-    return this.#sockets.size / 2;
+    return this.sockets.size / 2;
   }
 
   setFaults(faults: FaultPlan | undefined): void {
     this.#faults = faults;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
-  }
-
-  #relay(client: Socket): void {
+  protected serve(client: Socket): void {
     const server = connect({ host: this.#options.host, port: this.#options.port, noDelay: true });
     const connection = this.#connections++;
     const end = () => {
       client.destroy();
       server.destroy();
-      this.#sockets.delete(client);
-      this.#sockets.delete(server);
+      this.sockets.delete(client);
+      this.sockets.delete(server);
     };
     for (const socket of [client, server]) {
-      this.#sockets.add(socket);
+      this.sockets.add(socket);
       socket.on("error", end);
       socket.on("close", end);
     }

@@ -12,6 +12,7 @@ import {
   NfsError,
   type NfsVersion,
 } from "../../src/nfs/index.ts";
+import { refusal } from "./refusal.ts";
 
 const everything = new AsyncDisposableStack();
 let storage: StorageGuest;
@@ -45,15 +46,6 @@ function place(path: string, version: NfsVersion): ConnectOptions {
 async function connect(path: string, version: NfsVersion, more: Partial<ConnectOptions> = {}) {
   const client = await connectNfs({ ...place(path, version), ...more });
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.close() });
-}
-
-async function refusal(work: Promise<unknown>): Promise<NfsError> {
-  const reason: unknown = await work.then(
-    () => assert.fail("it was not refused"),
-    (error: unknown) => error,
-  );
-  assert.ok(reason instanceof NfsError, String(reason));
-  return reason;
 }
 
 function assertTold(error: NfsError, diagnosis: Diagnosis, words: RegExp): void {

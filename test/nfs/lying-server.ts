@@ -1,7 +1,8 @@
 /**
  * A server of RPC over TCP that answers as a test tells it, and the bytes to answer with.
  */
-import { createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { LocalServer } from "./local-server.ts";
 
 /** What a server sends for a call with this xid: any bytes, record marks included. */
 export type Answer = (xid: number) => Buffer | Last;
@@ -45,37 +46,14 @@ export const nonsense: Readonly<Record<string, Answer>> = {
   "a verifier that claims 2 GiB": (xid) => record(word(xid, 1, 0, 0, 0x7fffffff)),
 };
 
-export abstract class LyingServer implements AsyncDisposable {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-
-  constructor() {
-    this.#server = createServer((socket) => this.#serve(socket));
-  }
-
-  async listen(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-  }
-
-  get port(): number {
-    const address = this.#server.address();
-    if (address === null || typeof address === "string") throw new TypeError("a TCP server has a port");
-    return address.port;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
-  }
-
+export abstract class LyingServer extends LocalServer {
   /** @param call a whole call, from its xid on */
   protected abstract answerTo(call: Buffer): Buffer | Last;
 
   /** Calls are believed to be well-formed, of one fragment each: it is the client that is tested. */
-  #serve(socket: Socket): void {
-    this.#sockets.add(socket.on("error", () => {}));
-    socket.on("close", () => this.#sockets.delete(socket));
+  protected serve(socket: Socket): void {
+    this.sockets.add(socket.on("error", () => {})); // the client may hang up at any moment
+    socket.on("close", () => this.sockets.delete(socket));
     let buffered: Buffer = Buffer.alloc(0);
     socket.on("data", (chunk: Buffer) => {
       buffered = Buffer.concat([buffered, chunk]);

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { connectNfs, NfsError, type NfsVersion } from "../../src/nfs/index.ts";
+import { connectNfs, type NfsVersion } from "../../src/nfs/index.ts";
 import type { TlsOptions } from "../../src/rpc/socket.ts";
 import { berthNfs } from "./berth-nfs.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
+import { refusal } from "./refusal.ts";
 import { type Stunnel, startStunnel } from "./stunnel.ts";
 
 const serverName = "nas.example.test";
@@ -26,15 +27,6 @@ describe("TLS through stunnel", () => {
     const [port = 0, mountPort = 0] = stunnel.ports;
     const place = { host: "127.0.0.1", port, mountPort, path: "/srv/data", versions: [version] };
     return connectNfs({ ...place, timeoutMs, ...(tls === undefined ? {} : { tls }) });
-  }
-
-  async function refusal(work: Promise<unknown>): Promise<NfsError> {
-    const reason: unknown = await work.then(
-      () => assert.fail("it was not refused"),
-      (error: unknown) => error,
-    );
-    assert.ok(reason instanceof NfsError, String(reason));
-    return reason;
   }
 
   for (const version of versions) {

@@ -1,7 +1,7 @@
 /** A storage guest, a node guest with the real plugin, and a controller that makes volumes: one boot for a file. */
 import { create } from "@bufbuild/protobuf";
-import { parseConfig } from "../../src/cli/config.ts";
-import { openShares } from "../../src/cli/shares.ts";
+import { parseConfig } from "../../src/cli/config/config.ts";
+import { openShares } from "../../src/cli/driver/shares.ts";
 import { assert } from "../../src/core/assert.ts";
 import { Effects } from "../../src/core/call.ts";
 import { silentLog } from "../../src/core/log.ts";

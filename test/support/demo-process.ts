@@ -19,6 +19,19 @@ export async function startDemo(...args: string[]): Promise<Demo> {
   return Object.assign(child, { output: () => output });
 }
 
+/** It ends, and says so, with all six invariants kept. */
+export async function assertKeepsAll(demo: Demo): Promise<void> {
+  const [code] = await once(demo, "close");
+  const lines = demo.output().trimEnd().split("\n");
+  assert.equal(code, 0, demo.output());
+  assert.equal(lines.at(-1)?.trim(), "6 of 6 invariants hold");
+  assert.deepEqual(
+    lines.filter((line) => [...line].length > 80),
+    [],
+    "every line fits into 80 columns",
+  );
+}
+
 /** Resolves once the demo is in its middle: a pod writes, its volume is mounted. */
 export async function untilMounted(demo: Demo): Promise<void> {
   const closed = once(demo, "close");

@@ -1,8 +1,8 @@
 /** Stops a sequence of steps on a share at each of them, in each way in which the world stops things. */
 import assert from "node:assert/strict";
 import { BerthError } from "../../src/core/errors.ts";
+import type { Share } from "../../src/share/share.ts";
 import { type Fate, hookedShare } from "./hooked-share.ts";
-import type { VolumeFixture } from "./volume-fixture.ts";
 
 export const stepsMax = 60;
 /** How a sequence is hurt at step n. */
@@ -15,12 +15,15 @@ export const injuries: Readonly<Record<string, (step: number, at: number) => Fat
 };
 const broken = () => new BerthError("storage-unavailable", "the server does not answer");
 
-/** @returns whether step `at` was reached */
-export async function hurt(
-  fixture: VolumeFixture,
+/**
+ * Lets `work` see the share through hands that fail at step `at`.
+ * @returns whether the step was reached
+ */
+export async function hurt<Seen>(
+  fixture: { readonly share: Share; through(hooked: Share): Seen },
   injury: (step: number, at: number) => Fate,
   at: number,
-  work: (volumes: VolumeFixture["volumes"]) => Promise<unknown>,
+  work: (seen: Seen) => Promise<unknown>,
 ): Promise<boolean> {
   let reached = false;
   const decide = (step: number): Fate => {

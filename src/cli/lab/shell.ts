@@ -88,7 +88,7 @@ async function attach(socketPath: string, machine: string): Promise<void> {
   if (!("shell" in answer)) throw unexpected(answer);
   const { shell } = answer;
   stdout.on("resize", () => {
-    void askLab(socketPath, { ask: "resize", shell, ...size() }).catch(() => {});
+    void askLab(socketPath, { ask: "resize", shell, ...size() }).catch(() => {}); // the shell has its old size then
   });
   if (stdin.isTTY) stdin.setRawMode(true);
   try {

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { BerthError } from "../../core/errors.ts";
-import { manifestFiles, readObjects } from "../orchestrator/manifests.ts";
+import { manifestFiles, readObjects } from "../orchestrator/manifests/manifests.ts";
 import type { Claim, CsiDriver, Deployment, LabObject, StorageClass } from "../orchestrator/objects.ts";
 
 /** What the experiment needs: one workload, and everything that its volume hangs on. */

@@ -2,8 +2,8 @@ import { BerthError } from "../../core/errors.ts";
 import { failed } from "../guest/process.ts";
 import type { LabNode } from "../lab-node.ts";
 import type { Pods } from "../machine/pods.ts";
-import type { PodRuntime } from "../orchestrator/kubelet.ts";
-import { targetPath } from "../orchestrator/kubelet-paths.ts";
+import type { PodRuntime } from "../orchestrator/kubelet/kubelet.ts";
+import { targetPath } from "../orchestrator/kubelet/kubelet-paths.ts";
 import type { Pod } from "../orchestrator/objects.ts";
 import type { Recorder } from "./recorder.ts";
 

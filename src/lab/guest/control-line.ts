@@ -3,16 +3,11 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { BerthError } from "../../core/errors.ts";
-import type { Job } from "../machine/machine.ts";
+import type { ExecOptions, Job } from "../machine/machine.ts";
 import { GuestJob } from "./job.ts";
 import type { RunResult } from "./process.ts";
 
 const execMsMax = 60_000;
-
-export interface ExecOptions {
-  readonly input?: string | Uint8Array;
-  readonly timeoutMs?: number;
-}
 
 /** Hears what the guest says of one script: `CODE`, `up PID` or `pid PID`. */
 type Listener = (words: readonly string[]) => void;

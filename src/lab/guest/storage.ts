@@ -5,7 +5,7 @@
  *     await using storage = await StorageGuest.boot(network);
  *     await storage.setExports([{ path: "/srv/xfs", options: ["secure", "root_squash"] }]);
  */
-import type { ExecOptions } from "./control-line.ts";
+import type { ExecOptions } from "../machine/machine.ts";
 import { Guest } from "./guest.ts";
 import type { GuestNetwork } from "./network.ts";
 import { requirePrograms } from "./packages.ts";

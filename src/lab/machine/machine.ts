@@ -1,8 +1,12 @@
 /** A machine of the lab, whatever it is made of: this one, a part of it, or a guest. */
-import type { ExecOptions } from "../guest/control-line.ts";
 import type { RunResult } from "../guest/process.ts";
 
 export type JobSignal = "TERM" | "KILL" | "STOP" | "CONT";
+
+export interface ExecOptions {
+  readonly input?: string | Uint8Array;
+  readonly timeoutMs?: number;
+}
 
 /** A program that runs until it ends, is ended, or its machine is. */
 export interface Job {

@@ -1,9 +1,8 @@
 import { BerthError } from "../../core/errors.ts";
-import type { ExecOptions } from "../guest/control-line.ts";
 import type { RunResult } from "../guest/process.ts";
-import type { MountedVolume, PodRuntime } from "../orchestrator/kubelet.ts";
+import type { MountedVolume, PodRuntime } from "../orchestrator/kubelet/kubelet.ts";
 import type { Pod } from "../orchestrator/objects.ts";
-import { commandLine, type Job, type Machine, quoted } from "./machine.ts";
+import { commandLine, type ExecOptions, type Job, type Machine, quoted } from "./machine.ts";
 import { type Mount, parseMountTable } from "./mount-table.ts";
 import { containerScript, type PodMount } from "./pod-script.ts";
 

@@ -6,11 +6,10 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { assert } from "../../core/assert.ts";
-import type { ExecOptions } from "../guest/control-line.ts";
 import { endedEarly } from "../guest/job.ts";
 import { failed, type RunResult, signalProcess, type Tied } from "../guest/process.ts";
 import type { Room } from "../guest/room.ts";
-import type { Job, JobSignal, Machine } from "./machine.ts";
+import type { ExecOptions, Job, JobSignal, Machine } from "./machine.ts";
 
 const outputCharactersMax = 4 * 1024 * 1024;
 

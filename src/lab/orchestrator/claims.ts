@@ -1,9 +1,8 @@
 import { BerthError } from "../../core/errors.ts";
-import type { Changes, Events } from "./events.ts";
-import { type Note, printFailure } from "./kubelet.ts";
+import type { Changes, Events, Note } from "./events.ts";
 import type { Claim, PersistentVolume, StorageClass } from "./objects.ts";
 import type { Provisioner } from "./provisioner.ts";
-import type { Failure } from "./retry.ts";
+import { type Failure, printFailure } from "./retry.ts";
 import type { Tasks } from "./tasks.ts";
 
 export interface ClaimsOptions {

@@ -1,7 +1,7 @@
 import { BerthError } from "../../core/errors.ts";
 import { Claims, claimKey } from "./claims.ts";
-import type { Changes, Events } from "./events.ts";
-import type { Kubelet, Note } from "./kubelet.ts";
+import type { Changes, Events, Note } from "./events.ts";
+import type { Kubelet } from "./kubelet/kubelet.ts";
 import type { CsiDriver, LabObject, ObjectKind, Pod, StorageClass } from "./objects.ts";
 import type { Provisioner } from "./provisioner.ts";
 import { Tasks } from "./tasks.ts";

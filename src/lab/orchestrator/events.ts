@@ -1,4 +1,5 @@
 /** What `kubectl describe` shows below an object: what was tried for it, and what came of it. */
+import type { Pod } from "./objects.ts";
 
 export interface LabEvent {
   /** Milliseconds since the lab began. */
@@ -41,7 +42,7 @@ export class Changes {
     const stopped = Promise.withResolvers<never>();
     const onAbort = () => stopped.reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
-    stopped.promise.catch(() => {});
+    stopped.promise.catch(() => {}); // nobody may be waiting when the signal fires
     try {
       while (!isSo()) {
         signal.throwIfAborted();
@@ -78,3 +79,9 @@ export class Events {
     return object === undefined ? this.#events : this.#events.filter((event) => event.object === object);
   }
 }
+
+/** Hears why kubelet did not call the driver. */
+export type Note = (component: string, text: string) => void;
+
+/** Hears what kubelet would report as an event of the pod. */
+export type PodEvent = (pod: Pod, reason: string, message: string) => void;

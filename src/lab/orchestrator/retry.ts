@@ -62,3 +62,8 @@ const nonFinal: readonly Code[] = [
 export function isFinal(code: Code): boolean {
   return !nonFinal.includes(code);
 }
+
+/** As Go's gRPC prints a status. */
+export function printFailure({ code, message }: Failure): string {
+  return `rpc error: code = ${code} desc = ${message}`;
+}

@@ -1,7 +1,7 @@
 import { BerthError } from "../../core/errors.ts";
 import { type Claims, claimKey } from "./claims.ts";
 import type { Events } from "./events.ts";
-import { inlineHandle } from "./kubelet-paths.ts";
+import { inlineHandle } from "./kubelet/kubelet-paths.ts";
 import type {
   BarePod,
   CsiDriver,

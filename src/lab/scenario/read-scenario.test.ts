@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BerthError } from "../../core/errors.ts";
-import { parseManifest } from "../orchestrator/manifest-document.ts";
+import { parseManifest } from "../orchestrator/manifests/manifest-document.ts";
 import { readScenario } from "./read-scenario.ts";
 
 function read(steps: string) {

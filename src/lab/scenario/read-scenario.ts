@@ -1,8 +1,8 @@
 import { dirname, resolve } from "node:path";
 import { parseDurationMs } from "../../core/duration.ts";
 import type { ObjectName } from "../lab.ts";
-import type { Keys, ManifestDocument } from "../orchestrator/manifest-document.ts";
-import { readObjects } from "../orchestrator/manifests.ts";
+import type { Keys, ManifestDocument } from "../orchestrator/manifests/manifest-document.ts";
+import { readObjects } from "../orchestrator/manifests/manifests.ts";
 import {
   type Action,
   type Expectation,

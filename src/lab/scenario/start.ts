@@ -3,8 +3,8 @@
 import { introduceTier } from "../demo/introduce.ts";
 import { Recorder } from "../demo/recorder.ts";
 import { Lab } from "../lab.ts";
-import { type ManifestDocument, parseManifest } from "../orchestrator/manifest-document.ts";
-import { readObject, readText } from "../orchestrator/manifests.ts";
+import { type ManifestDocument, parseManifest } from "../orchestrator/manifests/manifest-document.ts";
+import { readObject, readText } from "../orchestrator/manifests/manifests.ts";
 import type { LabObject } from "../orchestrator/objects.ts";
 import type { TierChoice } from "../site/choose-tier.ts";
 import type { Program } from "../site/site.ts";

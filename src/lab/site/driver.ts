@@ -67,7 +67,7 @@ export class Driver {
     const ended = this.ended().then(async () => {
       throw new BerthError("unavailable", (await this.lastWords()).join("\n"));
     });
-    ended.catch(() => {});
+    ended.catch(() => {}); // it may end later, when nobody waits for this
     while (!(await Promise.race([this.#isAnswering(), ended]))) {
       if (signal.aborted) throw new BerthError("unavailable", (await this.lastWords()).join("\n"));
       await delay(askAgainMs);

@@ -1,4 +1,6 @@
+import type { Credentials } from "../../rpc/auth-sys.ts";
 import type { RpcConnection } from "../../rpc/connection.ts";
+import type { Until } from "../../rpc/pause.ts";
 import { status } from "../status.ts";
 import { waitOut } from "../wait-out.ts";
 import {
@@ -11,7 +13,10 @@ import {
   writeOperation,
 } from "./compound.ts";
 import type { Operation } from "./operation.ts";
-import type { CallContext } from "./session.ts";
+
+export interface CallContext extends Until {
+  readonly credentials: Credentials;
+}
 
 /** A result, or the status in its place. */
 export type PlainReply<Result> =

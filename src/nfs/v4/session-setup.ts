@@ -2,8 +2,8 @@ import type { RpcConnection } from "../../rpc/connection.ts";
 import { nfsLimits } from "../limits.ts";
 import { status } from "../status.ts";
 import type { MinorVersion } from "./compound.ts";
-import { callPlain, type PlainReply } from "./plain-call.ts";
-import { type CallContext, Session } from "./session.ts";
+import { type CallContext, callPlain, type PlainReply } from "./plain-call.ts";
+import { Session } from "./session.ts";
 import {
   type ClientOwner,
   type CreatedSession,

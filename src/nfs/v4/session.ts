@@ -1,7 +1,5 @@
-import type { Credentials } from "../../rpc/auth-sys.ts";
 import type { RpcConnection } from "../../rpc/connection.ts";
 import { monotonicMs } from "../../rpc/deadline-timer.ts";
-import type { Until } from "../../rpc/pause.ts";
 import { RpcError } from "../../rpc/rpc-error.ts";
 import { XdrError } from "../../xdr/xdr-error.ts";
 import type { XdrReader } from "../../xdr/xdr-reader.ts";
@@ -21,15 +19,11 @@ import {
   writeOperation,
 } from "./compound.ts";
 import type { Operation } from "./operation.ts";
-import { callPlain } from "./plain-call.ts";
+import { type CallContext, callPlain } from "./plain-call.ts";
 import { readSequence, restartReclaimNeeded, sequenceCode, writeSequence } from "./sequence.ts";
 import { SessionLost } from "./session-lost.ts";
 import { bindConnection, type CreatedSession, reclaimComplete } from "./session-operations.ts";
 import { type Slot, SlotTable } from "./slots.ts";
-
-export interface CallContext extends Until {
-  readonly credentials: Credentials;
-}
 
 /** What SEQUENCE said of a request. */
 type Sequenced =

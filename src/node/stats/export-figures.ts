@@ -1,10 +1,21 @@
 import { hasCode } from "../../core/errors.ts";
 import type { UsageRecord } from "../../core/usage-record.ts";
-import type { Space } from "../../share/share.ts";
+import type { VolumeName } from "../../core/volume-id.ts";
+import type { Share, Space } from "../../share/share.ts";
 import { type SharePath, shareRoot } from "../../share/share-path.ts";
 import { type ExportRecord, readExportRecord } from "./export-record.ts";
-import type { ExportStatsRequest } from "./export-stats.ts";
 import type { VolumeUsage } from "./volume-stats.ts";
+
+/** A volume on an export, as the user-space client finds it: the mount is never touched. */
+export interface ExportStatsRequest {
+  readonly volumeId: string;
+  /** The export, by the user-space client; it is the caller's to keep and to close. */
+  readonly share: Share;
+  /** The volume's directory, relative to the export; where there is a record, that one says. */
+  readonly directory: SharePath;
+  /** Under which name its record lies; undefined for a volume that Berth did not make. */
+  readonly recordName: VolumeName | undefined;
+}
 
 /** What is known of one volume, and where from. */
 export interface ExportFigures {

@@ -1,22 +1,8 @@
 import type { Call } from "../../core/call.ts";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { BerthError } from "../../core/errors.ts";
-import type { VolumeName } from "../../core/volume-id.ts";
-import type { Share } from "../../share/share.ts";
-import type { SharePath } from "../../share/share-path.ts";
-import { type ExportFigures, exportFigures } from "./export-figures.ts";
+import { type ExportFigures, type ExportStatsRequest, exportFigures } from "./export-figures.ts";
 import type { VolumeUsage } from "./volume-stats.ts";
-
-/** A volume on an export, as the user-space client finds it: the mount is never touched. */
-export interface ExportStatsRequest {
-  readonly volumeId: string;
-  /** The export, by the user-space client; it is the caller's to keep and to close. */
-  readonly share: Share;
-  /** The volume's directory, relative to the export; where there is a record, that one says. */
-  readonly directory: SharePath;
-  /** Under which name its record lies; undefined for a volume that Berth did not make. */
-  readonly recordName: VolumeName | undefined;
-}
 
 export interface ExportStatsResult {
   /** Undefined as long as the server has never answered. */

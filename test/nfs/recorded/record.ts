@@ -52,7 +52,7 @@ function note(what: Pick<Recorded, "procedure" | "operations">, bytes: Buffer): 
 
 /** A little of everything; what a server does not offer is refused, and that is a reply too. */
 async function useAll(options: ConnectOptions): Promise<void> {
-  await listExports(options).catch(() => {});
+  await listExports(options).catch(() => {}); // not on every server
   const client = await connectNfs(options);
   try {
     await useFiles(client);
@@ -96,7 +96,7 @@ async function useNames(client: NfsClient): Promise<void> {
     () => client.mkdir(root.handle, "file", {}),
     () => client.readlink(file),
   ]) {
-    await refused().catch(() => {});
+    await refused().catch(() => {}); // its reply is recorded
   }
   await client.removeMany(directory, ["missing", "pointer"]);
   await client.rmdir(root.handle, "directory");
@@ -117,7 +117,7 @@ async function useCopies(client: NfsClient): Promise<void> {
     () => client.getXattr(handle, "note"),
     () => client.getXattr(handle, "missing"),
   ]) {
-    await optional().catch(() => {});
+    await optional().catch(() => {}); // its reply is recorded
   }
 }
 
