@@ -1,5 +1,5 @@
 import { BerthError } from "../core/errors.ts";
-import { untilSo, untilWarning, type Waiting } from "./lab-wait.ts";
+import { untilSoOf, untilWarning, type Waiting } from "./lab-wait.ts";
 import { type ClaimStatus, claimKey } from "./orchestrator/claims.ts";
 import type { LabEvent } from "./orchestrator/events.ts";
 import type { PersistentVolume } from "./orchestrator/objects.ts";
@@ -23,7 +23,7 @@ export class LabClaim {
   }
 
   get events(): readonly LabEvent[] {
-    return this.#parts.events.of(`PersistentVolumeClaim/${this.#parts.key}`);
+    return this.#parts.events.of(this.#object);
   }
 
   /** Waits until it has a volume. @throws BerthError `deadline-exceeded` with its last warning */
@@ -46,14 +46,16 @@ export class LabClaim {
 
   /** The first warning whose message matches, waited for. */
   async warning(message: RegExp): Promise<LabEvent> {
-    return await untilWarning(this.#parts, `PersistentVolumeClaim/${this.#parts.key}`, message);
+    return await untilWarning(this.#parts, this.#object, message);
+  }
+
+  /** As events name it. */
+  get #object(): string {
+    return `PersistentVolumeClaim/${this.#parts.key}`;
   }
 
   async #until(isSo: () => boolean, complaint: string): Promise<void> {
-    await untilSo(this.#parts, isSo, () => {
-      const last = this.events.findLast(({ type }) => type === "Warning");
-      return `claim ${this.#parts.key} ${complaint}: ${last?.message ?? "no event tells why"}`;
-    });
+    await untilSoOf(this.#parts, this.#object, isSo, `claim ${this.#parts.key} ${complaint}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { failed, type RunResult } from "./guest/process.ts";
-import { untilSo, untilWarning, type Waiting } from "./lab-wait.ts";
+import { untilSoOf, untilWarning, type Waiting } from "./lab-wait.ts";
 import type { ExecOptions } from "./machine/machine.ts";
 import type { Mount } from "./machine/mount-table.ts";
 import type { Pods } from "./machine/pods.ts";
@@ -35,7 +35,7 @@ export class LabPod {
   }
 
   get events(): readonly LabEvent[] {
-    return this.#parts.events.of(`Pod/${claimKey(this.pod)}`);
+    return this.#parts.events.of(this.#object);
   }
 
   /** Resolves when it runs. @throws BerthError `deadline-exceeded` with its last warning */
@@ -49,7 +49,7 @@ export class LabPod {
 
   /** The first warning whose message matches, waited for. */
   async warning(message: RegExp): Promise<LabEvent> {
-    return await untilWarning(this.#parts, `Pod/${claimKey(this.pod)}`, message);
+    return await untilWarning(this.#parts, this.#object, message);
   }
 
   /** `kubectl exec`: a command of the machine's, run in the pod, whatever its exit code. */
@@ -69,10 +69,12 @@ export class LabPod {
     return await this.#parts.pods.mounts(this.pod);
   }
 
+  /** As events name it. */
+  get #object(): string {
+    return `Pod/${claimKey(this.pod)}`;
+  }
+
   async #until(isSo: () => boolean, complaint: string): Promise<void> {
-    await untilSo(this.#parts, isSo, () => {
-      const last = this.events.findLast(({ type }) => type === "Warning");
-      return `pod ${this.name} ${complaint}: ${last?.message ?? "no event tells why"}`;
-    });
+    await untilSoOf(this.#parts, this.#object, isSo, `pod ${this.name} ${complaint}`);
   }
 }

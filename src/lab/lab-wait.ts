@@ -25,6 +25,22 @@ export async function untilSo(
 }
 
 /**
+ * As `untilSo`; the complaint tells the object's last warning.
+ * @param object as events name it: `Pod/default/web-1`
+ */
+export async function untilSoOf(
+  waiting: Waiting,
+  object: string,
+  isSo: () => boolean,
+  complaint: string,
+): Promise<void> {
+  await untilSo(waiting, isSo, () => {
+    const last = waiting.events.of(object).findLast(({ type }) => type === "Warning");
+    return `${complaint}: ${last?.message ?? "no event tells why"}`;
+  });
+}
+
+/**
  * The first warning on an object whose message matches, waited for.
  * @param object as events name it: `Pod/default/web-1`
  * @throws BerthError `deadline-exceeded` with the warnings that there are

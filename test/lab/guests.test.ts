@@ -41,7 +41,7 @@ spec:
 test("the controller runs as nobody, and without a capability", async () => {
   const { machine } = lab.site.controller;
   const find = `for directory in /proc/[0-9]*; do
-  tr '\\0' ' ' < $directory/cmdline | grep -q 'berth.js controller' && cat $directory/status && exit
+  tr '\\0' ' ' < $directory/cmdline | grep -q 'berth.js controller .*unix:///run/controller/' && cat $directory/status && exit
 done`;
   const status = await machine.check(find);
   const lines = status.split("\n").map((line) => line.replaceAll(/\s+/g, " "));
