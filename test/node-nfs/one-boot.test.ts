@@ -3,6 +3,7 @@ import { after, beforeEach } from "node:test";
 import { sharedFixture } from "./shared-fixture.ts";
 import "./stats.ts";
 import "./inline.ts";
+import "./options.ts";
 import "./repair.ts";
 
 beforeEach(async () => await (await sharedFixture()).node.clear());

@@ -143,7 +143,8 @@ export class EphemeralVolumes {
       record: parseSharePath(made.record),
       access: known.access,
       configured: true,
-      mountOptions: known.mountOptions === undefined ? [] : [known.mountOptions],
+      exportOptions: known.mountOptions ?? "",
+      mountOptions: "",
     };
     const wish = nfsWish(source, request);
     if (there !== undefined) {

@@ -31,8 +31,10 @@ export interface NfsSource {
   readonly access: NfsAccess;
   /** That the configuration says where the export is: it may have moved since a volume was mounted. */
   readonly configured: boolean;
-  /** Of the export in the configuration, then of the class: as mount(8) takes them. */
-  readonly mountOptions: readonly string[];
+  /** Of the export in the configuration, as mount(8) takes them: they are for new mounts, and no request's. */
+  readonly exportOptions: string;
+  /** Of the class. */
+  readonly mountOptions: string;
 }
 
 /** How an export is spoken to; what is left out is found out. */

@@ -36,6 +36,8 @@ export interface NfsWish {
   readonly text: string;
   readonly flags: MountFlags;
   readonly options: NfsOptions;
+  /** Of these, those of the request itself. */
+  readonly asked: NfsOptions;
 }
 
 /** How to mount, as the server has answered. */
@@ -56,11 +58,11 @@ const newMount: MountFlags = { restrictions: new Set(), accessTimes: "relatime",
  * @throws BerthError `invalid-argument`, see `mergeOptions`
  */
 export function nfsWish(source: NfsSource, wish: MountWish): NfsWish {
-  const layers = [...source.mountOptions.map(classLayer), flagLayer(wish.mountFlags)];
-  const options = mergeOptions(layers);
+  const asked = [classLayer(source.mountOptions), flagLayer(wish.mountFlags)];
+  const options = mergeOptions([classLayer(source.exportOptions), ...asked]);
   const text = nfsSourceText(source);
   const flags = combineFlags(newMount, { readOnly: wish.readOnly, mountFlags: options.general }, text);
-  return { source, text, flags, options };
+  return { source, text, flags, options, asked: mergeOptions(asked) };
 }
 
 /**

@@ -9,6 +9,7 @@ import type { MountWork } from "../mounts/mount-work.ts";
 import { nameOf, parentOf } from "../mounts/node-path.ts";
 import { checkBelowKubelet, survey, type View } from "../mounts/survey.ts";
 import type { StagedVolume, VolumeKind } from "../volume-kind.ts";
+import { differingOption } from "./nfs-differences.ts";
 import { nfsMountError, saysStale } from "./nfs-mount-error.ts";
 import { type NfsPlan, type NfsWish, nfsWish, planNfs, serverAnswers } from "./nfs-plan.ts";
 
@@ -90,6 +91,8 @@ export class NfsVolume implements VolumeKind {
       throw this.#usedTwice(there, wish.text);
     }
     if (!equalFlags(flagsOf(there), wish.flags)) throw otherwise(what);
+    const option = differingOption(wish.asked, there.superOptions);
+    if (option !== undefined) throw this.#mountedOtherwise(there, what, option);
     return "current";
   }
 
@@ -153,6 +156,15 @@ export class NfsVolume implements VolumeKind {
 
   #isOurs(mount: Mount, table: MountTable): boolean {
     return isNfsMountOf(mount, table, this.#volumeId, this.#source.location.share);
+  }
+
+  /** The kernel's options are not changed under pods that rely on them. */
+  #mountedOtherwise({ superOptions }: Mount, what: string, option: string): BerthError {
+    return new BerthError(
+      "already-exists",
+      `${what} has volume ${this.#volumeId} already, with another ${option} than is asked for now ` +
+        `(the kernel has ${superOptions.join(",")}): end the pods that use the volume on this node, or ask for the same`,
+    );
   }
 
   /** Two PersistentVolumes with one handle: kubelet takes them for one volume, and a pod would get the other's data. */
