@@ -55,7 +55,7 @@ export function controller(placements: Placements): Implementation<typeof Contro
 
     async validateVolumeCapabilities(request, call) {
       const { volumes, id } = placements.get(request.volumeId);
-      const message = objection(request, await volumes.get(call, id));
+      const message = objection(placements, request, await volumes.get(call, id));
       if (message !== undefined) return { message };
       const { volumeContext, volumeCapabilities, parameters } = request;
       return { confirmed: { volumeContext, volumeCapabilities, parameters } };

@@ -1,3 +1,4 @@
+import { BerthError } from "../core/errors.ts";
 import type {
   CreateVolumeRequest,
   CapacityRange as RangeMessage,
@@ -21,7 +22,12 @@ export function placeRequest(
   refuseNotOffered(message);
   const parameters = classParameters(message.parameters);
   const claim = claimOf(message.parameters);
-  const { volumes, ...placed } = placements.of(parameters).place(parameters, message.name, claim);
+  const placement = placements.of(parameters);
+  const { volumes, ...placed } = placement.place(parameters, message.name, claim);
+  for (const capability of message.volumeCapabilities) {
+    const problem = placement.mountProblem(mountFlagsOf(capability), {});
+    if (problem !== undefined) throw new BerthError("invalid-argument", problem);
+  }
   const request: VolumeRequest = {
     ...placed,
     requestedName: message.name,

@@ -41,6 +41,15 @@ export class Placements {
     return placement?.contextOf(volume) ?? {};
   }
 
+  /** Why no node would mount a volume with these mount flags and this context; undefined where one would. */
+  mountProblem(
+    { id }: Volume,
+    mountFlags: readonly string[],
+    context: Readonly<Record<string, string>>,
+  ): string | undefined {
+    return this.#placements.find(({ type }) => type === id.type)?.mountProblem(mountFlags, context);
+  }
+
   /**
    * Where an existing volume lives; undefined for an id that is not ours.
    * @throws BerthError `failed-precondition` when its share is not in the configuration

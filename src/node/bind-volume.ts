@@ -1,7 +1,15 @@
 import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
+import { optionsOfFlags } from "../share/mount-options.ts";
 import { exitCodes, type Reply } from "./helpers/helper-script.ts";
-import { combineFlags, equalFlags, flagsOf, type MountWish, printFlags } from "./mounts/mount-flags.ts";
+import {
+  combineFlags,
+  equalFlags,
+  type FlagWish,
+  flagsOf,
+  type MountWish,
+  printFlags,
+} from "./mounts/mount-flags.ts";
 import { type BindSource, isMountOf, type VolumeTree } from "./mounts/mount-source.ts";
 import { isWithin, type Mount } from "./mounts/mount-table.ts";
 import type { MountWork } from "./mounts/mount-work.ts";
@@ -29,7 +37,7 @@ export class BindVolume implements VolumeKind {
     const tree = knownTree(view);
     const under = view.table.holding(tree.directoryPath);
     const share = `share ${source.shareName}`;
-    const flags = combineFlags(flagsOf(under), wish, share);
+    const flags = combineFlags(flagsOf(under), flagWish(wish), share);
     const there = view.table.at(view.path);
     const what = `staging path ${path}`;
     if (there !== undefined) {
@@ -65,7 +73,7 @@ export class BindVolume implements VolumeKind {
     if (mount === undefined || !isMountOf(mount, tree)) return undefined;
     return {
       mount,
-      flags: combineFlags(flagsOf(mount), wish, `staging path ${stagingPath}`),
+      flags: combineFlags(flagsOf(mount), flagWish(wish), `staging path ${stagingPath}`),
       at: (there) => (isMountOf(there, tree) ? "current" : "foreign"),
       targets: view.table
         .of(tree.directory)
@@ -89,6 +97,10 @@ export class BindVolume implements VolumeKind {
       `volume ${this.#volumeId}: ${name} on ${share} is not a directory: put back the volume's own`,
     );
   }
+}
+
+function flagWish({ readOnly, mountFlags }: MountWish): FlagWish {
+  return { readOnly, options: optionsOfFlags(mountFlags) };
 }
 
 function knownTree({ tree }: View): VolumeTree {

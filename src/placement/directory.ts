@@ -1,5 +1,6 @@
 import { BerthError } from "../core/errors.ts";
 import { printVolumeId, type VolumeId, volumeNameOf } from "../core/volume-id.ts";
+import { generalOptionsProblem, optionsOfFlags } from "../share/mount-options.ts";
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
 import {
   attributesOf,
@@ -77,6 +78,10 @@ export class DirectoryPlacement implements Placement {
   /** A node knows the share by its name, and the directory by the id. */
   contextOf(): Readonly<Record<string, string>> {
     return {};
+  }
+
+  mountProblem(mountFlags: readonly string[]): string | undefined {
+    return generalOptionsProblem(optionsOfFlags(mountFlags));
   }
 
   #chosen(name: string | undefined): ConfiguredDirectory {

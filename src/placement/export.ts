@@ -7,6 +7,7 @@ import {
   parseLocation,
   printLocation,
 } from "../share/export-location.ts";
+import { mergeOptions, nfsOptionsProblem, optionsIn, optionsOfFlags } from "../share/mount-options.ts";
 import { archiveBytes } from "../volumes/layout.ts";
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
 import type { Volume } from "../volumes/volume.ts";
@@ -20,7 +21,6 @@ import {
   refuseUnknown,
   retentionOf,
 } from "./class-parameters.ts";
-import { checkMountOptions } from "./mount-options.ts";
 import type { Placed, Placement } from "./placement.ts";
 import { type ClaimName, subDirOf } from "./sub-dir.ts";
 
@@ -85,7 +85,9 @@ export class ExportPlacement implements Placement {
   place(parameters: Parameters, requestedName: string, claim?: ClaimName): Placed {
     refuseUnknown(parameters, this.type, knownKeys);
     checkOvercommit(parameters);
-    checkMountOptions(parameters["mountOptions"]);
+    mergeOptions([
+      optionsIn(parameters["mountOptions"] ?? "", "of mountOptions of the StorageClass's parameters"),
+    ]);
     const chosen = this.#chosen(parameters);
     const name = volumeNameOf(requestedName);
     const { subDir } = parameters;
@@ -121,6 +123,13 @@ export class ExportPlacement implements Placement {
       subDir: directory,
       ...(mountOptions === undefined ? {} : { mountOptions }),
     };
+  }
+
+  mountProblem(mountFlags: readonly string[], context: Readonly<Record<string, string>>): string | undefined {
+    return nfsOptionsProblem([
+      optionsIn(context["mountOptions"] ?? "", "of mountOptions of the volume's context"),
+      optionsOfFlags(mountFlags),
+    ]);
   }
 
   #chosen(parameters: Parameters): OpenedExport {

@@ -42,6 +42,13 @@ export interface Placement {
    */
   contextOf(volume: Volume): Readonly<Record<string, string>>;
 
+  /**
+   * Why no node would mount a volume so, with the remedy; undefined where one would.
+   * @param mountFlags of a capability
+   * @param context as `contextOf` gives it, or as somebody has changed it
+   */
+  mountProblem(mountFlags: readonly string[], context: Readonly<Record<string, string>>): string | undefined;
+
   /** The shares of the configuration, in its order: what is listed, measured and reaped. */
   readonly all: readonly ShareVolumes[];
 }

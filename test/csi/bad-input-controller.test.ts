@@ -8,7 +8,14 @@ import {
   type CreateVolumeRequestSchema,
   VolumeCapability_AccessMode_Mode as Mode,
 } from "../../src/gen/csi/v1/csi_pb.ts";
-import { created, creation, type Fixture, rpc, startController } from "../support/edge-controller-harness.ts";
+import {
+  created,
+  creation,
+  type Fixture,
+  mount,
+  rpc,
+  startController,
+} from "../support/edge-controller-harness.ts";
 import { capability, outcomeOf } from "../support/edge-node-harness.ts";
 
 type CreateInit = MessageInitShape<typeof CreateVolumeRequestSchema>;
@@ -31,6 +38,12 @@ async function startWithVolume(t: TestContext): Promise<Fixture & { volumeId: st
   const volumeId = await created(fixture.client, "kept");
   writeFileSync(join(fixture.paths.one, "kept/data"), "precious");
   return { ...fixture, volumeId };
+}
+
+/** Each number as another list of 18 options that a volume may have. */
+function optionsNumber(number: number): string {
+  const bits = [...number.toString(2).padStart(18, "0")];
+  return bits.map((bit) => (bit === "0" ? "ro" : "rw")).join(",");
 }
 
 describe("CreateVolume", () => {
@@ -76,11 +89,18 @@ describe("CreateVolume", () => {
         volumeCapabilities: Array.from({ length: 20 }, (_, index) =>
           capability(
             Mode.MULTI_NODE_MULTI_WRITER,
-            Array.from({ length: 60 }, (_, flag) => `${index}-${flag}`.padEnd(60, "x")),
+            Array.from({ length: 60 }, (_, flag) => optionsNumber(index * 60 + flag)),
           ),
         ),
       },
       details: /the record of volume .* would have [0-9]+ bytes, .*: give it fewer mount flags/,
+    },
+    {
+      title: "a mount flag that a directory's volume cannot have",
+      more: {
+        volumeCapabilities: [mount, capability(Mode.MULTI_NODE_MULTI_WRITER, ["noexec", "password=hunter2"])],
+      },
+      details: /^the 2nd mount flag \(.*\) is none that a directory volume can have: use ro, rw, [^=]*$/,
     },
     {
       title: "mount flags of more than 4 KiB",

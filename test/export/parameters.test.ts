@@ -95,7 +95,6 @@ for (const version of ["3", "4.1"] as const) {
       "a mode that is none": { mode: "0999" },
       "a security that is none": { mountOptions: "hard,sec=none" },
       "an option with a line end": { mountOptions: "hard\nro" },
-      "an option that is none": { mountOptions: "hard,,ro" },
       "another server": { mountOptions: "addr=10.0.0.1" },
       "an archive without room for its name": { onDelete: "archive", subDir: "x".repeat(250) },
     };

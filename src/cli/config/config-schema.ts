@@ -2,10 +2,9 @@
 import { posix } from "node:path";
 import * as v from "valibot";
 import { parseDurationMs } from "../../core/duration.ts";
-import { BerthError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
-import { classLayer, mergeOptions } from "../../node/nfs/nfs-options.ts";
 import { serverProblem, sharePathProblem } from "../../share/export-location.ts";
+import { nfsOptionsProblem, optionsIn } from "../../share/mount-options.ts";
 import { overcommitProblem, parseOvercommit } from "../../volumes/overcommit.ts";
 import { usagePaceDefaults } from "../../volumes/usage/usage-plan.ts";
 
@@ -78,27 +77,23 @@ const nfsExport = v.strictObject({
       serverName: v.exactOptional(checked(serverProblem)),
     }),
   ),
-  mountOptions: v.exactOptional(checked(mountOptionsProblem)),
+  mountOptions: v.exactOptional(
+    checked((text) => nfsOptionsProblem([optionsIn(text, "option")]), "refused"), // it may hold a secret
+  ),
   trashRetention: v.optional(duration(0, "0"), "0"),
   overcommit: v.optional(v.pipe(checked(overcommitProblem), v.transform(parseOvercommit)), "unlimited"),
 });
 
-function mountOptionsProblem(text: string): string | undefined {
-  try {
-    mergeOptions([classLayer(text)]);
-    return undefined;
-  } catch (reason) {
-    return BerthError.from(reason).message;
-  }
-}
-
-/** A text in which `problemOf` finds no problem. */
-function checked(problemOf: (text: string) => string | undefined) {
+/**
+ * A text in which `problemOf` finds no problem.
+ * @param received what messages say in place of a text that they must not repeat
+ */
+function checked(problemOf: (text: string) => string | undefined, received?: string) {
   return v.pipe(
     v.string(),
     v.rawCheck(({ dataset, addIssue }) => {
       const message = dataset.typed ? problemOf(dataset.value) : undefined;
-      if (message !== undefined) addIssue({ message });
+      if (message !== undefined) addIssue({ message, ...(received !== undefined && { received }) });
     }),
   );
 }

@@ -118,10 +118,10 @@ for (const { title, text, message } of [
       'from "0.001" to "9999.999" ("1.0": never more than there is), or "unlimited"',
   },
   {
-    title: "mount options that no volume can have are refused by their position",
-    text: "exports:\n  - {name: nas, server: nas, share: /k8s, mountOptions: 'hard,bg'}\n",
+    title: "mount options that no volume can have are refused by their place, and not repeated",
+    text: "exports:\n  - {name: nas, server: nas, share: /k8s, mountOptions: 'hard,bg,pw=x'}\n",
     message:
-      'berth.yaml:2: exports[0].mountOptions: is "hard,bg": option 1 of mountOptions would mount in the background, ' +
+      "berth.yaml:2: exports[0].mountOptions: is refused: bg, the 2nd option, would mount in the background, " +
       "after the call has been answered: leave it out",
   },
   {

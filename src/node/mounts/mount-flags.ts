@@ -1,4 +1,6 @@
+import { assert } from "../../core/assert.ts";
 import { BerthError } from "../../core/errors.ts";
+import { checkGeneralOptions, type PlacedOption, placeOf } from "../../share/mount-options.ts";
 import type { Mount } from "./mount-table.ts";
 
 /** What a mount may forbid. A mount of a mount forbids at least as much. */
@@ -37,8 +39,15 @@ const wishes: Readonly<Record<string, { restriction: Restriction; wanted: boolea
 export interface MountWish {
   /** From the access mode, or the caller's `readonly`. */
   readonly readOnly: boolean;
-  /** The capability's mount flags, in order; the last of two that contradict counts. */
+  /** The capability's mount flags, in order. */
   readonly mountFlags: readonly string[];
+}
+
+/** Of that, what is about every mount of the kernel's. */
+export interface FlagWish {
+  readonly readOnly: boolean;
+  /** In order; the last of two that contradict counts. */
+  readonly options: readonly PlacedOption[];
 }
 
 /** The flags that a mount has, from the kernel's table. */
@@ -55,10 +64,10 @@ export function flagsOf(mount: Mount): MountFlags {
  * The flags of a new mount of what lies on `inherited`. They are named in full to mount(8), because
  * its versions differ in what they keep of the source's own (2.38 drops `nosuid` at `bind,ro`).
  * @param source how messages name what is mounted: `share default`
- * @throws BerthError `invalid-argument` for a flag that a bind mount cannot have (named by its index:
- * flags may hold secrets), `failed-precondition` for one that would lift a restriction of the source
+ * @throws BerthError `invalid-argument` for an option that a bind mount cannot have, `failed-precondition` for one
+ * that would lift a restriction of the source
  */
-export function combineFlags(inherited: MountFlags, wish: MountWish, source: string): MountFlags {
+export function combineFlags(inherited: MountFlags, wish: FlagWish, source: string): MountFlags {
   const wanted = parseWish(wish);
   const combined = new Set(inherited.restrictions);
   for (const [restriction, { wanted: forbid, by }] of wanted.restrictions) {
@@ -86,37 +95,33 @@ export function printFlags(flags: MountFlags): string {
   ].join(",");
 }
 
-function parseWish({ readOnly, mountFlags }: MountWish): Wish {
+function parseWish({ readOnly, options }: FlagWish): Wish {
+  checkGeneralOptions(options);
   const wish: Wish = { restrictions: new Map([["ro", { wanted: false, by: "an access mode that writes" }]]) };
-  const options = mountFlags.flatMap((flag, index) => flag.split(",").map((option) => ({ option, index })));
-  for (const { option, index } of options) addOption(wish, option, `mount flag ${index}`);
+  for (const option of options) addOption(wish, option);
   if (readOnly) wish.restrictions.set("ro", { wanted: true, by: "a read-only access mode" });
   return wish;
 }
 
-function addOption(wish: Wish, option: string, by: string): void {
-  const restriction = Object.hasOwn(wishes, option) ? wishes[option] : undefined;
-  const times = accessTimes.find((name) => name === option);
-  if (restriction !== undefined) wish.restrictions.set(restriction.restriction, { ...restriction, by });
+function addOption(wish: Wish, option: PlacedOption): void {
+  const { text } = option;
+  const restriction = wishes[text];
+  const times = accessTimes.find((name) => name === text);
+  if (restriction !== undefined)
+    wish.restrictions.set(restriction.restriction, { ...restriction, by: placeOf(option) });
   else if (times !== undefined) wish.accessTimes = times;
-  else if (option === "atime")
+  else if (text === "atime")
     wish.accessTimes = "relatime"; // mount(8): the kernel's default
-  else if (option === "nodiratime") wish.directoryTimes = false;
-  else throw unknownFlag(by);
-}
-
-function unknownFlag(by: string): BerthError {
-  return new BerthError(
-    "invalid-argument",
-    `${by} is none that a directory volume can have: use ro, rw, noexec, exec, nosuid, suid, nodev, dev, ` +
-      "noatime, atime, nodiratime, relatime or strictatime",
-  );
+  else {
+    assert(text === "nodiratime", `${text} is a general option without a meaning`);
+    wish.directoryTimes = false;
+  }
 }
 
 function tooStrict(source: string, restriction: Restriction, by: string): BerthError {
   return new BerthError(
     "failed-precondition",
-    `${source} is mounted ${restriction} on this node, against ${by}: ` +
+    `${source} is mounted ${restriction} on this node, against ${by.replace(/,$/, "")}: ` +
       `remount it without ${restriction}, or use the volume so`,
   );
 }

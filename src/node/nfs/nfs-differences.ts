@@ -1,4 +1,4 @@
-import type { NfsOptions } from "./nfs-options.ts";
+import type { NfsOptions } from "../../share/mount-options.ts";
 
 /** How the kernel's table shows the options of an NFS mount (fs/nfs/super.c, `nfs_show_mount_options`). */
 class Shown {

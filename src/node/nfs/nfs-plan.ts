@@ -1,17 +1,17 @@
 import { BerthError, hasCode } from "../../core/errors.ts";
+import type { NfsMountVersion } from "../../share/mount-option-table.ts";
+import {
+  mergeOptions,
+  type NfsOptions,
+  optionsIn,
+  optionsOfFlags,
+  type PlacedOption,
+} from "../../share/mount-options.ts";
 import type { callNfsNull, nfs3LocksWork, probeNfs, transportOf } from "../../share/nfs-probe.ts";
 import { combineFlags, type MountFlags, type MountWish, printFlags } from "../mounts/mount-flags.ts";
 import { type NfsSource, nfsSourceText } from "../mounts/mount-source.ts";
 import type { Mount } from "../mounts/mount-table.ts";
 import type { NodeLimits } from "../node-limits.ts";
-import {
-  classLayer,
-  flagLayer,
-  mergeOptions,
-  type NfsMountVersion,
-  type NfsOptions,
-  type OptionLayer,
-} from "./nfs-options.ts";
 
 /** How the node speaks to NFS servers in user space. */
 export interface NfsServers {
@@ -58,10 +58,14 @@ const newMount: MountFlags = { restrictions: new Set(), accessTimes: "relatime",
  * @throws BerthError `invalid-argument`, see `mergeOptions`
  */
 export function nfsWish(source: NfsSource, wish: MountWish): NfsWish {
-  const asked = [classLayer(source.mountOptions), flagLayer(wish.mountFlags)];
-  const options = mergeOptions([classLayer(source.exportOptions), ...asked]);
+  const asked = [
+    optionsIn(source.mountOptions, "of mountOptions (parameter of the class, volumeAttributes of the PV)"),
+    optionsOfFlags(wish.mountFlags),
+  ];
+  const ofExport = `of mountOptions of the export ${source.shareName}`;
+  const options = mergeOptions([optionsIn(source.exportOptions, ofExport), ...asked]);
   const text = nfsSourceText(source);
-  const flags = combineFlags(newMount, { readOnly: wish.readOnly, mountFlags: options.general }, text);
+  const flags = combineFlags(newMount, { readOnly: wish.readOnly, options: options.general }, text);
   return { source, text, flags, options, asked: mergeOptions(asked) };
 }
 
@@ -84,12 +88,12 @@ export async function planNfs(
     await checkLocks(servers, wish, limits, signal);
   }
   const merged = mergeOptions([
-    layerOf([
+    ownOptions([
       ...["hard", "nosharecache", `proto=${asked.transport}`],
       ...portOptions(source, asked.version),
       ...sourcePortOptions(source),
     ]),
-    layerOf(options.nfs),
+    ownOptions(options.nfs),
   ]);
   // mount.nfs(8) itself must not wait for a server: who calls comes again.
   return {
@@ -125,8 +129,8 @@ export async function serverAnswers(
 }
 
 /** Options that have been checked, or are our own. */
-function layerOf(options: readonly string[]): OptionLayer {
-  return { options: options.map((text) => ({ text, position: text })) };
+function ownOptions(options: readonly string[]): PlacedOption[] {
+  return options.map((text, index) => ({ text, nth: index + 1, of: "of Berth's own" }));
 }
 
 interface Asked {

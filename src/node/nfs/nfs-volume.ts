@@ -65,7 +65,7 @@ export class NfsVolume implements VolumeKind {
       mount,
       flags: combineFlags(
         flagsOf(mount),
-        { readOnly: mountWish.readOnly, mountFlags: wish.options.general },
+        { readOnly: mountWish.readOnly, options: wish.options.general },
         `staging path ${stagingPath}`,
       ),
       at: (there) => (isCurrent(there) ? "current" : isSame(there) ? "outdated" : "foreign"),
