@@ -72,6 +72,17 @@ test("no subDir leads out of the share or to Berth's own records, whatever is in
   );
 });
 
+for (const name of [".berth", ".BERTH", ".Berth", "\uff0eberth", ".be\u200brth", ".berth.", ".berth "]) {
+  test(`${JSON.stringify(name)} may be Berth's own folder to a server, so neither subDir nor share leads there`, () => {
+    const refused = { code: "invalid-argument", message: /leads into \.berth/ };
+    for (const subDir of [name, `${name}/volumes`, `a/${name}`]) {
+      assert.throws(() => textOf("by-hand", { server: "nas", share: "/a", subDir }), refused);
+      assert.throws(() => textOf("by-hand", { server: "nas", share: `/${subDir}` }), refused);
+      assert.throws(() => textOf("export/nfs/pvc-1/nas", { subDir }), refused);
+    }
+  });
+}
+
 test("an id alone tells on which export a mount must lie, as far as it is known", () => {
   assert.deepEqual(unmountSourceOf("export/nfs/pvc-1/nas", shares), { kind: "nfs", share: "/k8s" });
   assert.deepEqual(unmountSourceOf("export/nfs/pvc-1/gone", shares), { kind: "nfs", share: undefined });

@@ -7,7 +7,7 @@ import {
   serverProblem,
   sharePathProblem,
 } from "../share/export-location.ts";
-import { parseSharePath, type SharePath } from "../share/share-path.ts";
+import { componentsOf, meansBerthsFolder, parseSharePath, type SharePath } from "../share/share-path.ts";
 import type { MountSource, NfsAccess, NfsSource, UnmountSource } from "./mounts/mount-source.ts";
 
 /** What this node's configuration knows of shares, by their names. */
@@ -141,7 +141,6 @@ function locationIn(context: VolumeContext, shares: KnownShares): FoundExport | 
   }
   const problem = serverProblem(server) ?? sharePathProblem(share);
   if (problem !== undefined) throw new BerthError("invalid-argument", `volume context: ${problem}`);
-  refuseBerthsOwn(share.slice(1), "share");
   return exportNamed(printLocation({ server, share }), shares);
 }
 
@@ -149,17 +148,13 @@ function subDirOf({ subDir = "" }: VolumeContext): SharePath {
   if (subDir.startsWith("/")) throw invalid("volume context: subDir is absolute", "it begins at the share");
   if (/\p{Cc}/u.test(subDir)) throw invalid("volume context: subDir has a control character", "leave it out");
   const directory = parseSharePath(subDir);
-  refuseBerthsOwn(directory, "subDir");
+  if (componentsOf(directory).some(meansBerthsFolder)) {
+    throw invalid(
+      "volume context: subDir leads into .berth, where Berth keeps its records",
+      "name a volume's directory",
+    );
+  }
   return directory;
-}
-
-/** Records and trash are nobody's volume. */
-function refuseBerthsOwn(path: string, what: string): void {
-  if (!path.split("/").includes(".berth")) return;
-  throw invalid(
-    `volume context: ${what} leads into .berth, where Berth keeps its records`,
-    "name a volume's directory",
-  );
 }
 
 function refuseUnknownKeys(context: VolumeContext): void {

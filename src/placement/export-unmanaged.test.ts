@@ -43,6 +43,16 @@ test("an export that only a class names is opened once", () => {
   assert.deepEqual(opened, ["nas:/k8s"]);
 });
 
+test("a class cannot put volumes into Berth's own folder by its share", () => {
+  const { placement, opened } = placementThatTells();
+  const place = () => placement.place({ type: "export", server: "nas", share: "/k8s/.BERTH" }, "pvc-1");
+  assert.throws(place, {
+    code: "invalid-argument",
+    message: /^StorageClass parameter share .* leads into \.berth/,
+  });
+  assert.deepEqual(opened, []);
+});
+
 test("of more than 256 exports that only classes name, the one used longest ago is closed", () => {
   const { placement, closed } = placementThatTells();
   for (let index = 0; index < 256; index += 1) place(placement, `nas-${index}`);

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { BerthError } from "../core/errors.ts";
+import { meansBerthsFolder } from "./share-path.ts";
 
 /** Where an NFS export is. */
 export interface ExportLocation {
@@ -26,6 +27,9 @@ export function sharePathProblem(share: string): string | undefined {
   const parts = share.slice(1).split("/");
   if (share !== "/" && parts.some((part) => part === "" || part === "." || part === "..")) {
     return problem("has an empty component, '.' or '..'", "write the path itself");
+  }
+  if (parts.some(meansBerthsFolder)) {
+    return problem("leads into .berth, where Berth keeps its records", "name a directory outside it");
   }
   return undefined;
 }

@@ -37,6 +37,19 @@ export function splitPath(path: SharePath): { parent: SharePath; name: string } 
   return { parent: (slash < 0 ? shareRoot : path.slice(0, slash)) as SharePath, name: path.slice(slash + 1) };
 }
 
+/**
+ * Whether a component is `.berth`, where records and trash lie, or what some servers take for it: they may see no
+ * difference in case, width or what is invisible, nor dots and blanks at the end (Windows).
+ */
+export function meansBerthsFolder(component: string): boolean {
+  const plainest = component
+    .normalize("NFKC")
+    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, "")
+    .toLowerCase()
+    .replace(/[. ]+$/, "");
+  return plainest === ".berth";
+}
+
 /** Of one UTF-16 code unit in UTF-8. */
 const utf8BytesMax = 3;
 

@@ -1,6 +1,12 @@
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import { componentsOf, parseSharePath, type SharePath, shareRoot } from "../share/share-path.ts";
+import {
+  componentsOf,
+  meansBerthsFolder,
+  parseSharePath,
+  type SharePath,
+  shareRoot,
+} from "../share/share-path.ts";
 import { berthName } from "./layout.ts";
 
 /**
@@ -21,17 +27,8 @@ export function parseDirectoryPath(text: string): SharePath {
   if (components.length > limits.subDirDepthMax) {
     throw refuse(`has more than ${limits.subDirDepthMax} components`, "use fewer");
   }
-  if (components.some((component) => plainest(component) === berthName)) {
+  if (components.some(meansBerthsFolder)) {
     throw refuse(`has the component ${berthName}`, "that is where Berth keeps its records");
   }
   return path;
-}
-
-/** Servers may see no difference in case, width or what is invisible, nor dots and blanks at the end (Windows). */
-function plainest(component: string): string {
-  return component
-    .normalize("NFKC")
-    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, "")
-    .toLowerCase()
-    .replace(/[. ]+$/, "");
 }

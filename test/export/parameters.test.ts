@@ -87,6 +87,7 @@ for (const version of ["3", "4.1"] as const) {
       "a slash at the end": { subDir: "a/" },
       "Berth's own folder": { subDir: ".berth/volumes" },
       "Berth's own folder in capitals": { subDir: "a/.BERTH/b" },
+      "Berth's own folder in wide letters": { subDir: "\uff0e\uff22erth" },
       "a component of 256 bytes": { subDir: "x".repeat(256) },
       "a NUL": { subDir: "a\0b" },
       "a line end": { subDir: "a\nb" },

@@ -111,6 +111,13 @@ for (const { title, text, message } of [
     message: 'berth.yaml:1: cluster: is 5: write a text (in quotes if it looks like a number: "5")',
   },
   {
+    title: "an export that is Berth's own folder, in whatever case, is refused",
+    text: "exports:\n  - {name: nas, server: nas, share: /k8s/.Berth/trash}\n",
+    message:
+      'berth.yaml:2: exports[0].share: is "/k8s/.Berth/trash": "/k8s/.Berth/trash" leads into .berth, where Berth ' +
+      "keeps its records: name a directory outside it",
+  },
+  {
     title: "an overcommit that is no ratio is refused with what to write",
     text: 'directories:\n  - name: a\n    path: /a\n    overcommit: "0"\n',
     message:
