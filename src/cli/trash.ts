@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { type Call, Effects } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { type Log, silentLog } from "../core/log.ts";
+import { bytesText } from "../core/size-text.ts";
 import { parseVolumeId, printVolumeId, type VolumeId } from "../core/volume-id.ts";
 import type { TrashedVolume } from "../volumes/trash.ts";
 import { parseDriverName } from "./options.ts";
@@ -70,7 +71,9 @@ async function restore(text: string, options: TrashOptions): Promise<void> {
     .get(printVolumeId(id))
     .volumes.restore(newCall(), id.name);
   await shares.close();
-  process.stdout.write(`${printVolumeId(id)} is back in ${directory}, with ${sizeBytes} bytes promised.\n`);
+  process.stdout.write(
+    `${printVolumeId(id)} is back in ${directory}, with ${bytesText(sizeBytes)} promised.\n`,
+  );
 }
 
 function idOf(text: string): VolumeId {

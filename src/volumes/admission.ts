@@ -1,4 +1,5 @@
 import { BerthError } from "../core/errors.ts";
+import { bytesText } from "../core/size-text.ts";
 import type { VolumeName } from "../core/volume-id.ts";
 import type { ShareContext } from "./context.ts";
 import { trashEntryPath } from "./layout.ts";
@@ -89,9 +90,9 @@ function doesNotFit(
 ): BerthError {
   return new BerthError(
     "resource-exhausted",
-    `${share.name}: ${bytes} bytes for volume ${name} do not fit: ${promisedBytes} bytes are promised already ` +
-      `(deleted volumes in the trash included) of ${limitBytes}, which is overcommit ${printOvercommit(rule)} times ` +
-      `the capacity of ${totalBytes}; ${leftBytes} bytes are left: ask for less, delete volumes, ` +
+    `${share.name}: ${bytesText(bytes)} for volume ${name} do not fit: ${bytesText(promisedBytes)} are promised already, ` +
+      `with deleted volumes in the trash, of ${bytesText(limitBytes)}, which is overcommit ${printOvercommit(rule)} times ` +
+      `the capacity of ${bytesText(totalBytes)}; ${bytesText(leftBytes)} are left: ask for less, delete volumes, ` +
       "let the trash be emptied, enlarge the share or raise overcommit",
   );
 }

@@ -74,7 +74,10 @@ test("no more is promised than the export holds, and what is deleted is free aga
   lab.apply(claim("beyond", "bounded", { storage: "40Mi" }));
   const { reason, message } = await lab.claim("beyond").warning(/RESOURCE_EXHAUSTED/);
   assert.equal(reason, "ProvisioningFailed");
-  assert.match(message, /overcommit 1 times the capacity of \d+; \d+ bytes are left/);
+  assert.match(
+    message,
+    /overcommit 1 times the capacity of \d+ bytes \(.*MiB\); \d+ bytes \(.*MiB\) are left/,
+  );
   await deleteClaim("fits");
   await lab.claim("beyond").bound();
 });

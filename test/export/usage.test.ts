@@ -75,7 +75,7 @@ for (const version of ["3", "4.1"] as const) {
     assert.ok(refused.response === undefined);
     assert.match(
       refused.details,
-      /overcommit 1\.5 times the capacity of 1073741824; 562036736 bytes are left/,
+      /overcommit 1\.5 times the capacity of 1073741824 bytes \(1 GiB\); 562036736 bytes \(536 MiB\) are left/,
     );
     assert.deepEqual(volumesIn(data), ["pvc-1"]);
     assert.deepEqual(readdirSync(join(data, ".berth/volumes")), ["pvc-1"]);

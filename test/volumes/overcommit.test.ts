@@ -26,10 +26,10 @@ test("creation is refused beyond the limit with every figure, and leaves nothing
     assert.ok(hasCode(reason, "resource-exhausted"), String(reason));
     for (const figure of [
       "501 bytes for volume b",
-      "1500 bytes are promised",
-      "of 2000",
+      "1500 bytes (1.5 KiB) are promised",
+      "of 2000 bytes (2 KiB)",
       "overcommit 2 times",
-      "capacity of 1000",
+      "capacity of 1000 bytes",
       "500 bytes are left",
     ])
       assert.ok(reason.message.includes(figure), `${figure}: ${reason.message}`);

@@ -1,11 +1,12 @@
 import { once } from "node:events";
+import { sizeText } from "../../core/size-text.ts";
 import type { FileNode, NfsClient } from "../../nfs/index.ts";
 import { nameText, type TreeEntry } from "../../nfs/trees/tree-directory.ts";
 import { usageOfTree } from "../../nfs/trees/usage.ts";
 import { walkTree } from "../../nfs/trees/walk.ts";
 import { nothingRead } from "./nothing-read.ts";
 import { nodeOf, openTarget } from "./opened.ts";
-import { longLine, printJson, printLine, sizeText } from "./output.ts";
+import { longLine, printJson, printLine } from "./output.ts";
 import { report } from "./progress.ts";
 import { FailureList, type Work } from "./run.ts";
 

@@ -45,12 +45,3 @@ export function longLine(
 function rwx(bits: number): string {
   return `${bits & 4 ? "r" : "-"}${bits & 2 ? "w" : "-"}${bits & 1 ? "x" : "-"}`;
 }
-
-const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-
-export function sizeText(bytes: bigint): string {
-  let value = Number(bytes);
-  let unit = 0;
-  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
-}

@@ -1,5 +1,6 @@
+import { sizeText } from "../../core/size-text.ts";
 import type { TreeProgress } from "../../nfs/trees/index.ts";
-import { printJson, sizeText } from "./output.ts";
+import { printJson } from "./output.ts";
 
 /** How much there is to do, where that is known. */
 export interface Total {

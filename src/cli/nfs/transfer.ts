@@ -1,10 +1,11 @@
 import { type FileHandle as LocalFile, open, unlink } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { BerthError } from "../../core/errors.ts";
+import { sizeText } from "../../core/size-text.ts";
 import { type FileHandle, type NfsClient, readBlocks } from "../../nfs/index.ts";
 import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openHolder, openTarget, placeOf } from "./opened.ts";
-import { printLine, sizeText } from "./output.ts";
+import { printLine } from "./output.ts";
 import { type Progress, report } from "./progress.ts";
 import type { Work } from "./run.ts";
 import { blocksOf, RestartedServer, writeBlocks } from "./write-behind.ts";

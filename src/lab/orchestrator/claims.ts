@@ -1,4 +1,5 @@
 import { BerthError } from "../../core/errors.ts";
+import { bytesText } from "../../core/size-text.ts";
 import type { Changes, Events, Note } from "./events.ts";
 import type { Claim, PersistentVolume, StorageClass } from "./objects.ts";
 import type { Provisioner } from "./provisioner.ts";
@@ -178,7 +179,7 @@ export class Claims {
     this.#volumes.set(volume.name, grown);
     const known = this.#claims.get(key);
     if (known !== undefined) this.#set({ ...known, volume: grown });
-    events.add("Normal", eventObject(key), "VolumeResizeSuccessful", `${capacityBytes} bytes`);
+    events.add("Normal", eventObject(key), "VolumeResizeSuccessful", bytesText(capacityBytes));
   }
 
   /**

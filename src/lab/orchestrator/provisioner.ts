@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
 import { BerthError } from "../../core/errors.ts";
+import { bytesText } from "../../core/size-text.ts";
 import {
   ControllerServiceCapability_RPC_Type as Capability,
   Controller,
@@ -165,7 +166,7 @@ export class Provisioner {
       return { status: "ok", response: volume };
     }
     await this.#deleteUndersized(volume);
-    const message = `the volume has ${volume.capacityBytes} of ${claim.requestBytes} bytes`;
+    const message = `the volume has ${bytesText(volume.capacityBytes)} of ${bytesText(claim.requestBytes)}`;
     return { status: "error", code: "OUT_OF_RANGE", message };
   }
 
