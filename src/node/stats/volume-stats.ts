@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "../../core/clock.ts";
 import { BerthError } from "../../core/errors.ts";
 import { type Reply, stepError } from "../helpers/helper-script.ts";
 import type { Helpers } from "../helpers/helpers.ts";
-import { type BindSource, wasMountOf } from "../mounts/mount-source.ts";
+import { type BindSource, storageOf, wasMountOf } from "../mounts/mount-source.ts";
 import { readMountTable } from "../mounts/mount-table.ts";
 import type { NodeParts } from "../mounts/mount-work.ts";
 import { parseNodePath } from "../mounts/node-path.ts";
@@ -115,11 +115,12 @@ export class VolumeStats {
     return flight;
   }
 
-  async #measure({ volumeId, sizeBytes }: StatsRequest, directoryPath: string): Promise<VolumeUsage> {
+  async #measure({ volumeId, source, sizeBytes }: StatsRequest, directoryPath: string): Promise<VolumeUsage> {
     // One after the other: a flight that ended while a helper still measured would not count as one.
     const totalBytes = await sizeBytes();
     const reply = await this.#helpers.run({
       volumeId,
+      storage: storageOf(source),
       verb: "measure",
       args: [directoryPath],
       timeoutMs: this.#parts.limits.measureMsMax,
