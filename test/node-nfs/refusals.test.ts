@@ -122,7 +122,19 @@ const refusals: readonly Refusal[] = [
     what: "a configured export over TLS, which the kernel does not speak",
     volume: () => ({ volumeId: "tls", volumeContext: { export: "tls" } }),
     code: "FAILED_PRECONDITION",
-    message: /TLS/,
+    message: /\/srv\/tls: .*tls of export tls.*xprtsec=tls.*TLS tunnel on each node/,
+  },
+  {
+    what: "RPC over TLS on a node whose kernel does not have it",
+    volume: () => ({ volumeId: "tls", volumeContext: { export: "tls", mountOptions: "xprtsec=tls" } }),
+    code: "FAILED_PRECONDITION",
+    message: /\/srv\/tls failed: a mount with xprtsec needs a kernel with RPC over TLS.*tlshd.*tunnel/,
+  },
+  {
+    what: "an NFS 4.0 mount of a share that is not there",
+    volume: () => byHand({ share: "/srv/nowhere", mountOptions: "vers=4.0" }),
+    code: "NOT_FOUND",
+    message: /the directory is not there/,
   },
   {
     what: "a Kerberos mount on a node without a keytab",

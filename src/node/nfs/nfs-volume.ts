@@ -138,7 +138,7 @@ export class NfsVolume implements VolumeKind {
         verb: "mount_nfs",
         args: [wish.text, plan.options, parentOf(path), nameOf(path)],
         what: `volume ${this.#volumeId} at ${what}`,
-        failure: (reply: Reply) => nfsMountError(reply, wish.text, plan.fileid === undefined),
+        failure: (reply: Reply) => nfsMountError(reply, wish.text, wish.options),
       },
       call,
     );
