@@ -16,6 +16,8 @@ export interface ExportStatsRequest {
   readonly directory: SharePath;
   /** Under which name its record lies; undefined for a volume that Berth did not make. */
   readonly recordName: VolumeName | undefined;
+  /** That it lives with its pod: nobody asked for a size, and the one in its record is a default. */
+  readonly isInline?: boolean;
 }
 
 export interface ExportStatsResult {
