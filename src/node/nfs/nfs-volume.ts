@@ -1,7 +1,7 @@
 import type { Call } from "../../core/call.ts";
 import { BerthError } from "../../core/errors.ts";
 import { otherwise, somethingElse } from "../bind-volume.ts";
-import type { Reply } from "../helpers/helper-script.ts";
+import { exitCodes, type Reply } from "../helpers/helper-script.ts";
 import { combineFlags, equalFlags, flagsOf, type MountWish } from "../mounts/mount-flags.ts";
 import { isNfsMountOf, isNfsVolume, type NfsSource, pathOfNfs, storageOf } from "../mounts/mount-source.ts";
 import { isWithin, type Mount, type MountTable } from "../mounts/mount-table.ts";
@@ -136,11 +136,31 @@ export class NfsVolume implements VolumeKind {
         flags: wish.flags,
         isMine: (mount) => isNfsVolume(mount) && mount.source === wish.text,
         verb: "mount_nfs",
-        args: [wish.text, plan.options, parentOf(path), nameOf(path)],
+        args: [wish.text, plan.options, parentOf(path), nameOf(path), this.#expected(plan)],
         what: `volume ${this.#volumeId} at ${what}`,
-        failure: (reply: Reply) => nfsMountError(reply, wish.text, wish.options),
+        failure: (reply: Reply) =>
+          reply.exitCode === exitCodes.anotherDirectory
+            ? this.#exchanged(wish.text)
+            : nfsMountError(reply, wish.text, wish.options),
       },
       call,
+    );
+  }
+
+  /**
+   * Which directory the mount must lead to: between a look at a path and a mount of it, whoever may write above it
+   * can exchange it, also for a symbolic link, which a server of NFS 3 follows. A volume that Berth did not make may
+   * lie where user space does not get (another file system of the server's), and is taken as it is.
+   */
+  #expected({ fileid }: NfsPlan): string {
+    return fileid === undefined || this.#source.record === undefined ? "" : `${fileid}`;
+  }
+
+  #exchanged(text: string): BerthError {
+    return new BerthError(
+      "failed-precondition",
+      `volume ${this.#volumeId}: the kernel has mounted another directory from ${text} than the volume's own, and it was ` +
+        "taken away again: look on the server who moves that directory, or puts a link in its place",
     );
   }
 
