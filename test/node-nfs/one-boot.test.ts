@@ -3,7 +3,6 @@ import { after, beforeEach } from "node:test";
 import { sharedFixture } from "./shared-fixture.ts";
 import "./stats.ts";
 import "./inline.ts";
-import "./options.ts";
 import "./repair.ts";
 
 beforeEach(async () => await (await sharedFixture()).node.clear());

@@ -260,7 +260,9 @@ function refuseTls({ source, text, options }: NfsWish): void {
   if (!source.access.tls || secured) return;
   throw new BerthError(
     "failed-precondition",
-    `${text}: the configuration wants TLS around the connection, which the kernel's NFS client does not speak: ` +
-      "set xprtsec=tls in the class's mountOptions where server and kernel have RPC over TLS, or run a TLS tunnel on each node and name it as the server",
+    `${text}: the configuration says tls of export ${source.shareName}, which is TLS around the whole connection, and no ` +
+      "kernel's NFS client speaks that: where the server and this node's kernel (Linux 6.5) have RPC over TLS, set " +
+      "xprtsec=tls in the class's mountOptions; else run a TLS tunnel on each node, and name it as the export's server in " +
+      "the nodes' configuration, without tls",
   );
 }

@@ -1,22 +1,22 @@
 /** Staging again: the very same request is always fine, whatever a real kernel makes of its options; another is not. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { after, before, beforeEach, test } from "node:test";
 import fc from "fast-check";
-import { type NodeNfsFixture, share } from "./fixture.ts";
+import { NodeNfsFixture, share } from "./fixture.ts";
 import type { NodeGuest, NodeVolume } from "./node-guest.ts";
-import { sharedFixture } from "./shared-fixture.ts";
 
 let fixture: NodeNfsFixture;
 let node: NodeGuest;
 
 before(async () => {
-  fixture = await sharedFixture();
+  fixture = await NodeNfsFixture.boot();
   node = fixture.node;
   await fixture.storage.check(`mkdir -p ${share}/options`);
   await node.guest.check("mkdir -p /var/lib/nfs/sm /var/lib/nfs/sm.bak; rpcbind -w; rpc.statd --no-notify");
 });
-after(() => node.guest.check("pkill -x rpc.statd; pkill -x rpcbind")); // of the guest's own
+beforeEach(() => node.clear());
+after(() => fixture[Symbol.asyncDispose]());
 
 /** Every option of docs/nodes.md that a guest's kernel can mount, and values that it changes or leaves. */
 const topics: readonly (readonly string[])[] = [
