@@ -67,7 +67,7 @@ for (const [index, version] of (["3", "4.1", "4.2"] as const).entries()) {
     });
     assert.match(
       limited.condition.message,
-      /server's quota.*the quota of 41943040 bytes is not the volume's size of 104857600/,
+      /server's quota.*the quota of 41943040 bytes \(40 MiB\) is not the volume's size of 104857600 bytes \(100 MiB\)/,
     );
   });
 }

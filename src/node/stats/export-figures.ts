@@ -1,4 +1,5 @@
 import { hasCode } from "../../core/errors.ts";
+import { bytesText } from "../../core/size-text.ts";
 import type { UsageRecord } from "../../core/usage-record.ts";
 import type { VolumeName } from "../../core/volume-id.ts";
 import type { Share, Space } from "../../share/share.ts";
@@ -93,7 +94,7 @@ function byQuota(
   const message =
     "by the server's quota on the directory, asked now" +
     (sizeBytes !== totalBytes
-      ? `; the quota of ${totalBytes} bytes is not the volume's size of ${sizeBytes}`
+      ? `; the quota of ${bytesText(totalBytes)} is not the volume's size of ${bytesText(sizeBytes)}`
       : "");
   if (hasInodeLimit) return { usage, abnormal: false, message };
   // Of inodes the answer is then the share's: others' files are not this volume's.
@@ -151,7 +152,7 @@ function byMeasurement({ sizeBytes, usage }: Known, space: Space, nowMs: number)
     };
   const measured = `measured ${ageOf(usage, nowMs)} s ago${usage.approximate ? ", approximately" : ""}${source}`;
   if (usedBytes <= totalBytes) return { usage: figures, abnormal: false, message: measured };
-  const over = `the volume is larger than its size (${usedBytes} of ${totalBytes} bytes): expand it, or remove files; `;
+  const over = `the volume is larger than its size (${bytesText(usedBytes)} of ${bytesText(totalBytes)}): expand it, or remove files; `;
   return { usage: figures, abnormal: true, message: over + measured };
 }
 
