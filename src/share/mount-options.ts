@@ -110,7 +110,7 @@ function understand(option: PlacedOption): Understood & { readonly known: KnownO
   const known = knownOptions.get(name);
   if (known === undefined) {
     const names = [...namesOf("nfs"), ...namesOf("general")];
-    throw refused(option, "is none that a mount of an NFS volume can have", `use ${names.join(", ")}`);
+    throw refused(option, "is none that an NFS volume can have", `use ${names.join(", ")}`);
   }
   if (known.value === undefined && value !== undefined) {
     throw refused(option, "has a value, and can have none", `write ${name}`);
@@ -144,11 +144,13 @@ function splitOptions(text: string): string[] {
     .filter((option) => option !== "");
 }
 
-/** Without those that another name means too. */
+/** Without those that another name means too, and `lock` and `nolock` as `[no]lock`: an event holds no more. */
 function namesOf(kind: KnownOption["kind"]): string[] {
-  return [...knownOptions].flatMap(([name, known]) =>
-    known.kind === kind && known.meaning === undefined ? [name] : [],
-  );
+  return [...knownOptions].flatMap(([name, known]) => {
+    const isTold = name.startsWith("no") && knownOptions.has(name.slice(2));
+    if (known.kind !== kind || known.meaning !== undefined || isTold) return [];
+    return knownOptions.has(`no${name}`) ? [`[no]${name}`] : [name];
+  });
 }
 
 const suffixes: Readonly<Record<string, string>> = { one: "st", two: "nd", few: "rd" };

@@ -77,6 +77,8 @@ function assertReadable({ message }: LabEvent): void {
 
 interface ClaimRefusal extends Refusal {
   readonly parameters?: () => Readonly<Record<string, string>>;
+  /** Of the class: they reach Berth as mount flags. */
+  readonly mountOptions?: readonly string[];
 }
 
 const small = (share: string) => () => ({ server: lab.storage.address, share });
@@ -173,16 +175,28 @@ const claimRefusals: readonly ClaimRefusal[] = [
     code: "UNAVAILABLE",
     message: /Kerberos.*sec=sys/,
   },
+  {
+    what: "an option among the class's parameters that no node takes",
+    parameters: () => ({ mountOptions: "timeo=600,hrad" }),
+    code: "INVALID_ARGUMENT",
+    message: /the 2nd of mountOptions of the StorageClass's parameters is none .*: use hard, soft,/,
+  },
+  {
+    what: "a mount option of the class that no node takes",
+    mountOptions: ["noatime", "hrad"],
+    code: "INVALID_ARGUMENT",
+    message: /the 2nd mount flag \(.*mountOptions of the class\) is none .*: use hard, soft,/,
+  },
 ];
 
 for (const [index, refusal] of claimRefusals.entries()) {
-  const { what, exports, parameters, prepare, repair, code, message } = refusal;
+  const { what, exports, parameters, mountOptions = [], prepare, repair, code, message } = refusal;
   test(`the claim tells of ${what}`, async () => {
     await prepare?.();
     try {
       if (exports !== undefined) await lab.storage.setExports(exports());
       const name = `refused-${index}`;
-      lab.apply(storageClass(name, { parameters: parameters?.() ?? {} }) + claim(name, name));
+      lab.apply(storageClass(name, { parameters: parameters?.() ?? {}, mountOptions }) + claim(name, name));
       const event = await lab.claim(name).warning(/rpc error/);
       assert.equal(event.reason, "ProvisioningFailed");
       assert.match(event.message, new RegExp(`^rpc error: code = ${code} desc = `));
