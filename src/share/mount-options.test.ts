@@ -60,7 +60,7 @@ for (const [what, given, message] of [
   ],
   ["a value that does not fit", ["timeo=soon"], `^timeo, the 1st ${flags}, cannot have that value: .*number`],
   ["a value where none belongs", ["hard=1"], `^hard, the 1st ${flags}, has a value, and can have none`],
-  ["no value where one belongs", ["timeo"], `^timeo, the 1st ${flags}, cannot have that value`],
+  ["no value where one belongs", ["timeo"], `^timeo, the 1st ${flags}, has no value: write timeo= with`],
   ["port 0, which is none", ["port=0"], "^port, the 1st .*: write port= with a port from 1 to 65535$"],
   ["a port beyond the last", ["mountport=65536"], "^mountport, the 1st .* from 1 to 65535$"],
   ["an unknown version", ["vers=5"], "^vers, the 1st .*: write vers= with 3, 4, 4.0, 4.1 or 4.2$"],

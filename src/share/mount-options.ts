@@ -92,9 +92,13 @@ export function checkGeneralOptions(options: readonly PlacedOption[]): void {
 
 /** `noexec, the 2nd mount flag (…)`: its name only where it is one that Berth knows. */
 export function placeOf(option: PlacedOption): string {
-  const [name] = nameAndValue(option);
   const place = `the ${ordinal(option.nth)} ${option.of}`;
-  return knownOptions.has(name) || dangers.has(name) ? `${name}, ${place},` : place;
+  return hasKnownName(option) ? `${nameAndValue(option)[0]}, ${place}` : place;
+}
+
+function hasKnownName(option: PlacedOption): boolean {
+  const [name] = nameAndValue(option);
+  return knownOptions.has(name) || dangers.has(name);
 }
 
 interface Understood {
@@ -116,7 +120,8 @@ function understand(option: PlacedOption): Understood & { readonly known: KnownO
     throw refused(option, "has a value, and can have none", `write ${name}`);
   }
   if (known.value?.fit(value ?? "") === false) {
-    throw refused(option, "cannot have that value", `write ${name}= with ${known.value.help}`);
+    const cause = value === undefined ? "has no value" : "cannot have that value";
+    throw refused(option, cause, `write ${name}= with ${known.value.help}`);
   }
   const meaning = known.meaning ?? (value === undefined ? name : `${known.topic}=${value}`);
   return { option, known, meaning };
@@ -161,7 +166,8 @@ function ordinal(nth: number): string {
 }
 
 function refused(option: PlacedOption, cause: string, remedy: string): BerthError {
-  return new BerthError("invalid-argument", `${placeOf(option)} ${cause}: ${remedy}`);
+  const comma = hasKnownName(option) ? "," : "";
+  return new BerthError("invalid-argument", `${placeOf(option)}${comma} ${cause}: ${remedy}`);
 }
 
 function problemIn(check: () => unknown): string | undefined {

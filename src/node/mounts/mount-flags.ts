@@ -121,7 +121,7 @@ function addOption(wish: Wish, option: PlacedOption): void {
 function tooStrict(source: string, restriction: Restriction, by: string): BerthError {
   return new BerthError(
     "failed-precondition",
-    `${source} is mounted ${restriction} on this node, against ${by.replace(/,$/, "")}: ` +
+    `${source} is mounted ${restriction} on this node, against ${by}: ` +
       `remount it without ${restriction}, or use the volume so`,
   );
 }
