@@ -90,6 +90,7 @@ for (const version of ["3", "4.1"] as const) {
       "a component of 256 bytes": { subDir: "x".repeat(256) },
       "a NUL": { subDir: "a\0b" },
       "a line end": { subDir: "a\nb" },
+      "what turns the direction of a text": { subDir: "a/\u202ebd" },
       "an unknown onDelete": { onDelete: "keep" },
       "an adoptExisting that is neither": { adoptExisting: "yes" },
       "a mode that is none": { mode: "0999" },
