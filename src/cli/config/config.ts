@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { BerthError } from "../../core/errors.ts";
 import type { NfsVersion, SourcePort } from "../../nfs/index.ts";
+import { nfsLimits } from "../../nfs/limits.ts";
 import { type ExportLocation, printLocation } from "../../share/export-location.ts";
 import type { OvercommitRule } from "../../volumes/overcommit.ts";
 import type { UsagePace } from "../../volumes/usage/usage-plan.ts";
@@ -79,7 +80,7 @@ export function parseConfig(text: string, file: string): Config {
   refuseNamesakes(source, "directories", directories, ({ path }) => path);
   refuseNamesakes(source, "exports", exports, printLocation);
   refuseOverlaps(source, "directories", directories, ({ path }) => path);
-  refuseOverlaps(source, "exports", exports, ({ server, share }) => `${server}:${share}`);
+  refuseOverlaps(source, "exports", exports, whereOf);
   refuseUnknownExports(source, ephemeral.exports, exports);
   return {
     cluster,
@@ -92,6 +93,15 @@ export function parseConfig(text: string, file: string): Config {
     reaper: { intervalMs: reaper.interval, entriesPerSecondMax: reaper.entriesPerSecondMax },
     usage: { ...pace, intervalMs: interval },
   };
+}
+
+/** Two servers may share an address. */
+function whereOf({
+  port = nfsLimits.port,
+  ...location
+}: ExportLocation & { readonly port?: number }): string {
+  const where = printLocation(location);
+  return port === nfsLimits.port ? where : `port ${port} of ${where}`;
 }
 
 function readText(file: string): string {
