@@ -143,7 +143,13 @@ test("a shell enters a lab that is up, and finds none when it has ended", async 
 
   const log = await run("log", ...lab, "controller");
   assert.equal(log.code, 0, log.output);
-  assert.match(log.output, /"msg":"listening on unix:\/\/\/run\/controller\/csi\.sock"/);
+  assert.match(log.output, /^\[2.*Z\] INFO: listening on unix:\/\/\/run\/controller\/csi\.sock/m);
+  const { output: json } = await run("log", ...lab, "controller", "--json");
+  const messages = json
+    .trimEnd()
+    .split("\n")
+    .map((line) => String(JSON.parse(line).msg));
+  assert.ok(messages.includes("listening on unix:///run/controller/csi.sock"), json);
 
   const shell = start("shell", ...lab, "node-1");
   shell.stdin?.write("stty size; echo end$((40 + 2))\n");
