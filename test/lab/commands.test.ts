@@ -60,14 +60,12 @@ test("the example of docs/lab.md runs as it is written", async () => {
   assert.match(output, / 6 of 6 steps done\n$/);
 });
 
-test("the scenario of examples/lab runs", async () => {
-  const { code, output } = await run(
-    "run",
-    "--tier",
-    "directory",
-    ...manifests,
-    "examples/lab/two-pods.yaml",
-  );
+test("the example of the help of berth lab run runs, on directories with their class", async () => {
+  const help = (await run("run", "--help")).output.replaceAll(/\\\n\s*/g, "");
+  const [, words = ""] = /^ {2}berth lab (run .*)$/m.exec(help) ?? [];
+  const files = words.replace("storageclass-export", "storageclass-directory").split(" ").slice(1);
+  assert.equal(files.length, 3, help);
+  const { code, output } = await run("run", "--tier", "directory", ...files);
   assert.equal(code, 0, output);
   assert.match(output, /12 of 12 steps done\n$/);
   assert.deepEqual(

@@ -73,7 +73,9 @@ do not run: a pod waits, with its volumes, for the steps' exec.
 Exit codes: 0 all steps done, 1 one failed, 2 bad usage or a mistake in a file,
 130 Ctrl-C.
 
-Example: berth lab run examples/lab/two-pods.yaml`;
+Example:
+  berth lab run examples/csidriver.yaml examples/storageclass-export.yaml \\
+    examples/lab/two-pods.yaml`;
 
 const upHelp = `
 In another terminal: berth lab shell node-1
