@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type Command, CommanderError } from "commander";
@@ -76,13 +76,27 @@ const root = join(import.meta.dirname, "../..");
 function examplesIn(help: string): string[][] {
   const lines = help.replaceAll(/\\\n\s*/g, "").split("\n");
   return lines.flatMap((line) => {
-    const [, command] = /^(?: {2}|Example: |.* terminal: )berth ([a-z].*)$/.exec(line) ?? [];
+    const [, command] = /^(?: {2}|# |Example: |.* terminal: )berth ([a-z].*)$/.exec(line) ?? [];
     const [plain = ""] = command?.split(/ {2,}| \| /) ?? [];
     const words = [...plain.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)];
     return words.length === 0
       ? []
       : [words.map(([, single, double, bare]) => single ?? double ?? bare ?? "")];
   });
+}
+
+/** Whether a command takes these words; it does not begin. */
+async function assertCommand(words: string[]): Promise<void> {
+  const program = createProgram();
+  const begun: string[] = [];
+  for (const { command } of commandsOf(program)) {
+    if (command.commands.length === 0) command.action(() => void begun.push(command.name()));
+  }
+  await program.parseAsync(words, { from: "user" });
+  assert.equal(begun.length, 1, words.join(" "));
+  for (const file of words.filter((word) => word.startsWith("examples/"))) {
+    assert.ok(existsSync(join(root, file)), `${words.join(" ")}: ${file}`);
+  }
 }
 
 describe("the examples of --help", () => {
@@ -92,18 +106,18 @@ describe("the examples of --help", () => {
     test(`of ${["berth", ...words].join(" ")} are commands, with files that exist`, async () => {
       const { stdout } = await run(...words, "--help");
       for (const example of examplesIn(stdout)) {
-        const program = createProgram();
-        const begun: string[] = [];
-        for (const { command } of commandsOf(program)) {
-          if (command.commands.length === 0) command.action(() => void begun.push(command.name()));
-        }
-        await program.parseAsync(example, { from: "user" });
-        assert.equal(begun.length, 1, example.join(" "));
-        for (const file of example.filter((word) => word.startsWith("examples/"))) {
-          assert.ok(existsSync(join(root, file)), `${example.join(" ")}: ${file}`);
-        }
+        await assertCommand(example);
         found.push(example.join(" "));
       }
+    });
+  }
+
+  for (const file of globSync("examples/lab/*.yaml", { cwd: root })) {
+    test(`that ${file} has at its top is a command, with files that exist`, async () => {
+      const text = readFileSync(join(root, file), "utf8");
+      const examples = examplesIn(text);
+      assert.ok(examples.length === 1 || !text.includes("LabScenario"), file);
+      for (const example of examples) await assertCommand(example);
     });
   }
 

@@ -69,7 +69,7 @@ export const defaultConfig: Config = parseConfig("", "the built-in configuration
 
 /** @throws BerthError `invalid-argument` with every mistake of the file, one a line */
 export function readConfig(file: string): Config {
-  return parseConfig(readText(file), file);
+  return parseConfig(readConfigText(file), file);
 }
 
 /** @param file how messages name the text */
@@ -104,7 +104,8 @@ function whereOf({
   return port === nfsLimits.port ? where : `port ${port} of ${where}`;
 }
 
-function readText(file: string): string {
+/** @throws BerthError `invalid-argument` for a file that cannot be read */
+export function readConfigText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
