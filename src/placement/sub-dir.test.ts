@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { subDirOf } from "./sub-dir.ts";
+import { isShared, subDirOf } from "./sub-dir.ts";
 
 const whom = { volumeName: "pvc-1", claim: { name: "data", namespace: "prod" } };
 
@@ -39,3 +39,22 @@ test("letters of every language, joiners and marks are names", () => {
     assert.equal(subDirOf(path, whom), path);
   }
 });
+
+const template = (name: string): string => `\${${name}}`;
+const [pv, namespace, name] = ["pv.metadata.name", "pvc.metadata.namespace", "pvc.metadata.name"].map(
+  template,
+);
+
+for (const subDir of [
+  `${namespace}/${name}`,
+  `data/${namespace}`,
+  `${namespace}`,
+  `${pv}`,
+  `data/${name}-${pv}`,
+]) {
+  test(`no two namespaces get the same directory by ${subDir}`, () => assert.equal(isShared(subDir), false));
+}
+
+for (const subDir of ["data", `data/${name}`, `${namespace}-${name}`, `${name}-${namespace}/data`]) {
+  test(`two namespaces may get the same directory by ${subDir}`, () => assert.equal(isShared(subDir), true));
+}

@@ -56,6 +56,15 @@ export function subDirOf(template: string, whom: ForWhom): SharePath {
   }
 }
 
+const ofVolume = /\$\{pv\.metadata\.name\}/;
+/** A component of its own: in `a-b` there is no telling where the namespace ends. */
+const ofNamespace = /(^|\/)\$\{pvc\.metadata\.namespace\}(\/|$)/;
+
+/** Whether claims of two namespaces can get the same directory, one after the other. */
+export function isShared(template: string): boolean {
+  return !ofVolume.test(template) && !ofNamespace.test(template);
+}
+
 function refuseUnseen(text: string): void {
   const [found] = unseen.exec(text) ?? [];
   if (found === undefined) return;
