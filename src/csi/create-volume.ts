@@ -17,11 +17,11 @@ import type { Placements } from "./placements.ts";
 export function placeRequest(
   placements: Placements,
   message: CreateVolumeRequest,
-): { volumes: ShareVolumes; request: VolumeRequest } {
+): { volumes: ShareVolumes; request: VolumeRequest; warning: string | undefined } {
   refuseNotOffered(message);
   const parameters = classParameters(message.parameters);
   const claim = claimOf(message.parameters);
-  const { volumes, ...placed } = placements.of(parameters).place(parameters, message.name, claim);
+  const { volumes, warning, ...placed } = placements.of(parameters).place(parameters, message.name, claim);
   const request: VolumeRequest = {
     ...placed,
     requestedName: message.name,
@@ -31,7 +31,7 @@ export function placeRequest(
     parameters,
     ...(claim && { claim }),
   };
-  return { volumes, request };
+  return { volumes, request, warning };
 }
 
 function refuseNotOffered(message: CreateVolumeRequest): void {

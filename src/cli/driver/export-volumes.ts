@@ -2,6 +2,7 @@ import type { Call } from "../../core/call.ts";
 import { BerthError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import { parseVolumeId } from "../../core/volume-id.ts";
+import { nfsLimits } from "../../nfs/limits.ts";
 import type { MountLooker } from "../../node/mounts/mount-looker.ts";
 import type { Mount } from "../../node/mounts/mount-table.ts";
 import type { ExportStatsRequest } from "../../node/stats/export-figures.ts";
@@ -88,11 +89,15 @@ export class ExportVolumes {
     const location = parseLocation(mount.source);
     if (location === undefined) return undefined;
     const { server, share: path } = location;
+    const ports = portsOf(mount);
     const known = this.#exports.find(
-      (each) => each.server === server && (path === each.share || path.startsWith(`${each.share}/`)),
+      (each) =>
+        each.server === server &&
+        (each.port ?? nfsLimits.port) === (ports.port ?? nfsLimits.port) &&
+        (path === each.share || path.startsWith(`${each.share}/`)),
     );
     const root = known?.share ?? path; // where the export itself begins is not known here
-    const access = known ?? { uid: 0, gid: 0, ...portsOf(mount) };
+    const access = known ?? { uid: 0, gid: 0, ...ports };
     const source = known?.name ?? printLocation({ server, share: root });
     const share = await this.#share(volumeId, source, { ...access, server, share: root });
     const directory = parseSharePath(path.slice(root.length).replace(/^\//, ""));
