@@ -61,7 +61,9 @@ async function whileItMounts(
     const { response } = await client.call(rpc.createVolume, creation("pvc-1"));
     const volumeId = response?.volume?.volumeId ?? "";
     const request = { volumeId, stagingTargetPath: place.staging, volumeCapability: mount };
-    const staged = client.call(Node.method.nodeStageVolume, request).then(({ code }) => code);
+    const staged = client
+      .call(Node.method.nodeStageVolume, request, { timeoutMs: 60_000 })
+      .then(({ code }) => code);
     await mounting.began();
     await work(driver, place, mounting, staged);
   } finally {

@@ -100,6 +100,26 @@ test("without a quota it is what was measured last, within the volume's size, wi
   assert.match(condition.message, /measured 90 s ago.*nothing on the server enforces/);
 });
 
+test("an inline volume, for which nobody asked a size, has its own usage and what the share leaves", async () => {
+  const clock = new StandingClock();
+  using fixture = new VolumeFixture(clock);
+  const request = { ...(await setUp(fixture)), isInline: true };
+  const never = await new ExportStats(clock).measure(request, newCall());
+  assert.deepEqual([never.usage?.usedBytes, never.usage?.availableBytes], [0n, 300n * mib]);
+  assert.match(
+    never.condition.message,
+    /^usage never measured yet.*no size: available is what the share leaves$/,
+  );
+  writeFileSync(fixture.at("a", "file"), Buffer.alloc(Number(110n * mib), "x"));
+  await measure(fixture);
+  clock.ms += 90_000;
+  const { usage, condition } = await new ExportStats(clock).measure(request, newCall());
+  assert.ok(usage !== undefined && usage.usedBytes >= 110n * mib && usage.usedBytes < 111n * mib);
+  assert.deepEqual([usage.availableBytes, usage.totalBytes], [300n * mib, usage.usedBytes + 300n * mib]);
+  assert.equal(condition.abnormal, false);
+  assert.match(condition.message, /^measured 90 s ago; an inline volume has no size/);
+});
+
 test("available is never more than the share has", async () => {
   using fixture = new VolumeFixture();
   const request = await setUp(fixture);

@@ -92,13 +92,14 @@ if (inMountNamespace()) {
     writeFileSync(join(node.share, "pvc-1/file"), Buffer.alloc(100_000, 1));
     const { volumeId, source } = node;
     const request = (path: string, size: bigint) => ({ volumeId, source, path, sizeBytes: async () => size });
-    const usage = await node.stats.measure(request(node.target("a"), 1_000_000n), newCall());
+    const { usage, message } = await node.stats.measure(request(node.target("a"), 1_000_000n), newCall());
+    assert.equal(message, "measured now");
     assert.equal(usage.totalBytes, 1_000_000n);
     assert.ok(usage.usedBytes >= 100_000n && usage.usedBytes < 200_000n);
     assert.equal(usage.availableBytes, usage.totalBytes - usage.usedBytes);
     assert.equal(usage.usedInodes, 2n);
     const full = await node.stats.measure(request(node.staging, 10n), newCall());
-    assert.equal(full.availableBytes, 0n);
+    assert.equal(full.usage.availableBytes, 0n);
     for (const path of ["some/path", node.kubelet, node.target("b")]) {
       await assert.rejects(node.stats.measure(request(path, 1n), newCall()), { code: "not-found" });
     }
@@ -116,7 +117,7 @@ if (inMountNamespace()) {
     await node.unstage();
   });
 
-  test("stats that take too long are the last known ones", async () => {
+  test("stats that take too long are the last known ones, and say how old they are", async () => {
     const directory = scratch();
     // A shell remembers where it found a command: each step gets a new one.
     using node = new NodeFixture({
@@ -132,7 +133,9 @@ if (inMountNamespace()) {
     const late = node.stats.measure(request, newCall(caller.signal));
     await appears(directory, pidFile);
     caller.abort();
-    assert.deepEqual(await late, known);
+    const { usage, message } = await late;
+    assert.deepEqual(usage, known.usage);
+    assert.match(message, /^measured [0-9]+ s ago: measuring the volume takes longer than the call may/);
   });
 
   test("stats that take too long are deadline-exceeded when none are known", async () => {

@@ -18,7 +18,8 @@ const limits = { killMsMax: 50, helpersStuckMax: 2 };
 /** Stages a volume of a share that is hung, until its helper is held and the caller has given up. */
 async function stageHung(node: NodeFixture, hung: HungFileSystem, volumeId: string): Promise<unknown> {
   const caller = new AbortController();
-  const request = { volumeId, source: { ...node.source, sharePath: join(hung.path, volumeId) } };
+  const source = { ...node.source, shareName: "hung", sharePath: join(hung.path, volumeId) };
+  const request = { volumeId, source };
   const staged = node.stage(request, newCall(caller.signal)).then(
     () => "staged",
     (error: unknown) => error,
@@ -62,36 +63,76 @@ if (inMountNamespace()) {
     assert.equal((await node.mountsBelow(node.kubelet)).length, 1);
   });
 
-  test("as many helpers may be held as the bound says; then the node refuses all steps on local file systems, until one is let go", async () => {
+  test("as many helpers may be held as the bound says; then their share is refused until one is let go, and no other", async () => {
     using node = new NodeFixture({ limits });
     using hung = await HungFileSystem.mount(join(node.root, "hung"));
     for (const volumeId of ["hung-1", "hung-2"]) {
       assert.equal(BerthError.from(await stageHung(node, hung, volumeId)).code, "deadline-exceeded");
     }
-    await assert.rejects(node.stage(), {
+    const source = { ...node.source, shareName: "hung" };
+    const third = () => node.stage({ volumeId: "hung-3", source });
+    await assert.rejects(third(), {
       code: "unavailable",
       message:
-        /^2 killed steps for local file systems wait in this node's kernel, as many as may: bring the storage back/,
+        /^2 killed steps for share hung wait in this node's kernel, as many as may: bring the storage back/,
     });
     assert.deepEqual(await node.mountsBelow(node.kubelet), []);
+    await node.stage();
+    await node.unstage();
     hung.letGo();
-    await eventually(() => node.stage(), "unavailable");
+    await eventually(third, "unavailable");
     assert.equal((await node.mountsBelow(node.kubelet)).length, 1);
   });
 
-  test("steps that wait for one NFS server leave helpers to those of others", async () => {
-    using hanging = new HangingHelpers({ helpersPerServerMax: 2, waitMsMax: 20 });
-    const hung = [hanging.hang("a", "dead"), hanging.hang("b", "dead")];
-    await assert.rejects(hanging.resolve("c", "dead"), {
-      code: "unavailable",
-      message: /2 steps wait for the NFS server dead/,
-    });
-    for (const server of ["living", undefined]) {
-      assert.equal((await hanging.resolve("c", server)).output, "/etc\n");
+  test("steps that wait for one share or server leave helpers to those of others", async () => {
+    using hanging = new HangingHelpers({ helpersPerStorageMax: 2, waitMsMax: 20 });
+    const hung = [hanging.hang("a", "share dead"), hanging.hang("b", "share dead")];
+    const refusal = { code: "unavailable", message: /2 steps wait for share dead, as many as may: look/ };
+    await assert.rejects(hanging.resolve("c", "share dead"), refusal);
+    for (const storage of ["share living", undefined]) {
+      assert.equal((await hanging.resolve("c", storage)).output, "/etc\n");
     }
+    // Nothing has ended for as long as one waits: the next one is told at once.
+    const next = hanging.resolve("d", "share dead").catch(BerthError.from);
+    const soon = new Promise((resolve) => setImmediate(resolve, "later"));
+    assert.match(String(await Promise.race([next, soon])), refusal.message);
     hanging.giveUp();
     await Promise.all(hung.map((step) => assert.rejects(step, { code: "cancelled" })));
-    assert.equal((await hanging.resolve("c", "dead")).output, "/etc\n");
+    assert.equal((await hanging.resolve("c", "share dead")).output, "/etc\n");
+  });
+
+  test("one volume holds no more helpers than its bound says, whatever it waits for", async () => {
+    using hanging = new HangingHelpers({ helpersPerVolumeMax: 2, waitMsMax: 20 });
+    const hung = [hanging.hang("a"), hanging.hang("a", "share one")];
+    await assert.rejects(hanging.resolve("a", "share two"), {
+      code: "unavailable",
+      message: /^2 steps wait for volume a, as many as may: look whether it answers; retry$/,
+    });
+    assert.equal((await hanging.resolve("b")).output, "/etc\n");
+    hanging.giveUp();
+    await Promise.all(hung.map((step) => assert.rejects(step, { code: "cancelled" })));
+  });
+
+  test("the volumes of a hung share hold some helpers, and all others go on", async () => {
+    const callers = new AbortController();
+    using node = new NodeFixture({
+      limits: { ...limits, helpersBusyMax: 3, helpersPerStorageMax: 2, waitMsMax: 20 },
+    });
+    using hung = await HungFileSystem.mount(join(node.root, "hung"));
+    const stage = (volumeId: string) => {
+      const source = { ...node.source, shareName: "hung", sharePath: join(hung.path, volumeId) };
+      return node.stage({ volumeId, source }, newCall(callers.signal));
+    };
+    const held = ["hung-1", "hung-2"].map((volumeId) =>
+      assert.rejects(stage(volumeId), { code: "cancelled" }),
+    );
+    for (const _ of held) await hung.takeLookup();
+    await assert.rejects(stage("hung-3"), { code: "unavailable", message: /2 steps wait for share hung/ });
+    await node.stage();
+    await node.publish("a");
+    assert.equal((await node.mountsBelow(node.kubelet)).length, 2);
+    callers.abort();
+    await Promise.all(held);
   });
 
   test("a step waits for a helper when all are at work, unless its caller gives up", async () => {
@@ -154,12 +195,12 @@ class HangingHelpers implements Disposable {
     this.#helpers = new Helpers({ killGroup, env }, { ...nodeLimits, ...limits });
   }
 
-  hang(volumeId: string, server?: string): Promise<Reply> {
-    return this.#run("look", volumeId, server, this.#callers.signal);
+  hang(volumeId: string, storage?: string): Promise<Reply> {
+    return this.#run("look", volumeId, storage, this.#callers.signal);
   }
 
-  resolve(volumeId: string, server?: string, signal?: AbortSignal): Promise<Reply> {
-    return this.#run("resolve", volumeId, server, signal);
+  resolve(volumeId: string, storage?: string, signal?: AbortSignal): Promise<Reply> {
+    return this.#run("resolve", volumeId, storage, signal);
   }
 
   giveUp(): void {
@@ -171,9 +212,9 @@ class HangingHelpers implements Disposable {
     rmSync(this.#commands, { recursive: true });
   }
 
-  #run(verb: Verb, volumeId: string, server?: string, signal?: AbortSignal): Promise<Reply> {
+  #run(verb: Verb, volumeId: string, storage?: string, signal?: AbortSignal): Promise<Reply> {
     const step = { volumeId, verb, args: ["/etc"], timeoutMs: 60_000 };
-    return this.#helpers.run({ ...step, ...(server && { server }), ...(signal && { signal }) });
+    return this.#helpers.run({ ...step, ...(storage && { storage }), ...(signal && { signal }) });
   }
 }
 

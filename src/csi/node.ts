@@ -94,8 +94,8 @@ export function nodeService(parts: NodeServiceParts): Implementation<typeof Node
       }
       const source = directoryOf(volumeId, shares);
       const sizeBytes = () => sizeOf(volumeId, source);
-      const usage = await stats.measure({ volumeId, source, path: volumePath, sizeBytes }, call);
-      return { usage: usageMessages(usage), volumeCondition: { abnormal: false, message: "measured here" } };
+      const { usage, message } = await stats.measure({ volumeId, source, path: volumePath, sizeBytes }, call);
+      return { usage: usageMessages(usage), volumeCondition: { abnormal: false, message } };
     },
     async nodeGetInfo() {
       return { nodeId };

@@ -2,7 +2,7 @@ import type { Call } from "../core/call.ts";
 import { BerthError } from "../core/errors.ts";
 import { exitCodes, type Reply } from "./helpers/helper-script.ts";
 import { combineFlags, equalFlags, flagsOf, type MountWish, printFlags } from "./mounts/mount-flags.ts";
-import { type BindSource, isMountOf, type VolumeTree } from "./mounts/mount-source.ts";
+import { type BindSource, isMountOf, storageOf, type VolumeTree } from "./mounts/mount-source.ts";
 import { isWithin, type Mount } from "./mounts/mount-table.ts";
 import type { MountWork } from "./mounts/mount-work.ts";
 import { nameOf, parentOf } from "./mounts/node-path.ts";
@@ -11,11 +11,13 @@ import type { StagedVolume, VolumeKind } from "./volume-kind.ts";
 
 /** A volume on a share that is a local directory: staging is a bind mount, as publishing is. */
 export class BindVolume implements VolumeKind {
+  readonly storage: string;
   readonly #work: MountWork;
   readonly #volumeId: string;
   readonly #source: BindSource;
 
   constructor(work: MountWork, volumeId: string, source: BindSource) {
+    this.storage = storageOf(source);
     this.#work = work;
     this.#volumeId = volumeId;
     this.#source = source;
@@ -47,6 +49,7 @@ export class BindVolume implements VolumeKind {
     await this.#work.mount(
       {
         volumeId,
+        storage: this.storage,
         path: view.path,
         flags,
         isMine: (mount) => isMountOf(mount, tree),

@@ -22,9 +22,11 @@ export const nodeLimits = {
   waitMsMax: 5_000,
   /** Helpers kept waiting, each a shell of about 1 MB, so that a call need not start one. */
   helpersIdleMax: 2,
-  /** Of these, for volumes of one server: if it is dead, others still have helpers. */
-  helpersPerServerMax: 16,
-  /** Helpers that survive SIGKILL because the kernel waits for a server; beyond, its volumes are refused. */
+  /** Of these, for the volumes of one NFS server or of one local share: if it is dead, others still have helpers. */
+  helpersPerStorageMax: 16,
+  /** And for one volume: calls for it come one after another, but anybody may ask how full it is. */
+  helpersPerVolumeMax: 4,
+  /** Helpers that survive SIGKILL because the kernel waits for their storage; beyond, its volumes are refused. */
   helpersStuckMax: 16,
   /** Volumes being measured at once. */
   measuresMax: 4,

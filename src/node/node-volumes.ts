@@ -5,9 +5,10 @@ import { BindVolume, otherwise, somethingElse } from "./bind-volume.ts";
 import { exitCodes, type Reply } from "./helpers/helper-script.ts";
 import { equalFlags, flagsOf, type MountWish, printFlags } from "./mounts/mount-flags.ts";
 import {
-  addressOf,
   isNfsMountOf,
   type MountSource,
+  storageOf,
+  storageOfMount,
   type UnmountSource,
   wasMountOf,
 } from "./mounts/mount-source.ts";
@@ -128,7 +129,7 @@ export class NodeVolumes {
     if (request.targets === "one") checkOnlyTarget(view, staged, volumeId);
     await staged.check(call.signal);
     try {
-      await this.#bind(view, staged, { volumeId, server: kind.server }, path, call);
+      await this.#bind(view, staged, { volumeId, storage: kind.storage }, path, call);
     } catch (error) {
       await this.#work.removeQuietly(volumeId, view.path, call);
       throw error;
@@ -138,7 +139,7 @@ export class NodeVolumes {
   async #bind(
     view: View,
     { mount, flags, at }: StagedVolume,
-    subject: { readonly volumeId: string; readonly server: string | undefined },
+    subject: { readonly volumeId: string; readonly storage: string },
     path: string,
     call: Call,
   ): Promise<void> {
@@ -164,7 +165,8 @@ export class NodeVolumes {
       path: view.path,
     });
     call.effects.begin();
-    await this.#work.unmount({ volumeId }, view.path, ({ id }) => id === there.id, view.table, call.signal);
+    const subject = { volumeId, storage: storageOfMount(there) };
+    await this.#work.unmount(subject, view.path, ({ id }) => id === there.id, view.table, call.signal);
   }
 
   /** @returns the path, resolved */
@@ -179,8 +181,8 @@ export class NodeVolumes {
       if (source?.kind === "nfs") return isNfsMountOf(mount, table, volumeId, source.share);
       return view.tree !== undefined && wasMountOf(mount, view.tree);
     };
-    const server = source?.kind === "nfs" ? addressOf(there) : undefined;
-    await this.#work.unmount({ volumeId, server }, view.path, isOurs, view.table, call.signal);
+    const storage = source?.kind === "bind" ? storageOf(source) : storageOfMount(there);
+    await this.#work.unmount({ volumeId, storage }, view.path, isOurs, view.table, call.signal);
     return view.path;
   }
 }

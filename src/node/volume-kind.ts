@@ -5,8 +5,8 @@ import type { View } from "./mounts/survey.ts";
 
 /** What differs between volumes by how their share is reached. */
 export interface VolumeKind {
-  /** The NFS server that mounts wait for; undefined for a local directory. */
-  readonly server?: string;
+  /** What its steps may have to wait for (`storageOf`). */
+  readonly storage: string;
   /** Mounts the volume's directory at the staging path; repairs a mount that has gone stale. */
   stage(wish: MountWish, path: string, call: Call): Promise<void>;
   /**

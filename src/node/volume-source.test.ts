@@ -41,7 +41,7 @@ for (const [what, volumeId, context, text] of [
 test("options of the export come before those of the class", () => {
   const source = mountSourceOf("by-hand", { export: "nas", mountOptions: "hard" }, shares);
   assert.ok(source.kind === "nfs");
-  assert.deepEqual(source.mountOptions, ["soft", "hard"]);
+  assert.deepEqual([source.exportOptions, source.mountOptions], ["soft", "hard"]);
 });
 
 test("a volume that Berth made must have its record, one written by hand need not", () => {

@@ -96,30 +96,27 @@ function exportSource(
   return nfsSource(ofId, directory, parseSharePath(`.berth/volumes/${id.name}/identity.json`), context);
 }
 
-type FoundExport = Pick<NfsSource, "shareName" | "location" | "access" | "configured"> & {
-  readonly options: string | undefined;
-};
+type FoundExport = Pick<NfsSource, "shareName" | "location" | "access" | "configured" | "exportOptions">;
 
 function nfsSource(
-  { options, ...found }: FoundExport,
+  found: FoundExport,
   directory: SharePath,
   record: SharePath | undefined,
-  { mountOptions }: VolumeContext,
+  { mountOptions = "" }: VolumeContext,
 ): NfsSource {
-  const both = [options, mountOptions].filter((each) => each !== undefined);
-  return { kind: "nfs", ...found, directory, record, mountOptions: both };
+  return { kind: "nfs", ...found, directory, record, mountOptions };
 }
 
 /** As an id names an export: the configuration's name for it, or `server:/share`. */
 function exportNamed(source: string, { exports }: KnownShares): FoundExport | undefined {
   const known = exports.get(source);
   if (known !== undefined) {
-    const { server, share, access, mountOptions: options } = known;
-    return { shareName: source, location: { server, share }, access, configured: true, options };
+    const { server, share, access, mountOptions: exportOptions = "" } = known;
+    return { shareName: source, location: { server, share }, access, configured: true, exportOptions };
   }
   const location = parseLocation(source);
   if (location === undefined) return undefined;
-  return { shareName: source, location, access: unknownAccess, configured: false, options: undefined };
+  return { shareName: source, location, access: unknownAccess, configured: false, exportOptions: "" };
 }
 
 function locationIn(context: VolumeContext, shares: KnownShares): FoundExport | undefined {

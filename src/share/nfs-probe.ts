@@ -11,7 +11,7 @@ export interface NfsProbe {
   readonly location: ExportLocation;
   /** The directory below the share; `""` is the share itself. */
   readonly directory: SharePath;
-  /** A volume's record (JSON), which must be there, and name no other directory. */
+  /** A volume's record (JSON), which must be there, and be of no other directory. */
   readonly record?: SharePath;
   /** In the order of preference. */
   readonly versions: readonly NfsVersion[];
@@ -46,10 +46,11 @@ export async function probeNfs(probe: NfsProbe): Promise<NfsProbed> {
     const [client, transport] = await Promise.all([connect(probe, signal), protocolFor(probe.location)]);
     try {
       const { record } = probe;
-      const [fileid] = await Promise.all([
+      const [fileid, recorded] = await Promise.all([
         fileidOf(client, probe.directory, signal),
-        record === undefined ? undefined : checkRecord(client, record, probe.directory, signal),
+        record === undefined ? undefined : readRecord(client, record, signal),
       ]);
+      if (recorded !== undefined) checkRecord(client.name, recorded, { path: probe.directory, fileid });
       return { version: client.features.version, transport, fileid };
     } finally {
       await client.close().catch(() => {}); // nothing hangs on a session that was only asked
@@ -118,31 +119,47 @@ async function fileidOf(client: NfsClient, directory: SharePath, signal: AbortSi
   );
 }
 
-async function checkRecord(
-  client: NfsClient,
-  record: SharePath,
-  directory: SharePath,
-  signal: AbortSignal,
-): Promise<void> {
-  const { handle } = await look(client, record, signal);
-  const { data } = await client.read(handle, 0n, limits.recordBytesMax, { path: record, signal });
-  const recorded = directoryIn(data);
-  if (recorded === undefined || recorded === directory) return;
-  throw new BerthError(
-    "failed-precondition",
-    `the volume's record ${record} on ${client.name} names the directory ${JSON.stringify(recorded)}, ` +
-      `and the PersistentVolume ${JSON.stringify(directory)}: correct subDir in its volumeAttributes`,
-  );
+/** Which directory a volume's record says is the volume's: its path, and which of all that have ever been there. */
+interface Recorded {
+  readonly record: SharePath;
+  readonly path: unknown;
+  readonly fileid: unknown;
 }
 
-/** Undefined for a record that cannot be read: the data is there all the same, and pods wait for it. */
-function directoryIn(record: Uint8Array): string | undefined {
+async function readRecord(
+  client: NfsClient,
+  record: SharePath,
+  signal: AbortSignal,
+): Promise<Recorded | undefined> {
+  const { handle } = await look(client, record, signal);
+  const { data } = await client.read(handle, 0n, limits.recordBytesMax, { path: record, signal });
   try {
-    const path: unknown = JSON.parse(Buffer.from(record).toString("utf8"))?.directory?.path;
-    return typeof path === "string" ? path : undefined;
+    const directory = JSON.parse(Buffer.from(data).toString("utf8"))?.directory;
+    return { record, path: directory?.path, fileid: directory?.fileid };
   } catch {
-    return undefined;
+    return undefined; // one that cannot be read: the data is there all the same, and pods wait for it
   }
+}
+
+/** @throws BerthError `failed-precondition` when what is at the path is not the volume's own */
+function checkRecord(
+  share: string,
+  { record, ...recorded }: Recorded,
+  there: { readonly path: SharePath; readonly fileid: bigint },
+): void {
+  if (typeof recorded.path === "string" && recorded.path !== there.path) {
+    throw new BerthError(
+      "failed-precondition",
+      `the volume's record ${record} on ${share} names the directory ${JSON.stringify(recorded.path)}, ` +
+        `and the PersistentVolume ${JSON.stringify(there.path)}: correct subDir in its volumeAttributes`,
+    );
+  }
+  if (typeof recorded.fileid !== "string" || recorded.fileid === `${there.fileid}`) return;
+  throw new BerthError(
+    "failed-precondition",
+    `${there.path} on ${share} (fileid ${there.fileid}) is not the directory that Berth made for this volume ` +
+      `(fileid ${recorded.fileid}): put that one back; if this one was restored from a backup, write its fileid into ${record}`,
+  );
 }
 
 async function look(client: NfsClient, path: SharePath, signal: AbortSignal) {

@@ -1,7 +1,7 @@
 /** A storage guest, a node guest with the real plugin, and a controller that makes volumes: one boot for a file. */
 import { create } from "@bufbuild/protobuf";
 import { parseConfig } from "../../src/cli/config/config.ts";
-import { openShares } from "../../src/cli/driver/shares.ts";
+import { type OpenShares, openShares } from "../../src/cli/driver/shares.ts";
 import { assert } from "../../src/core/assert.ts";
 import { Effects } from "../../src/core/call.ts";
 import { silentLog } from "../../src/core/log.ts";
@@ -24,6 +24,7 @@ export class NodeNfsFixture implements AsyncDisposable {
   readonly node: NodeGuest;
   readonly #everything: AsyncDisposableStack;
   readonly #controller: ReturnType<typeof controller>;
+  readonly #shares: OpenShares;
 
   private constructor(
     everything: AsyncDisposableStack,
@@ -38,6 +39,7 @@ export class NodeNfsFixture implements AsyncDisposable {
     const owner = { cluster: "test", driver: "csi.berth.dev" };
     const shares = openShares(parseConfig(configOf(storage), "test.yaml"), owner, silentLog);
     everything.defer(() => shares.close());
+    this.#shares = shares;
     this.#controller = controller(shares.placements);
   }
 
@@ -74,6 +76,18 @@ export class NodeNfsFixture implements AsyncDisposable {
   async deleteVolume({ volumeId }: NodeVolume): Promise<void> {
     assert(this.#controller.deleteVolume !== undefined, "a controller deletes volumes");
     await this.#controller.deleteVolume(create(DeleteVolumeRequestSchema, { volumeId }), newCall());
+  }
+
+  /** As a controller does it in the background, until each volume that is there has been measured. */
+  async measureUsage(): Promise<void> {
+    const enough = new AbortController();
+    const measuring = this.#shares.measureUsage(enough.signal);
+    const usage = `${share}/.berth/volumes/$name/usage.json`;
+    await this.storage.check(
+      `for name in $(ls ${share}/.berth/volumes); do until [ -e "${usage}" ]; do sleep 0.05; done; done`,
+    );
+    enough.abort();
+    await measuring;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { before, test } from "node:test";
+import { VolumeUsage_Unit as Unit } from "../../src/gen/csi/v1/csi_pb.ts";
 import { type NodeNfsFixture, share } from "./fixture.ts";
 import { type NodeGuest, type NodeVolume, targetPathOf } from "./node-guest.ts";
 import { sharedFixture } from "./shared-fixture.ts";
@@ -48,6 +49,29 @@ test("publish makes a directory and mounts it, unpublish takes both away; both m
   for (let time = 0; time < 2; time++) assert.deepEqual(await node.unpublish(volume, "a"), ok);
   assert.deepEqual([await node.mounts(), await onShare(), await records()], [[], [], []]);
   await node.guest.check(`[ ! -e ${targetPathOf("a")} ]`);
+});
+
+test("its figures are its own, never silently those of the whole share", async () => {
+  const volume = inline("s");
+  assert.deepEqual(await publish(volume, "s"), ok);
+  const { usage, volumeCondition } = await node.figures(volume, "s");
+  assert.equal(volumeCondition?.abnormal, false);
+  assert.match(
+    volumeCondition.message,
+    /^usage never measured yet: .*; an inline volume has no size: available is/,
+  );
+  assert.deepEqual(
+    usage.map(({ used }) => used),
+    [0n, 0n],
+  );
+  await fixture.measureUsage();
+  const measured = await node.figures(volume, "s");
+  assert.match(
+    measured.volumeCondition?.message ?? "",
+    /^measured [0-9]+ s ago; an inline volume has no size/,
+  );
+  assert.equal(measured.usage.find(({ unit }) => unit === Unit.INODES)?.used, 1n);
+  assert.deepEqual(await node.unpublish(volume, "s"), ok);
 });
 
 test("a pod's volume survives a restart of the plugin, and goes with the pod", async () => {

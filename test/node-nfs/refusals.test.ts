@@ -1,5 +1,6 @@
 /** Servers, exports and nodes that do not let a volume be mounted: each says why, and nothing stays. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import type { KernelExport } from "../../src/lab/guest/storage-scripts.ts";
 import { NodeNfsFixture, share } from "./fixture.ts";
@@ -9,6 +10,7 @@ let fixture: NodeNfsFixture;
 let node: NodeGuest;
 /** Made while the server admits everybody. */
 let volume: NodeVolume;
+let replaced: NodeVolume;
 
 /** More exports of the node's configuration: the same share, spoken to in other ways. */
 const more = (server: string) =>
@@ -24,6 +26,8 @@ before(async () => {
   fixture = await NodeNfsFixture.boot(more);
   node = fixture.node;
   volume = await fixture.createVolume("pvc-refused");
+  replaced = await fixture.createVolume("pvc-replaced");
+  await fixture.storage.check(`mv ${share}/pvc-replaced ${share}/own; mkdir ${share}/pvc-replaced`);
   await fixture.storage.check(
     `mkdir -p ${share}/directory /srv/anyport; echo > ${share}/file; ln -s directory ${share}/link`,
   );
@@ -89,6 +93,13 @@ const refusals: readonly Refusal[] = [
     message: /record .* names the directory "pvc-refused".*"directory"/,
   },
   {
+    what: "a volume in whose place is another directory than Berth made",
+    volume: () => replaced,
+    code: "FAILED_PRECONDITION",
+    message:
+      /^pvc-replaced on .* \(fileid [0-9]+\) is not the directory that Berth made for this volume \(fileid [0-9]+\): put that one back; .*write its fileid into \.berth\/volumes\/pvc-replaced\/identity\.json$/,
+  },
+  {
     what: "a file where the directory should be",
     volume: () => byHand({ subDir: "file" }),
     code: "FAILED_PRECONDITION",
@@ -122,7 +133,19 @@ const refusals: readonly Refusal[] = [
     what: "a configured export over TLS, which the kernel does not speak",
     volume: () => ({ volumeId: "tls", volumeContext: { export: "tls" } }),
     code: "FAILED_PRECONDITION",
-    message: /TLS/,
+    message: /\/srv\/tls: .*tls of export tls.*xprtsec=tls.*TLS tunnel on each node/,
+  },
+  {
+    what: "RPC over TLS on a node whose kernel does not have it",
+    volume: () => ({ volumeId: "tls", volumeContext: { export: "tls", mountOptions: "xprtsec=tls" } }),
+    code: "FAILED_PRECONDITION",
+    message: /\/srv\/tls failed: a mount with xprtsec needs a kernel with RPC over TLS.*tlshd.*tunnel/,
+  },
+  {
+    what: "an NFS 4.0 mount of a share that is not there",
+    volume: () => byHand({ share: "/srv/nowhere", mountOptions: "vers=4.0" }),
+    code: "NOT_FOUND",
+    message: /the directory is not there/,
   },
   {
     what: "a Kerberos mount on a node without a keytab",
@@ -139,6 +162,47 @@ for (const { what, exported, volume: made = () => volume, code, message } of ref
     assert.equal(ended.code, code, ended.message);
     assert.match(ended.message, message);
     assert.deepEqual(await node.mounts(), []);
+  });
+}
+
+test("a directory that was restored is the volume's once its record says so, as the manual has it", async () => {
+  const manual = readFileSync(new URL("../../docs/nodes.md", import.meta.url), "utf8");
+  const [, commands = ""] = /```sh\n(record=.*?)```/s.exec(manual) ?? [];
+  await fixture.storage.check(`cd ${share}; ${commands.replaceAll("pvc-1", "pvc-replaced")}`);
+  assert.equal((await node.stage(replaced)).code, "OK");
+  await fixture.storage.check(
+    `cd ${share}/.berth; [ volumes/pvc-replaced/identity.json -ef paths/pvc-replaced ]`,
+  );
+  await fixture.deleteVolume(replaced);
+});
+
+for (const [version, exchange] of [
+  ["4.2", "mkdir"],
+  ["3", "ln -s directory"], // which the server follows
+] as const) {
+  test(`a directory that is exchanged between the look at it and its mount by NFS ${version} is not left mounted`, async () => {
+    const name = `pvc-exchanged-${version}`;
+    const exchanged = await fixture.createVolume(name, { mountOptions: `vers=${version},nolock` });
+    await node.guest.check(
+      `mkdir -p /run/above; mount -t nfs -o vers=4.2 ${fixture.storage.address}:${share} /run/above
+       mv /sbin/mount.nfs /sbin/mount.nfs.real; cat > /sbin/mount.nfs; chmod 755 /sbin/mount.nfs`,
+      {
+        input: `#!/bin/sh\ncd /run/above && mv ${name} away-${version} && ${exchange} ${name} && exec mount.nfs.real "$@"\n`,
+      },
+    );
+    try {
+      const ended = await node.stage(exchanged);
+      assert.equal(ended.code, "FAILED_PRECONDITION", ended.message);
+      assert.match(
+        ended.message,
+        /the kernel has mounted another directory from .*taken away again: look on the server/,
+      );
+      assert.deepEqual(await node.mounts(), []);
+    } finally {
+      await node.guest.check("mv /sbin/mount.nfs.real /sbin/mount.nfs; umount -l /run/above");
+    }
+    await fixture.storage.check(`cd ${share}; rm -r ${name}; mv away-${version} ${name}`);
+    assert.equal((await node.stage(exchanged)).code, "OK");
   });
 }
 

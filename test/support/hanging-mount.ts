@@ -1,5 +1,14 @@
 import { once } from "node:events";
-import { closeSync, constants, existsSync, mkdirSync, openSync, watch, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  watch,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { run } from "./node-fixture.ts";
@@ -10,7 +19,8 @@ const systemPath = "/usr/sbin:/usr/bin:/sbin:/bin";
 export class HangingMount implements Disposable {
   readonly path: string;
   readonly #began: string;
-  readonly #gate: string;
+  /** Of a pipe, held for reading too: what is written before anybody waits is still there when somebody does. */
+  readonly #gate: number;
   readonly #directory: string;
   /** Of a pipe that the process holds as long as it lives. */
   readonly #life: Socket;
@@ -19,10 +29,11 @@ export class HangingMount implements Disposable {
     mkdirSync(directory);
     this.#directory = directory;
     this.#began = join(directory, "began");
-    this.#gate = join(directory, "gate");
+    const gate = join(directory, "gate");
     const life = join(directory, "life");
-    run("mkfifo", this.#gate, life);
-    const script = `exec 9>${life}; : >${this.#began}; read -r _ <${this.#gate}; PATH=${systemPath} exec mount "$@"`;
+    run("mkfifo", gate, life);
+    this.#gate = openSync(gate, constants.O_RDWR);
+    const script = `exec 8<${gate} 9>${life}; : >${this.#began}; read -r _ <&8; PATH=${systemPath} exec mount "$@"`;
     writeFileSync(join(directory, "mount"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     this.path = `${directory}:${systemPath}`;
     const fd = openSync(life, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -41,13 +52,9 @@ export class HangingMount implements Disposable {
     }
   }
 
-  /** Who waits sees the end of the pipe; nobody there is fine. */
+  /** Lets whoever waits go on, or who comes next. */
   letGo(): void {
-    try {
-      closeSync(openSync(this.#gate, constants.O_WRONLY | constants.O_NONBLOCK));
-    } catch {
-      // ENXIO: nobody waits
-    }
+    writeSync(this.#gate, "\n");
   }
 
   /** Resolves once the process that waited has ended. */
@@ -58,6 +65,7 @@ export class HangingMount implements Disposable {
 
   [Symbol.dispose](): void {
     this.letGo();
+    closeSync(this.#gate);
     this.#life.destroy();
   }
 }

@@ -1,10 +1,12 @@
 import type { Call } from "../../core/call.ts";
 import { BerthError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
-import { parseVolumeId } from "../../core/volume-id.ts";
+import { parseVolumeId, volumeNameOf } from "../../core/volume-id.ts";
 import { nfsLimits } from "../../nfs/limits.ts";
+import { isEphemeralId } from "../../node/ephemeral/ephemeral-id.ts";
 import type { MountLooker } from "../../node/mounts/mount-looker.ts";
-import type { Mount } from "../../node/mounts/mount-table.ts";
+import { isWithin, type Mount } from "../../node/mounts/mount-table.ts";
+import { parentOf } from "../../node/mounts/node-path.ts";
 import type { ExportStatsRequest } from "../../node/stats/export-figures.ts";
 import { ExportStats, type ExportStatsResult } from "../../node/stats/export-stats.ts";
 import { type ExportLocation, parseLocation, printLocation } from "../../share/export-location.ts";
@@ -48,7 +50,7 @@ export class ExportVolumes {
     const mount = await this.#look(volumeId, volumePath, call.signal);
     const isMounted = mount?.fsType.startsWith("nfs") ?? false;
     if (id === undefined) {
-      const request = mount && isMounted ? await this.#static(volumeId, mount) : undefined;
+      const request = mount && isMounted ? await this.#byMount(volumeId, mount) : undefined;
       return request && (await this.#stats.measure(request, call));
     }
     if (!isMounted) {
@@ -84,24 +86,32 @@ export class ExportVolumes {
     await Promise.all([...this.#shares.values()].map(({ share }) => closeShare(share)));
   }
 
-  /** A volume that Berth did not make: the mount tells where it is. */
-  async #static(volumeId: string, mount: Mount): Promise<ExportStatsRequest | undefined> {
+  /** A volume that Berth did not make, or made for a pod: the mount tells where it is. */
+  async #byMount(volumeId: string, mount: Mount): Promise<ExportStatsRequest | undefined> {
     const location = parseLocation(mount.source);
     if (location === undefined) return undefined;
     const { server, share: path } = location;
+    const isInline = isEphemeralId(volumeId);
+    const parent = parentOf(path); // an inline volume's directory lies in its share
     const ports = portsOf(mount);
     const known = this.#exports.find(
       (each) =>
         each.server === server &&
         (each.port ?? nfsLimits.port) === (ports.port ?? nfsLimits.port) &&
-        (path === each.share || path.startsWith(`${each.share}/`)),
+        (isInline ? each.share === parent : isWithin(path, each.share)),
     );
-    const root = known?.share ?? path; // where the export itself begins is not known here
+    const root = known?.share ?? (isInline ? parent : path); // else where the export itself begins is not known here
     const access = known ?? { uid: 0, gid: 0, ...ports };
     const source = known?.name ?? printLocation({ server, share: root });
     const share = await this.#share(volumeId, source, { ...access, server, share: root });
     const directory = parseSharePath(path.slice(root.length).replace(/^\//, ""));
-    return { volumeId, share, directory, recordName: undefined };
+    return {
+      volumeId,
+      share,
+      directory,
+      recordName: isInline ? volumeNameOf(volumeId) : undefined,
+      isInline,
+    };
   }
 
   async #share(volumeId: string, source: string, where: ExportLocation & ExportAccess): Promise<Share> {

@@ -6,7 +6,7 @@ import { parseSharePath } from "../../share/share-path.ts";
 import { otherwise, somethingElse } from "../bind-volume.ts";
 import { exitCodes, stepError } from "../helpers/helper-script.ts";
 import { equalFlags, flagsOf, type MountWish } from "../mounts/mount-flags.ts";
-import { addressOf, isNfsMountOf, type NfsSource } from "../mounts/mount-source.ts";
+import { isNfsMountOf, type NfsSource, storageOfMount } from "../mounts/mount-source.ts";
 import type { Mount } from "../mounts/mount-table.ts";
 import type { MountWork } from "../mounts/mount-work.ts";
 import { parseNodePath } from "../mounts/node-path.ts";
@@ -143,7 +143,8 @@ export class EphemeralVolumes {
       record: parseSharePath(made.record),
       access: known.access,
       configured: true,
-      mountOptions: known.mountOptions === undefined ? [] : [known.mountOptions],
+      exportOptions: known.mountOptions ?? "",
+      mountOptions: "",
     };
     const wish = nfsWish(source, request);
     if (there !== undefined) {
@@ -197,7 +198,7 @@ export class EphemeralVolumes {
     const there = view.table.at(view.path);
     if (there !== undefined) {
       call.effects.begin();
-      const subject = { volumeId, server: addressOf(there) };
+      const subject = { volumeId, storage: storageOfMount(there) };
       await work.unmount(
         subject,
         view.path,

@@ -10,6 +10,7 @@ export const exitCodes = {
   notEmpty: 104,
   notMeasured: 105,
   notThere: 106,
+  anotherDirectory: 107,
 } as const;
 
 /**
@@ -17,7 +18,8 @@ export const exitCodes = {
  * - `resolve <path>…`: each path on a line, without symbolic links; what does not exist stays as it is
  * - `stage <record> <directory> <parent> <name> <flags>`: mounts a volume's directory at `<parent>/<name>`
  * - `publish <staging path> <parent> <name> <flags>`
- * - `mount_nfs <source> <options> <parent> <name>`: by the kernel's client, at `<parent>/<name>`
+ * - `mount_nfs <source> <options> <parent> <name> <fileid>`: by the kernel's client, at `<parent>/<name>`; what it has
+ *   then mounted must have the inode number, unless that is empty
  * - `look <path>`: the inode number of a mounted directory, as its server has it now, and when it changed
  * - `unmount <path>`, `force <path>`, `detach <path>`: umount plain, by force, lazily
  * - `exists <path>`
@@ -81,7 +83,10 @@ stage() {
 mount_nfs() {
   prepare "$3" "$4" || return
   [ -d "$3/$4" ] || mkdir -m 0750 -- "$3/$4" || return ${exitCodes.noParent}
-  mount -n -t nfs -o "$2" -- "$1" "$3/$4"
+  mount -n -t nfs -o "$2" -- "$1" "$3/$4" || return
+  [ -n "$5" ] || return 0
+  found=$(look "$3/$4") || return
+  [ "\${found%% *}" = "$5" ] || return ${exitCodes.anotherDirectory}
 }
 
 # Not "$1/.": a root that the server squashes may not search a directory that is closed to others.

@@ -10,8 +10,8 @@ export interface Step {
   readonly verb: Verb;
   readonly args: readonly string[];
   readonly timeoutMs: number;
-  /** The NFS server that it may have to wait for. */
-  readonly server?: string;
+  /** What it may have to wait for (`storageOf`). */
+  readonly storage?: string;
   /** That a step of the same call may still wait in the kernel, and this one is to end it. */
   readonly again?: boolean;
   /** The caller's; ends the step before its own time. */
@@ -20,8 +20,21 @@ export interface Step {
 
 /** A step for which there is no room yet. */
 interface Waiting {
-  readonly server: string | undefined;
+  readonly step: Step;
   readonly settle: PromiseWithResolvers<Helper>;
+}
+
+/** A step at work. */
+interface Busy {
+  readonly step: Step;
+  readonly sinceMs: number;
+}
+
+/** Why there is no room for a step. */
+interface Obstacle {
+  /** One of them has to end first. */
+  readonly holders: readonly Busy[];
+  readonly refusal: BerthError;
 }
 
 /** Runs steps in helper processes: started when needed, kept when idle, killed when late. */
@@ -30,9 +43,8 @@ export class Helpers {
   readonly #limits: NodeLimits;
   readonly #quarantine: Quarantine;
   readonly #idle: Helper[] = [];
-  /** At work, and for which server. */
-  readonly #busy = new Map<Helper, string | undefined>();
-  /** First come, first served, but for those that a server of their own keeps waiting. */
+  readonly #busy = new Map<Helper, Busy>();
+  /** First come, first served, but for those that a volume or storage of their own keeps waiting. */
   #waiting: Waiting[] = [];
   #closed = false;
 
@@ -51,8 +63,8 @@ export class Helpers {
     if (step.again !== true) this.#quarantine.check(step);
     if (step.signal?.aborted) throw cutShort(step, step.signal);
     if (this.#closed) throw shuttingDown();
-    const refusal = this.#refusal(step.server);
-    const helper = refusal === undefined ? this.#take(step.server) : await this.#wait(step, refusal);
+    const obstacle = this.#obstacle(step);
+    const helper = obstacle === undefined ? this.#take(step) : await this.#wait(step, obstacle);
     if (step.signal?.aborted) {
       this.#give(helper);
       throw cutShort(step, step.signal);
@@ -82,20 +94,22 @@ export class Helpers {
     for (const helper of this.#busy.keys()) helper.kill();
   }
 
-  #take(server: string | undefined): Helper {
+  #take(step: Step): Helper {
     let helper = this.#idle.pop();
     while (helper !== undefined && !helper.alive) helper = this.#idle.pop();
     helper ??= new Helper(this.#host);
-    this.#busy.set(helper, server);
+    this.#busy.set(helper, { step, sinceMs: performance.now() });
     return helper;
   }
 
   /**
-   * All pods of a node may come at once, after a reboot: what is refused then comes back much later.
-   * @param refusal when there is no room in time
+   * All pods of a node may come at once, after a reboot: what is refused then comes back much later. But where
+   * nothing has ended for as long as one waits, nothing will.
    */
-  async #wait(step: Step, refusal: BerthError): Promise<Helper> {
-    const waiting: Waiting = { server: step.server, settle: Promise.withResolvers() };
+  async #wait(step: Step, { holders, refusal }: Obstacle): Promise<Helper> {
+    const longAgoMs = performance.now() - this.#limits.waitMsMax;
+    if (holders.every(({ sinceMs }) => sinceMs <= longAgoMs)) throw refusal;
+    const waiting: Waiting = { step, settle: Promise.withResolvers() };
     this.#waiting.push(waiting);
     const leave = (reason: BerthError) => {
       this.#waiting = this.#waiting.filter((each) => each !== waiting);
@@ -112,22 +126,18 @@ export class Helpers {
     }
   }
 
-  /** A server that does not answer keeps its steps until their deadline: those of others need helpers too. */
-  #refusal(server: string | undefined): BerthError | undefined {
-    const { helpersBusyMax, helpersPerServerMax } = this.#limits;
-    if (this.#busy.size >= helpersBusyMax) {
-      return new BerthError(
-        "unavailable",
-        `${this.#busy.size} steps run on this node, as many as may: retry`,
-      );
-    }
-    if (server === undefined) return undefined;
-    const count = [...this.#busy.values()].filter((each) => each === server).length;
-    if (count < helpersPerServerMax) return undefined;
-    return new BerthError(
-      "unavailable",
-      `${count} steps wait for the NFS server ${server}, as many as may: look whether it answers; retry`,
-    );
+  /** Storage that does not answer keeps its steps until their deadline: those of others need helpers too. */
+  #obstacle({ volumeId, storage }: Step): Obstacle | undefined {
+    const { helpersBusyMax, helpersPerStorageMax, helpersPerVolumeMax } = this.#limits;
+    const all = [...this.#busy.values()];
+    if (all.length >= helpersBusyMax) return obstacle(all, "run on this node", "retry");
+    const ofVolume = all.filter(({ step }) => step.volumeId === volumeId);
+    const remedy = "look whether it answers; retry";
+    if (ofVolume.length >= helpersPerVolumeMax)
+      return obstacle(ofVolume, `wait for volume ${volumeId}`, remedy);
+    const ofStorage = storage === undefined ? [] : all.filter(({ step }) => step.storage === storage);
+    if (ofStorage.length < helpersPerStorageMax) return undefined;
+    return obstacle(ofStorage, `wait for ${storage}`, remedy);
   }
 
   /** One has ended: whoever has waited longest, and may, is next. */
@@ -135,9 +145,9 @@ export class Helpers {
     this.#busy.delete(helper);
     if (this.#closed) return;
     for (const waiting of this.#waiting) {
-      if (this.#refusal(waiting.server) !== undefined) continue;
+      if (this.#obstacle(waiting.step) !== undefined) continue;
       this.#waiting = this.#waiting.filter((each) => each !== waiting);
-      waiting.settle.resolve(this.#take(waiting.server));
+      waiting.settle.resolve(this.#take(waiting.step));
     }
   }
 
@@ -158,6 +168,11 @@ export class Helpers {
     if (outcome === "late") this.#quarantine.add(step, helper.closed);
     this.#release(helper);
   }
+}
+
+function obstacle(holders: readonly Busy[], why: string, remedy: string): Obstacle {
+  const text = `${holders.length} steps ${why}, as many as may: ${remedy}`;
+  return { holders, refusal: new BerthError("unavailable", text) };
 }
 
 function shuttingDown(): BerthError {

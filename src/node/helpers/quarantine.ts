@@ -3,25 +3,25 @@ import { BerthError } from "../../core/errors.ts";
 /** Whose step it is. */
 export interface Held {
   readonly volumeId: string;
-  /** The NFS server that it may wait for. */
-  readonly server?: string;
+  /** What it may wait for (`storageOf`). */
+  readonly storage?: string;
 }
 
 /**
- * Volumes with a helper that survived SIGKILL: the kernel holds it until a server answers. Nothing
- * more is started for such a volume, or every retry would leave one more behind; and nothing for any volume of a
- * server that holds too many. Other servers' volumes go on.
+ * Volumes with a helper that survived SIGKILL: the kernel holds it until its storage answers. Nothing
+ * more is started for such a volume, or every retry would leave one more behind; and nothing for any volume on a
+ * server or share that holds too many. All others go on.
  */
 export class Quarantine {
   readonly #stuck = new Map<string, number>();
   readonly #stuckMax: number;
 
-  /** @param stuckMax of one server, and of all local file systems together */
+  /** @param stuckMax of one storage, and of the node's own paths */
   constructor(stuckMax: number) {
     this.#stuckMax = stuckMax;
   }
 
-  /** @throws BerthError `aborted` for such a volume, `unavailable` when its server has too many of them */
+  /** @throws BerthError `aborted` for such a volume, `unavailable` when its storage has too many of them */
   check(held: Held): void {
     if (this.#stuck.has(volumeKey(held))) {
       throw new BerthError(
@@ -29,19 +29,18 @@ export class Quarantine {
         `volume ${held.volumeId}: a killed step of it still waits in the kernel: bring its storage back, or restart the node`,
       );
     }
-    const count = this.#stuck.get(serverKey(held)) ?? 0;
+    const count = this.#stuck.get(storageKey(held)) ?? 0;
     if (count >= this.#stuckMax) {
-      const where = held.server === undefined ? "local file systems" : `the NFS server ${held.server}`;
       throw new BerthError(
         "unavailable",
-        `${count} killed steps for ${where} wait in this node's kernel, as many as may: bring the storage back, or restart the node`,
+        `${count} killed steps for ${held.storage ?? "this node's own paths"} wait in this node's kernel, as many as may: bring the storage back, or restart the node`,
       );
     }
   }
 
   /** Until `gone` resolves. */
   add(held: Held, gone: Promise<void>): void {
-    for (const key of [volumeKey(held), serverKey(held)]) {
+    for (const key of [volumeKey(held), storageKey(held)]) {
       this.#count(key, 1);
       gone.then(() => this.#count(key, -1));
     }
@@ -58,6 +57,6 @@ function volumeKey({ volumeId }: Held): string {
   return `volume ${volumeId}`;
 }
 
-function serverKey({ server }: Held): string {
-  return server === undefined ? "local" : `server ${server}`;
+function storageKey({ storage }: Held): string {
+  return storage === undefined ? "own paths" : `storage ${storage}`;
 }

@@ -31,8 +31,10 @@ export interface NfsSource {
   readonly access: NfsAccess;
   /** That the configuration says where the export is: it may have moved since a volume was mounted. */
   readonly configured: boolean;
-  /** Of the export in the configuration, then of the class: as mount(8) takes them. */
-  readonly mountOptions: readonly string[];
+  /** Of the export in the configuration, as mount(8) takes them: they are for new mounts, and no request's. */
+  readonly exportOptions: string;
+  /** Of the class. */
+  readonly mountOptions: string;
 }
 
 /** How an export is spoken to; what is left out is found out. */
@@ -83,6 +85,21 @@ export function wasMountOf(mount: Mount, tree: VolumeTree): boolean {
   return mount.device === tree.trash.device && isWithin(root, tree.trash.root) && root.endsWith("/tree");
 }
 
+/** What a step on a volume may have to wait for, as messages name it. */
+export function storageOf(source: MountSource): string {
+  return source.kind === "bind" ? `share ${source.shareName}` : storageAt(source.location.server);
+}
+
+/** Of an NFS mount, whatever its server is called by now; undefined for any other. */
+export function storageOfMount({ superOptions }: Mount): string | undefined {
+  const address = superOptions.find((option) => option.startsWith("addr="))?.slice("addr=".length);
+  return address === undefined ? undefined : storageAt(address);
+}
+
+function storageAt(server: string): string {
+  return `the NFS server ${server}`;
+}
+
 /** What an NFS mount has as its source, in the kernel's table and in what `df` prints. */
 export function nfsSourceText({ location, directory }: NfsSource): string {
   const share = printLocation(location);
@@ -93,11 +110,6 @@ export function nfsSourceText({ location, directory }: NfsSource): string {
 /** The path on the server that an NFS mount shows. */
 export function pathOfNfs(mount: Mount): string | undefined {
   return parseLocation(mount.source)?.share;
-}
-
-/** The address of the server that an NFS mount waits for. */
-export function addressOf(mount: Mount): string | undefined {
-  return mount.superOptions.find((option) => option.startsWith("addr="))?.slice("addr=".length);
 }
 
 /**

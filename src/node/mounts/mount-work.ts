@@ -26,8 +26,8 @@ interface WorkParts extends SurveyParts {
 /** Whose a step is. */
 export interface Subject {
   readonly volumeId: string;
-  /** The NFS server that the step may have to wait for. */
-  readonly server?: string | undefined;
+  /** What the step may have to wait for (`storageOf`). */
+  readonly storage?: string | undefined;
 }
 
 /** A mount to be made, and how to tell that it is what was meant. */
@@ -94,7 +94,7 @@ export class MountWork {
   }
 
   step(
-    { volumeId, server, again }: Subject & { readonly again?: boolean },
+    { volumeId, storage, again }: Subject & { readonly again?: boolean },
     verb: Verb,
     args: readonly string[],
     signal: AbortSignal | undefined,
@@ -105,7 +105,7 @@ export class MountWork {
       verb,
       args,
       timeoutMs,
-      ...(server === undefined ? {} : { server }),
+      ...(storage === undefined ? {} : { storage }),
       ...(again === undefined ? {} : { again }),
       ...(signal && { signal }),
     });

@@ -1,8 +1,9 @@
 import { BerthError } from "../../core/errors.ts";
 import { stepError } from "../helpers/helper-script.ts";
 import type { Helpers } from "../helpers/helpers.ts";
+import type { Held } from "../helpers/quarantine.ts";
 import type { NodeLimits } from "../node-limits.ts";
-import { type BindSource, treeOf, type VolumeTree } from "./mount-source.ts";
+import { type BindSource, storageOf, treeOf, type VolumeTree } from "./mount-source.ts";
 import { isWithin, type MountTable, type MountTableReader } from "./mount-table.ts";
 import { childOf, nameOf, parentOf } from "./node-path.ts";
 
@@ -38,7 +39,8 @@ export async function survey(parts: SurveyParts, subject: Subject, signal?: Abor
   const asked = [parts.kubeletDir, parentOf(subject.path)];
   if (subject.stagingPath !== undefined) asked.push(parentOf(subject.stagingPath));
   if (subject.source !== undefined) asked.push(subject.source.sharePath);
-  const resolved = await resolve(parts, subject.volumeId, asked, signal);
+  const storage = subject.source === undefined ? {} : { storage: storageOf(subject.source) };
+  const resolved = await resolve(parts, { volumeId: subject.volumeId, ...storage }, asked, signal);
   const [kubeletDir = "", parent = ""] = resolved;
   const stagingParent = subject.stagingPath === undefined ? undefined : resolved[2];
   const sharePath = subject.source === undefined ? undefined : resolved.at(-1);
@@ -70,12 +72,12 @@ export function checkBelowKubelet(view: View, what: string): void {
 
 async function resolve(
   { helpers, limits }: SurveyParts,
-  volumeId: string,
+  subject: Held,
   paths: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
   const reply = await helpers.run({
-    volumeId,
+    ...subject,
     verb: "resolve",
     args: paths.map((path) => (path === "/" ? "" : path)),
     timeoutMs: limits.stepMsMax,
@@ -83,7 +85,7 @@ async function resolve(
   });
   const resolved = reply.output.split("\n").slice(0, -1);
   if (reply.exitCode !== 0 || resolved.length !== paths.length) {
-    throw stepError("resolve", reply, `volume ${volumeId}: its paths`);
+    throw stepError("resolve", reply, `volume ${subject.volumeId}: its paths`);
   }
   return resolved.map((path) => (path === "" ? "/" : path));
 }

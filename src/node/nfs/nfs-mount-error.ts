@@ -1,5 +1,6 @@
 import { BerthError, type ErrorCode } from "../../core/errors.ts";
 import type { Reply } from "../helpers/helper-script.ts";
+import type { NfsOptions } from "./nfs-options.ts";
 
 /** What mount(8) and mount.nfs(8) say, in the C locale, and what its reader can do about it. */
 const sayings: readonly (readonly [says: RegExp, code: ErrorCode, remedy: string])[] = [
@@ -40,27 +41,32 @@ const sayings: readonly (readonly [says: RegExp, code: ErrorCode, remedy: string
   ],
 ];
 
-/** With Kerberos the same words mean something else; the kernel has one for all that is missing. */
-const kerberosSayings: typeof sayings = [
-  [
-    /access denied by server|Operation not permitted|Permission denied|Invalid argument|incorrect mount option/,
-    "failed-precondition",
-    "a mount with Kerberos needs rpc.gssd, a keytab (/etc/krb5.keytab) and the kernel module rpcsec_gss_krb5 on this node, " +
-      "and an export that allows the flavour",
-  ],
-];
+/** With these the same words mean something else; the kernel has one for all that is missing. */
+const unclear =
+  /access denied by server|Operation not permitted|Permission denied|Invalid argument|incorrect mount option|unsupported option/;
+
+const tlsRemedy =
+  "a mount with xprtsec needs a kernel with RPC over TLS (Linux 6.5) and tlshd (package ktls-utils) on this node, and " +
+  "a server that admits it (xprtsec in exports(5)); else leave xprtsec out and run a TLS tunnel on the node";
+const kerberosRemedy =
+  "a mount with Kerberos needs rpc.gssd, a keytab (/etc/krb5.keytab) and the kernel module rpcsec_gss_krb5 on this node, " +
+  "and an export that allows the flavour";
 
 /**
  * The error of an NFS mount that failed although the server had admitted Berth; undefined for what is not known.
  * @param source `server:/path`
+ * @param options of the mount
  */
 export function nfsMountError(
   { exitCode, output }: Reply,
   source: string,
-  kerberos: boolean,
+  options: NfsOptions,
 ): BerthError | undefined {
-  const all = kerberos ? [...kerberosSayings, ...sayings] : sayings;
-  const found = all.find(([says]) => says.test(output));
+  const needed = [
+    ...((options.valueOf("xprtsec") ?? "none") === "none" ? [] : [tlsRemedy]),
+    ...((options.valueOf("sec") ?? "sys") === "sys" ? [] : [kerberosRemedy]),
+  ].map((remedy): (typeof sayings)[number] => [unclear, "failed-precondition", remedy]);
+  const found = [...needed, ...sayings].find(([says]) => says.test(output));
   if (found === undefined) return undefined;
   const [, code, remedy] = found;
   return new BerthError(code, `mounting ${source} failed: ${remedy}`, { cause: { exitCode, output } });

@@ -15,7 +15,8 @@ const source: NfsSource = {
   record: undefined,
   access: { uid: 0, gid: 0, tls: false },
   configured: true,
-  mountOptions: [],
+  exportOptions: "",
+  mountOptions: "",
 };
 
 /** A server that has the versions, and records what it is asked. */
@@ -74,7 +75,7 @@ test("the configuration's ports and source port are the kernel's too", async () 
 });
 
 test("options that say where to speak to the server hold for the question too", async () => {
-  const { probes } = await optionsOf({ mountOptions: ["port=111"] }, ["port=222", "vers=4"]);
+  const { probes } = await optionsOf({ mountOptions: "port=111" }, ["port=222", "vers=4"]);
   assert.equal(probes[0]?.port, 222);
   assert.deepEqual(probes[0]?.versions, ["4.2", "4.1"]);
 });

@@ -36,6 +36,8 @@ export interface NfsWish {
   readonly text: string;
   readonly flags: MountFlags;
   readonly options: NfsOptions;
+  /** Of these, those of the request itself. */
+  readonly asked: NfsOptions;
 }
 
 /** How to mount, as the server has answered. */
@@ -56,11 +58,11 @@ const newMount: MountFlags = { restrictions: new Set(), accessTimes: "relatime",
  * @throws BerthError `invalid-argument`, see `mergeOptions`
  */
 export function nfsWish(source: NfsSource, wish: MountWish): NfsWish {
-  const layers = [...source.mountOptions.map(classLayer), flagLayer(wish.mountFlags)];
-  const options = mergeOptions(layers);
+  const asked = [classLayer(source.mountOptions), flagLayer(wish.mountFlags)];
+  const options = mergeOptions([classLayer(source.exportOptions), ...asked]);
   const text = nfsSourceText(source);
   const flags = combineFlags(newMount, { readOnly: wish.readOnly, mountFlags: options.general }, text);
-  return { source, text, flags, options };
+  return { source, text, flags, options, asked: mergeOptions(asked) };
 }
 
 /**
@@ -254,7 +256,9 @@ function refuseTls({ source, text, options }: NfsWish): void {
   if (!source.access.tls || secured) return;
   throw new BerthError(
     "failed-precondition",
-    `${text}: the configuration wants TLS around the connection, which the kernel's NFS client does not speak: ` +
-      "set xprtsec=tls in the class's mountOptions where server and kernel have RPC over TLS, or run a TLS tunnel on each node and name it as the server",
+    `${text}: the configuration says tls of export ${source.shareName}, which is TLS around the whole connection, and no ` +
+      "kernel's NFS client speaks that: where the server and this node's kernel (Linux 6.5) have RPC over TLS, set " +
+      "xprtsec=tls in the class's mountOptions; else run a TLS tunnel on each node, and name it as the export's server in " +
+      "the nodes' configuration, without tls",
   );
 }

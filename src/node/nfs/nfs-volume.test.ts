@@ -15,7 +15,8 @@ const source: NfsSource = {
   record: undefined,
   access: { uid: 0, gid: 0, tls: false },
   configured: false,
-  mountOptions: [],
+  exportOptions: "",
+  mountOptions: "",
 };
 
 test("a directory within the volume, mounted for a subPath, is neither the volume at a target nor a target of it", async (t) => {

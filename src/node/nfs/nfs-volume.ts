@@ -1,20 +1,21 @@
 import type { Call } from "../../core/call.ts";
 import { BerthError } from "../../core/errors.ts";
 import { otherwise, somethingElse } from "../bind-volume.ts";
-import type { Reply } from "../helpers/helper-script.ts";
+import { exitCodes, type Reply } from "../helpers/helper-script.ts";
 import { combineFlags, equalFlags, flagsOf, type MountWish } from "../mounts/mount-flags.ts";
-import { isNfsMountOf, isNfsVolume, type NfsSource, pathOfNfs } from "../mounts/mount-source.ts";
+import { isNfsMountOf, isNfsVolume, type NfsSource, pathOfNfs, storageOf } from "../mounts/mount-source.ts";
 import { isWithin, type Mount, type MountTable } from "../mounts/mount-table.ts";
 import type { MountWork } from "../mounts/mount-work.ts";
 import { nameOf, parentOf } from "../mounts/node-path.ts";
 import { checkBelowKubelet, survey, type View } from "../mounts/survey.ts";
 import type { StagedVolume, VolumeKind } from "../volume-kind.ts";
+import { differingOption } from "./nfs-differences.ts";
 import { nfsMountError, saysStale } from "./nfs-mount-error.ts";
 import { type NfsPlan, type NfsWish, nfsWish, planNfs, serverAnswers } from "./nfs-plan.ts";
 
 /** A volume on an NFS export: staging is a mount of its directory by the kernel's client, with a superblock of its own. */
 export class NfsVolume implements VolumeKind {
-  readonly server: string;
+  readonly storage: string;
   readonly #work: MountWork;
   readonly #volumeId: string;
   readonly #source: NfsSource;
@@ -23,7 +24,7 @@ export class NfsVolume implements VolumeKind {
     this.#work = work;
     this.#volumeId = volumeId;
     this.#source = source;
-    this.server = source.location.server;
+    this.storage = storageOf(source);
   }
 
   async stage(mountWish: MountWish, path: string, call: Call): Promise<void> {
@@ -90,6 +91,8 @@ export class NfsVolume implements VolumeKind {
       throw this.#usedTwice(there, wish.text);
     }
     if (!equalFlags(flagsOf(there), wish.flags)) throw otherwise(what);
+    const option = differingOption(wish.asked, there.superOptions);
+    if (option !== undefined) throw this.#mountedOtherwise(there, what, option);
     return "current";
   }
 
@@ -99,7 +102,7 @@ export class NfsVolume implements VolumeKind {
    */
   async #isWhole(there: Mount, view: View, { fileid }: NfsPlan, call: Call): Promise<boolean> {
     const { limits } = this.#work.parts;
-    const subject = { volumeId: this.#volumeId, server: this.server };
+    const subject = { volumeId: this.#volumeId, storage: this.storage };
     const reply = await this.#work.step(subject, "look", [view.path], call.signal, limits.lookMsMax);
     if (reply.exitCode === 0) {
       if (fileid === undefined || reply.output.split(" ")[0] === `${fileid}`) return true;
@@ -120,7 +123,7 @@ export class NfsVolume implements VolumeKind {
 
   async #takeAway(there: Mount, view: View, call: Call): Promise<void> {
     call.effects.begin();
-    const subject = { volumeId: this.#volumeId, server: this.server };
+    const subject = { volumeId: this.#volumeId, storage: this.storage };
     await this.#work.unmount(subject, view.path, ({ id }) => id === there.id, view.table, call.signal);
   }
 
@@ -128,16 +131,36 @@ export class NfsVolume implements VolumeKind {
     await this.#work.mount(
       {
         volumeId: this.#volumeId,
-        server: this.server,
+        storage: this.storage,
         path,
         flags: wish.flags,
         isMine: (mount) => isNfsVolume(mount) && mount.source === wish.text,
         verb: "mount_nfs",
-        args: [wish.text, plan.options, parentOf(path), nameOf(path)],
+        args: [wish.text, plan.options, parentOf(path), nameOf(path), this.#expected(plan)],
         what: `volume ${this.#volumeId} at ${what}`,
-        failure: (reply: Reply) => nfsMountError(reply, wish.text, plan.fileid === undefined),
+        failure: (reply: Reply) =>
+          reply.exitCode === exitCodes.anotherDirectory
+            ? this.#exchanged(wish.text)
+            : nfsMountError(reply, wish.text, wish.options),
       },
       call,
+    );
+  }
+
+  /**
+   * Which directory the mount must lead to: between a look at a path and a mount of it, whoever may write above it
+   * can exchange it, also for a symbolic link, which a server of NFS 3 follows. A volume that Berth did not make may
+   * lie where user space does not get (another file system of the server's), and is taken as it is.
+   */
+  #expected({ fileid }: NfsPlan): string {
+    return fileid === undefined || this.#source.record === undefined ? "" : `${fileid}`;
+  }
+
+  #exchanged(text: string): BerthError {
+    return new BerthError(
+      "failed-precondition",
+      `volume ${this.#volumeId}: the kernel has mounted another directory from ${text} than the volume's own, and it was ` +
+        "taken away again: look on the server who moves that directory, or puts a link in its place",
     );
   }
 
@@ -153,6 +176,15 @@ export class NfsVolume implements VolumeKind {
 
   #isOurs(mount: Mount, table: MountTable): boolean {
     return isNfsMountOf(mount, table, this.#volumeId, this.#source.location.share);
+  }
+
+  /** The kernel's options are not changed under pods that rely on them. */
+  #mountedOtherwise({ superOptions }: Mount, what: string, option: string): BerthError {
+    return new BerthError(
+      "already-exists",
+      `${what} has volume ${this.#volumeId} already, with another ${option} than is asked for now ` +
+        `(the kernel has ${superOptions.join(",")}): end the pods that use the volume on this node, or ask for the same`,
+    );
   }
 
   /** Two PersistentVolumes with one handle: kubelet takes them for one volume, and a pod would get the other's data. */

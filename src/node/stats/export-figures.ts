@@ -15,6 +15,8 @@ export interface ExportStatsRequest {
   readonly directory: SharePath;
   /** Under which name its record lies; undefined for a volume that Berth did not make. */
   readonly recordName: VolumeName | undefined;
+  /** That it lives with its pod: nobody asked for a size, and the one in its record is a default. */
+  readonly isInline?: boolean;
 }
 
 /** What is known of one volume, and where from. */
@@ -24,6 +26,9 @@ export interface ExportFigures {
   /** The source of the figures and their age, or what is wrong. */
   readonly message: string;
 }
+
+/** A volume's record; without a size where nobody asked for one. */
+type Known = Omit<ExportRecord, "sizeBytes"> & { readonly sizeBytes: bigint | undefined };
 
 /**
  * The figures of one volume, never silently those of the whole share:
@@ -37,10 +42,11 @@ export async function exportFigures(
   nowMs: number,
   signal: AbortSignal,
 ): Promise<ExportFigures> {
-  const { share, recordName } = request;
+  const { share, recordName, isInline = false } = request;
   let { directory } = request;
   try {
-    const record = recordName === undefined ? undefined : await readExportRecord(share, recordName, signal);
+    const found = recordName === undefined ? undefined : await readExportRecord(share, recordName, signal);
+    const record = found && isInline ? { ...found, sizeBytes: undefined } : found;
     directory = record?.directory ?? directory;
     const [ofShare, ofVolume, { fileid }] = await Promise.all([
       share.space(shareRoot, signal),
@@ -78,15 +84,17 @@ function differ(ofShare: bigint, ofVolume: bigint): boolean {
 function byQuota(
   space: Space,
   hasInodeLimit: boolean,
-  record: ExportRecord | undefined,
+  record: Known | undefined,
   nowMs: number,
 ): ExportFigures {
   const { totalBytes, availableBytes } = space;
   const usage: VolumeUsage = { ...usedOf(space), totalBytes, availableBytes };
-  const differs = record !== undefined && record.sizeBytes !== totalBytes;
+  const sizeBytes = record?.sizeBytes ?? totalBytes;
   const message =
     "by the server's quota on the directory, asked now" +
-    (differs ? `; the quota of ${totalBytes} bytes is not the volume's size of ${record.sizeBytes}` : "");
+    (sizeBytes !== totalBytes
+      ? `; the quota of ${totalBytes} bytes is not the volume's size of ${sizeBytes}`
+      : "");
   if (hasInodeLimit) return { usage, abnormal: false, message };
   // Of inodes the answer is then the share's: others' files are not this volume's.
   if (record === undefined) {
@@ -121,17 +129,20 @@ function usedOf(space: Space): Pick<VolumeUsage, "usedBytes" | "usedInodes" | "a
 }
 
 /** @param space where the volume is: of the share, or of a limit on inodes alone */
-function byMeasurement({ sizeBytes, usage }: ExportRecord, space: Space, nowMs: number): ExportFigures {
+function byMeasurement({ sizeBytes, usage }: Known, space: Space, nowMs: number): ExportFigures {
   const usedBytes = usage?.usedBytes ?? 0n;
+  const totalBytes = sizeBytes ?? usedBytes + space.availableBytes;
   const figures: VolumeUsage = {
-    totalBytes: sizeBytes,
+    totalBytes,
     usedBytes,
-    availableBytes: least(atLeastZero(sizeBytes - usedBytes), space.availableBytes),
+    availableBytes: least(atLeastZero(totalBytes - usedBytes), space.availableBytes),
     usedInodes: usage?.usedInodes ?? 0n,
     availableInodes: space.totalInodes === 0n ? undefined : space.availableInodes,
   };
   const source =
-    "; available is what the volume's size and the share leave; nothing on the server enforces the size";
+    sizeBytes === undefined
+      ? "; an inline volume has no size: available is what the share leaves"
+      : "; available is what the volume's size and the share leave; nothing on the server enforces the size";
   if (usage === undefined)
     return {
       usage: figures,
@@ -139,8 +150,8 @@ function byMeasurement({ sizeBytes, usage }: ExportRecord, space: Space, nowMs: 
       message: `usage never measured yet: the controller measures the exports of its configuration${source}`,
     };
   const measured = `measured ${ageOf(usage, nowMs)} s ago${usage.approximate ? ", approximately" : ""}${source}`;
-  if (usedBytes <= sizeBytes) return { usage: figures, abnormal: false, message: measured };
-  const over = `the volume is larger than its size (${usedBytes} of ${sizeBytes} bytes): expand it, or remove files; `;
+  if (usedBytes <= totalBytes) return { usage: figures, abnormal: false, message: measured };
+  const over = `the volume is larger than its size (${usedBytes} of ${totalBytes} bytes): expand it, or remove files; `;
   return { usage: figures, abnormal: true, message: over + measured };
 }
 

@@ -1,7 +1,7 @@
 import { BerthError } from "../../core/errors.ts";
 import { exitCodes, stepError } from "../helpers/helper-script.ts";
 import type { Helpers } from "../helpers/helpers.ts";
-import type { BindSource } from "../mounts/mount-source.ts";
+import { type BindSource, storageOf } from "../mounts/mount-source.ts";
 import { childOf } from "../mounts/node-path.ts";
 import { nodeLimits } from "../node-limits.ts";
 
@@ -16,6 +16,7 @@ const sizeLine = /^ {2}"sizeBytes": "([0-9]{1,20})",?$/gm;
 export async function volumeSize(helpers: Helpers, volumeId: string, source: BindSource): Promise<bigint> {
   const reply = await helpers.run({
     volumeId,
+    storage: storageOf(source),
     verb: "record",
     args: [childOf(source.sharePath, `.berth/volumes/${source.name}`)],
     timeoutMs: nodeLimits.stepMsMax,

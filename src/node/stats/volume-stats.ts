@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "../../core/clock.ts";
 import { BerthError } from "../../core/errors.ts";
 import { type Reply, stepError } from "../helpers/helper-script.ts";
 import type { Helpers } from "../helpers/helpers.ts";
-import { type BindSource, wasMountOf } from "../mounts/mount-source.ts";
+import { type BindSource, storageOf, wasMountOf } from "../mounts/mount-source.ts";
 import { readMountTable } from "../mounts/mount-table.ts";
 import type { NodeParts } from "../mounts/mount-work.ts";
 import { parseNodePath } from "../mounts/node-path.ts";
@@ -28,9 +28,15 @@ export interface VolumeUsage {
   readonly availableInodes: bigint | undefined;
 }
 
-interface Measured {
+interface Known {
   readonly usage: VolumeUsage;
   readonly atMs: number;
+}
+
+export interface VolumeStatsResult {
+  readonly usage: VolumeUsage;
+  /** Where the figures are from, and how old they are. */
+  readonly message: string;
 }
 
 export interface StatsParts extends NodeParts {
@@ -46,7 +52,7 @@ export class VolumeStats {
   readonly #helpers: Helpers;
   readonly #clock: Clock;
   readonly #flights = new Map<string, Promise<VolumeUsage>>();
-  readonly #known = new Map<string, Measured>();
+  readonly #known = new Map<string, Known>();
 
   constructor({
     helpers,
@@ -64,18 +70,18 @@ export class VolumeStats {
    * @throws BerthError `not-found` when the volume is not mounted at the path; `deadline-exceeded` when
    * measuring takes longer than the caller waits and no value is known
    */
-  async measure(request: StatsRequest, call: Call): Promise<VolumeUsage> {
+  async measure(request: StatsRequest, call: Call): Promise<VolumeStatsResult> {
     const { volumeId } = request;
     const tree = await this.#mountedTree(request, call);
     try {
-      return await untilAborted(this.#fly(request, tree), call.signal);
+      return { usage: await untilAborted(this.#fly(request, tree), call.signal), message: "measured now" };
     } catch (error) {
       const known = this.#known.get(volumeId);
       if (known === undefined) throw error;
-      const ageMs = this.#clock.nowMs() - known.atMs;
-      const reason = BerthError.from(error).message;
-      call.log.warn(`usage of volume ${volumeId} is as of ${ageMs} ms ago: ${reason}`, { volumeId, ageMs });
-      return known.usage;
+      const seconds = Math.round((this.#clock.nowMs() - known.atMs) / 1000);
+      const message = `measured ${seconds} s ago: ${BerthError.from(error).message}`;
+      call.log.warn(`usage of volume ${volumeId}: ${message}`, { volumeId });
+      return { usage: known.usage, message };
     }
   }
 
@@ -115,11 +121,12 @@ export class VolumeStats {
     return flight;
   }
 
-  async #measure({ volumeId, sizeBytes }: StatsRequest, directoryPath: string): Promise<VolumeUsage> {
+  async #measure({ volumeId, source, sizeBytes }: StatsRequest, directoryPath: string): Promise<VolumeUsage> {
     // One after the other: a flight that ended while a helper still measured would not count as one.
     const totalBytes = await sizeBytes();
     const reply = await this.#helpers.run({
       volumeId,
+      storage: storageOf(source),
       verb: "measure",
       args: [directoryPath],
       timeoutMs: this.#parts.limits.measureMsMax,
