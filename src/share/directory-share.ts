@@ -1,4 +1,4 @@
-import type { BigIntStats, Dirent, Stats } from "node:fs";
+import type { BigIntStats, Dir, Dirent, Stats } from "node:fs";
 import { readSync, statfs } from "node:fs";
 import { promisify } from "node:util";
 import { type Clock, systemClock } from "../core/clock.ts";
@@ -16,6 +16,7 @@ import {
   makeDirectoryAt,
   openDirectoryAt,
   openFileAt,
+  readOpen,
   removeDirectoryAt,
   renameAt,
   syncFd,
@@ -39,8 +40,8 @@ import { usageAt } from "./usage-tree.ts";
 
 const statFileSystem = promisify(statfs);
 
-/** So many entries of a listing are read at once; further ones by Node's thread pool, a batch a turn. */
-const entriesAtOnceMax = 16;
+/** A directory of this size (stat's) has a few hundred entries at most, and is read at once. */
+const smallBytesMax = 4096;
 
 export interface DirectoryShareOptions {
   /** The name that the configuration gives it. */
@@ -79,13 +80,15 @@ export class DirectoryShare implements Share {
   }
 
   async *list(path: SharePath): AsyncIterable<ShareEntry> {
-    const listing = this.#look("list", path, ({ fd }) => listOpen(fd));
+    const listing = this.#look("list", path, ({ fd }) => (isSmall(fd) ? readOpen(fd) : listOpen(fd)));
+    if (Array.isArray(listing)) yield* entriesOf(listing);
+    else yield* this.#listed(path, listing);
+  }
+
+  async *#listed(path: SharePath, listing: Dir): AsyncIterable<ShareEntry> {
     try {
-      for (let count = 0; ; count += 1) {
-        const entry = count < entriesAtOnceMax ? listing.readSync() : await listing.read();
-        if (entry === null) return;
-        const name = utf8Name(entry);
-        if (name !== undefined) yield { name, type: typeOf(entry) };
+      for (let entry = listing.readSync(); entry !== null; entry = await listing.read()) {
+        yield* entriesOf([entry]);
       }
     } catch (reason) {
       throw this.#failure(reason, "list", path);
@@ -336,10 +339,21 @@ function fileStat(stat: Stats | BigIntStats): FileStat {
 
 const modeOf = ({ mode }: Stats | BigIntStats): number => Number(mode) & 0o7777;
 
-function typeOf(thing: Stats | BigIntStats | Dirent): FileStat["type"] {
+function typeOf(thing: Stats | BigIntStats | Dirent<string | Buffer>): FileStat["type"] {
   if (thing.isDirectory()) return "directory";
   if (thing.isFile()) return "file";
   return thing.isSymbolicLink() ? "symlink" : "other";
+}
+
+function isSmall(fd: number): boolean {
+  return Number(lookAtOpen(fd).size) <= smallBytesMax;
+}
+
+function* entriesOf(listing: Iterable<Dirent<string | Buffer>>): Iterable<ShareEntry> {
+  for (const entry of listing) {
+    const name = utf8Name(entry);
+    if (name !== undefined) yield { name, type: typeOf(entry) };
+  }
 }
 
 /** Listings give names as bytes (see `listOpen`). */

@@ -54,7 +54,19 @@ function errorOf(
   const [code, cause, remedy] = meanings[errno] ?? ["storage-io", `the system said ${errno}`];
   const where = path === "" ? "its root" : path;
   const advice = remedy === undefined ? "" : `: ${remedy}`;
-  return new BerthError(code, `${share}: cannot ${step} ${where}: ${cause} (${errno})${advice}`, options);
+  const message = `${share}: cannot ${step} ${where}: ${cause} (${errno})${advice}`;
+  return withoutStack(() => new BerthError(code, message, options));
+}
+
+/** A missing file is an answer more often than a surprise, and a stack that nobody reads costs more than the look. */
+function withoutStack<T>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 export function errnoOf(reason: unknown): string | undefined {

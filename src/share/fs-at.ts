@@ -4,6 +4,7 @@ import {
   closeSync,
   constants,
   type Dir,
+  type Dirent,
   fchmodSync,
   fchownSync,
   fstatSync,
@@ -14,6 +15,7 @@ import {
   open,
   opendirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rename,
@@ -160,6 +162,10 @@ export function mountPoints(): string[] {
 export const listOpen = (fd: number): Dir =>
   // "buffer" is what Node takes here for names that are bytes; its types know only text.
   opendirSync(`/proc/self/fd/${fd}/.`, { encoding: "buffer" as BufferEncoding, bufferSize: 256 });
+
+/** The same of a small directory, at once. */
+export const readOpen = (fd: number): Dirent<Buffer>[] =>
+  readdirSync(`/proc/self/fd/${fd}/.`, { encoding: "buffer", withFileTypes: true });
 
 /** Makes what was done in a directory, or written to a file, durable. */
 export const syncFd = (fd: number): Promise<void> => answered((callback) => fsync(fd, callback));
