@@ -1,9 +1,10 @@
-import type { BigIntStats, Dir, Dirent, Stats } from "node:fs";
+import type { Dir } from "node:fs";
 import { readSync, statfs } from "node:fs";
 import { promisify } from "node:util";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
 import { noEntry, storageError } from "./errno.ts";
+import { entriesOf, fileStat, modeOf } from "./file-stat.ts";
 import {
   changeMode,
   changeOwner,
@@ -43,6 +44,9 @@ const statFileSystem = promisify(statfs);
 /** A directory of this size (stat's) has a few hundred entries at most, and is read at once. */
 const smallBytesMax = 4096;
 
+/** A step from a name in one directory to a name in another. */
+type Between = (from: OpenDirectory, source: string, to: OpenDirectory, target: string) => Promise<void>;
+
 export interface DirectoryShareOptions {
   /** The name that the configuration gives it. */
   readonly name: string;
@@ -73,14 +77,14 @@ export class DirectoryShare implements Share {
 
   async stat(path: SharePath): Promise<FileStat> {
     const step = "look at";
-    if (path === shareRoot) return this.#look(step, path, ({ fd }) => fileStat(lookAtOpen(fd)));
-    const found = this.#lookIn(step, path, (parent, name) => lookAt(parent.fd, name));
+    if (path === shareRoot) return this.#look(step, path, path, ({ fd }) => fileStat(lookAtOpen(fd)));
+    const found = this.#lookAt(step, path, lookAt);
     if (found === undefined) throw this.#failure(noEntry(this.name, step, path), step, path);
     return fileStat(found);
   }
 
   async *list(path: SharePath): AsyncIterable<ShareEntry> {
-    const listing = this.#look("list", path, ({ fd }) => (isSmall(fd) ? readOpen(fd) : listOpen(fd)));
+    const listing = this.#look("list", path, path, ({ fd }) => (isSmall(fd) ? readOpen(fd) : listOpen(fd)));
     if (Array.isArray(listing)) yield* entriesOf(listing);
     else yield* this.#listed(path, listing);
   }
@@ -98,8 +102,8 @@ export class DirectoryShare implements Share {
   }
 
   async readFile(path: SharePath, bytesMax: number): Promise<Uint8Array> {
-    return this.#lookIn("read", path, (parent, name) => {
-      const fd = openFileAt(parent.fd, name);
+    return this.#lookAt("read", path, (parent, name) => {
+      const fd = openFileAt(parent, name);
       try {
         const stat = lookAtOpen(fd);
         if (!stat.isFile()) throw this.#unsupported(path, "is no regular file");
@@ -197,10 +201,13 @@ export class DirectoryShare implements Share {
     this.#directories.forget();
   }
 
-  /** What only looks at a directory. In one step, without a promise: most of a pair's time goes into the looks. */
-  #look<T>(step: string, path: SharePath, work: (directory: OpenDirectory) => T): T {
+  /**
+   * A step that only looks, at once: without promises in between, which cost more than the look.
+   * @param path that the step is about, and its failure names
+   */
+  #look<T>(step: string, path: SharePath, at: SharePath, work: (directory: OpenDirectory) => T): T {
     try {
-      const directory = this.#directories.get(path);
+      const directory = this.#directories.get(at);
       try {
         return work(directory);
       } finally {
@@ -211,30 +218,15 @@ export class DirectoryShare implements Share {
     }
   }
 
-  /** The same of what has a name in a directory. */
-  #lookIn<T>(step: string, path: SharePath, work: (parent: OpenDirectory, name: string) => T): T {
-    const { parent, name } = this.#split(path);
-    try {
-      const directory = this.#directories.get(parent);
-      try {
-        return work(directory, name);
-      } finally {
-        directory.release();
-      }
-    } catch (reason) {
-      throw this.#failure(reason, step, path);
-    }
-  }
-
-  /** @param path that the step is about, and its failure names */
+  /** A step that may wait. @param path as for `#look` */
   async #with<T>(
     step: string,
     path: SharePath,
-    directoryPath: SharePath,
+    at: SharePath,
     work: (directory: OpenDirectory) => Promise<T>,
   ): Promise<T> {
     try {
-      const directory = this.#directories.get(directoryPath);
+      const directory = this.#directories.get(at);
       try {
         return await work(directory);
       } finally {
@@ -245,37 +237,30 @@ export class DirectoryShare implements Share {
     }
   }
 
+  #lookAt<T>(step: string, path: SharePath, work: (parent: number, name: string) => T): T {
+    const { parent, name } = this.#split(path);
+    return this.#look(step, path, parent, ({ fd }) => work(fd, name));
+  }
+
   async #at<T>(
     step: string,
     path: SharePath,
     work: (parent: OpenDirectory, name: string) => Promise<T>,
   ): Promise<T> {
     const { parent, name } = this.#split(path);
-    return await this.#with(step, path, parent, (directory) => work(directory, name));
+    return this.#with(step, path, parent, (directory) => work(directory, name));
   }
 
-  async #between(
-    step: string,
-    from: SharePath,
-    to: SharePath,
-    work: (source: OpenDirectory, sourceName: string, target: OpenDirectory, name: string) => Promise<void>,
-  ): Promise<void> {
-    const [one, other] = [this.#split(from), this.#split(to)];
-    try {
-      const source = this.#directories.get(one.parent);
+  async #between(step: string, from: SharePath, to: SharePath, work: Between): Promise<void> {
+    const [source, target] = [this.#split(from), this.#split(to)];
+    return this.#with(step, to, target.parent, async (targetParent) => {
+      const sourceParent = this.#directories.get(source.parent);
       try {
-        const target = this.#directories.get(other.parent);
-        try {
-          await work(source, one.name, target, other.name);
-        } finally {
-          target.release();
-        }
+        await work(sourceParent, source.name, targetParent, target.name);
       } finally {
-        source.release();
+        sourceParent.release();
       }
-    } catch (reason) {
-      throw this.#failure(reason, step, to);
-    }
+    });
   }
 
   /** What a step's failure says of what and where. What was kept open is given up when it has gone stale. */
@@ -324,41 +309,6 @@ export class DirectoryShare implements Share {
   }
 }
 
-function fileStat(stat: Stats | BigIntStats): FileStat {
-  return {
-    type: typeOf(stat),
-    fsid: BigInt(stat.dev),
-    fileid: BigInt(stat.ino),
-    mode: modeOf(stat),
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    sizeBytes: BigInt(stat.size),
-    modifiedMs: Math.floor(Number(stat.mtimeMs)),
-  };
-}
-
-const modeOf = ({ mode }: Stats | BigIntStats): number => Number(mode) & 0o7777;
-
-function typeOf(thing: Stats | BigIntStats | Dirent<string | Buffer>): FileStat["type"] {
-  if (thing.isDirectory()) return "directory";
-  if (thing.isFile()) return "file";
-  return thing.isSymbolicLink() ? "symlink" : "other";
-}
-
 function isSmall(fd: number): boolean {
   return Number(lookAtOpen(fd).size) <= smallBytesMax;
-}
-
-function* entriesOf(listing: Iterable<Dirent<string | Buffer>>): Iterable<ShareEntry> {
-  for (const entry of listing) {
-    const name = utf8Name(entry);
-    if (name !== undefined) yield { name, type: typeOf(entry) };
-  }
-}
-
-/** Listings give names as bytes (see `listOpen`). */
-function utf8Name(entry: Dirent<string | Buffer>): string | undefined {
-  const bytes = Buffer.from(entry.name);
-  const text = bytes.toString("utf8");
-  return Buffer.from(text).equals(bytes) ? text : undefined;
 }

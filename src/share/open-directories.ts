@@ -41,9 +41,11 @@ export class OpenDirectory {
 
   #startSync(): Promise<void> {
     this.#syncNext = undefined;
-    const running = syncFd(this.fd).finally(() => {
+    const running = syncFd(this.fd);
+    const ended = () => {
       if (this.#syncRunning === running) this.#syncRunning = undefined;
-    });
+    };
+    running.then(ended, ended);
     this.#syncRunning = running;
     return running;
   }
