@@ -12,12 +12,21 @@ const root = join(import.meta.dirname, "..");
  */
 export const flags = ["--single-threaded", "--max-semi-space-size=2", "--no-separate-gc-phases"] as const;
 
+const nodeMajor = 24;
+
 /**
  * What is started. It lets Node.js read the program's compiled code from beside it, where `warmUp` left it:
  * that saves a seventh of the start. Without it, with one of another Node.js, or on a file system that cannot
- * be written, the program is compiled as usual.
+ * be written, the program is compiled as usual. An older Node.js, which could not even read the program, is told so.
  */
 const loader = `#!/usr/bin/env -S node ${flags.join(" ")}
+if (parseInt(process.versions.node) < ${nodeMajor}) {
+  console.error(
+    "berth: needs Node.js ${nodeMajor} or later, and this is " + process.version +
+      '; a checkout has it after make build: export PATH="$PWD/node_modules/.bin:$PATH"',
+  );
+  process.exit(1);
+}
 require("node:module").enableCompileCache({ directory: __dirname + "/cache", portable: true });
 require("./program.js");
 `;
@@ -35,7 +44,7 @@ export async function bundle(outfile: string): Promise<void> {
     outfile: join(directory, "program.js"),
     bundle: true,
     platform: "node",
-    target: "node24",
+    target: `node${nodeMajor}`,
     format: "cjs",
     define: { "import.meta.dirname": "__dirname" },
     // Names stay, so that a stack in a log can be read; `node --enable-source-maps` gives lines too.

@@ -31,7 +31,12 @@ export function addServeOptions(command: Command): Command {
         .default("csi.berth.dev")
         .argParser(parseDriverName),
     )
-    .addOption(new Option("--config <file>", "the configuration, a YAML file: cluster, directories, reaper"))
+    .addOption(
+      new Option(
+        "--config <file>",
+        "the configuration, a YAML file: cluster, exports, directories, reaper, usage, ephemeral",
+      ),
+    )
     .addOption(
       new Option("--log-level <level>", "the least that is logged").choices(logLevels).default("info"),
     )

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type Command, CommanderError } from "commander";
 import { createProgram } from "./program.ts";
@@ -65,6 +67,72 @@ describe("--help", () => {
     assert.equal(exitCode, 1);
     assert.equal(stdout, "");
     assert.match(stderr, /^Usage: berth /);
+  });
+});
+
+const root = join(import.meta.dirname, "../..");
+
+/** The words of each `berth …` in a help text, without what stands behind it: a remark, or another command. */
+function examplesIn(help: string): string[][] {
+  const lines = help.replaceAll(/\\\n\s*/g, "").split("\n");
+  return lines.flatMap((line) => {
+    const [, command] = /^(?: {2}|# |Example: |.* terminal: )berth ([a-z].*)$/.exec(line) ?? [];
+    const [plain = ""] = command?.split(/ {2,}| \| /) ?? [];
+    const words = [...plain.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)];
+    return words.length === 0
+      ? []
+      : [words.map(([, single, double, bare]) => single ?? double ?? bare ?? "")];
+  });
+}
+
+/** Whether a command takes these words; it does not begin. */
+async function assertCommand(words: string[]): Promise<void> {
+  const program = createProgram();
+  const begun: string[] = [];
+  for (const { command } of commandsOf(program)) {
+    if (command.commands.length === 0) command.action(() => void begun.push(command.name()));
+  }
+  await program.parseAsync(words, { from: "user" });
+  assert.equal(begun.length, 1, words.join(" "));
+  for (const file of words.filter((word) => word.startsWith("examples/"))) {
+    assert.ok(existsSync(join(root, file)), `${words.join(" ")}: ${file}`);
+  }
+}
+
+describe("the examples of --help", () => {
+  const found: string[] = [];
+
+  for (const { words } of commandsOf(createProgram())) {
+    test(`of ${["berth", ...words].join(" ")} are commands, with files that exist`, async () => {
+      const { stdout } = await run(...words, "--help");
+      for (const example of examplesIn(stdout)) {
+        await assertCommand(example);
+        found.push(example.join(" "));
+      }
+    });
+  }
+
+  for (const file of globSync("examples/lab/*.yaml", { cwd: root })) {
+    test(`that ${file} has at its top is a command, with files that exist`, async () => {
+      const text = readFileSync(join(root, file), "utf8");
+      const examples = examplesIn(text);
+      assert.ok(examples.length === 1 || !text.includes("LabScenario"), file);
+      for (const example of examples) await assertCommand(example);
+    });
+  }
+
+  test("are many, and each kind of line is seen as one", () => {
+    for (const example of [
+      "lab demo --trace calls.jsonl",
+      "lab run examples/csidriver.yaml examples/storageclass-export.yaml examples/lab/two-pods.yaml",
+      "lab shell storage -c ls -A /srv/xfs",
+      "lab shell node-1",
+      "lab log controller --json",
+      "nfs ls -l nfs://nas/srv/data?version=3",
+      "nfs cp -r nas:/srv/data/a nas:/srv/data/b",
+    ]) {
+      assert.ok(found.includes(example), `${example}: ${found.join("\n")}`);
+    }
   });
 });
 

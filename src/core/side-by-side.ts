@@ -7,6 +7,10 @@ export async function sideBySide<T extends readonly unknown[]>(
     readonly [K in keyof T]: Promise<T[K]>;
   },
 ): Promise<T> {
-  await Promise.allSettled(work);
-  return await Promise.all(work);
+  try {
+    return await Promise.all(work);
+  } catch {
+    await Promise.allSettled(work);
+    return await Promise.all(work); // fails as the first in order did
+  }
 }

@@ -40,7 +40,8 @@ export function controller(placements: Placements): Implementation<typeof Contro
     },
 
     async createVolume(message, call) {
-      const { volumes, request } = placeRequest(placements, message);
+      const { volumes, request, warning } = placeRequest(placements, message);
+      if (warning !== undefined) call.log.warn(warning, { volumeId: printVolumeId(request.id) });
       return { volume: volumeMessage(placements, await volumes.create(call, request)) };
     },
 

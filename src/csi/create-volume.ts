@@ -18,12 +18,12 @@ import type { Placements } from "./placements.ts";
 export function placeRequest(
   placements: Placements,
   message: CreateVolumeRequest,
-): { volumes: ShareVolumes; request: VolumeRequest } {
+): { volumes: ShareVolumes; request: VolumeRequest; warning: string | undefined } {
   refuseNotOffered(message);
   const parameters = classParameters(message.parameters);
   const claim = claimOf(message.parameters);
   const placement = placements.of(parameters);
-  const { volumes, ...placed } = placement.place(parameters, message.name, claim);
+  const { volumes, warning, ...placed } = placement.place(parameters, message.name, claim);
   for (const capability of message.volumeCapabilities) {
     const problem = placement.mountProblem(mountFlagsOf(capability), {});
     if (problem !== undefined) throw new BerthError("invalid-argument", problem);
@@ -37,7 +37,7 @@ export function placeRequest(
     parameters,
     ...(claim && { claim }),
   };
-  return { volumes, request };
+  return { volumes, request, warning };
 }
 
 function refuseNotOffered(message: CreateVolumeRequest): void {

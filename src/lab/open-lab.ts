@@ -13,6 +13,9 @@ import { Driver } from "./site/driver.ts";
 import { openSite } from "./site/open-site.ts";
 import type { Program, Site, Tier } from "./site/site.ts";
 
+type ConfigParts = Readonly<Record<string, unknown>>;
+export type DriverConfigOf = (site: Site) => ConfigParts | Promise<string>;
+
 export interface LabOptions {
   readonly tier: Tier;
   readonly program: Program;
@@ -22,11 +25,9 @@ export interface LabOptions {
   readonly driverName?: string;
   /**
    * The driver's configuration, as its file has it. What it leaves out of `cluster` (`lab`), `exports` and
-   * `directories` (the site's storage as `nas` or `default`) is filled in.
+   * `directories` (the site's storage as `nas` or `default`) is filled in; a whole file's text is taken as it is.
    */
-  readonly driverConfig?:
-    | Readonly<Record<string, unknown>>
-    | ((site: Site) => Readonly<Record<string, unknown>>);
+  readonly driverConfig?: ConfigParts | DriverConfigOf;
   /** Of the storage guest; one XFS of 1 GiB at `/srv/xfs` unless given. */
   readonly storage?: StorageOptions;
   readonly nodeMemoryMib?: number;
@@ -83,7 +84,7 @@ export async function openLab(options: LabOptions): Promise<LabParts> {
 }
 
 async function startDrivers({ options, driverName, site, hook }: Assembly) {
-  const config = JSON.stringify(driverConfig(site, options.driverConfig));
+  const config = await driverConfig(site, options.driverConfig);
   const common = { program: site.program, driverName, config };
   const place = site.controller;
   const controller = new Driver({ ...common, component: "controller", place, command: ["controller"] });
@@ -141,7 +142,8 @@ async function startCluster(
   return { cluster, events, kubelets, stop };
 }
 
-function driverConfig(site: Site, given: LabOptions["driverConfig"]): Record<string, unknown> {
-  const own = typeof given === "function" ? given(site) : given;
-  return { cluster: "lab", ...site.share.config, ...own };
+async function driverConfig(site: Site, given: LabOptions["driverConfig"]): Promise<string> {
+  const own = typeof given === "function" ? await given(site) : given;
+  if (typeof own === "string") return own;
+  return JSON.stringify({ cluster: "lab", ...site.share.config, ...own });
 }

@@ -22,7 +22,7 @@ import {
   retentionOf,
 } from "./class-parameters.ts";
 import type { Placed, Placement } from "./placement.ts";
-import { type ClaimName, subDirOf } from "./sub-dir.ts";
+import { type ClaimName, isShared, subDirOf } from "./sub-dir.ts";
 
 /** An export in use: of the configuration's `exports`, or one that only a class or an id names. */
 export interface OpenedExport {
@@ -104,6 +104,7 @@ export class ExportPlacement implements Placement {
       ...(adopt === undefined ? {} : { adopt }),
       onDelete,
       trashRetentionMs: retentionOf(parameters, chosen.trashRetentionMs),
+      ...(adopt === undefined ? {} : adoptionWarning(subDir)),
     };
   }
 
@@ -201,6 +202,14 @@ export class ExportPlacement implements Placement {
   #names(): string {
     return [...this.#configured.keys()].join(", ") || "it names none";
   }
+}
+
+function adoptionWarning(subDir: string | undefined): { readonly warning?: string } {
+  if (subDir === undefined || !isShared(subDir)) return {};
+  const warning =
+    `adoptExisting gives the directory ${JSON.stringify(subDir)} to claims of every namespace, with what another's has ` +
+    `left in it: unless that is meant, make \${pvc.metadata.namespace} a component of subDir`;
+  return { warning };
 }
 
 /** The name of an archived directory is longer than its own: that is found out now, not at deletion. */

@@ -16,6 +16,8 @@ export interface Placed {
   /** A directory that is there already is taken over, and gets these attributes. */
   readonly adopt?: Attributes;
   readonly trashRetentionMs: number;
+  /** What the class's author may not have meant: for the log. */
+  readonly warning?: string;
 }
 
 /** Answers the first question of every volume: which share does it live on? One for each volume type. */

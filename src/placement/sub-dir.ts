@@ -24,11 +24,18 @@ const values: Readonly<Record<string, (whom: ForWhom) => string | undefined>> = 
 };
 
 /**
+ * What nobody sees: control characters, breaks of lines, and what turns the direction of a text, so that a name
+ * reads as another. The two joiners are spelling in Persian, in the languages of India, and in emoji.
+ */
+const unseen = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+/**
  * The directory that `subDir` names, with its templates resolved. A value is one component or a part of one,
  * whatever is in it.
  * @throws BerthError `invalid-argument`
  */
 export function subDirOf(template: string, whom: ForWhom): SharePath {
+  refuseUnseen(template);
   const resolved = template.replaceAll(/\$\{([^}]*)\}/g, (_, name: string) => resolve(name, whom));
   if (resolved.includes("${")) {
     throw invalidParameter(
@@ -37,6 +44,7 @@ export function subDirOf(template: string, whom: ForWhom): SharePath {
       "close it with }",
     );
   }
+  refuseUnseen(resolved);
   try {
     return parseDirectoryPath(resolved);
   } catch (reason) {
@@ -46,6 +54,22 @@ export function subDirOf(template: string, whom: ForWhom): SharePath {
       BerthError.from(reason).message,
     );
   }
+}
+
+const ofVolume = /\$\{pv\.metadata\.name\}/;
+/** A component of its own: in `a-b` there is no telling where the namespace ends. */
+const ofNamespace = /(^|\/)\$\{pvc\.metadata\.namespace\}(\/|$)/;
+
+/** Whether claims of two namespaces can get the same directory, one after the other. */
+export function isShared(template: string): boolean {
+  return !ofVolume.test(template) && !ofNamespace.test(template);
+}
+
+function refuseUnseen(text: string): void {
+  const [found] = unseen.exec(text) ?? [];
+  if (found === undefined) return;
+  const point = found.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0");
+  throw invalidParameter("subDir", `has the invisible character U+${point}`, "leave it out");
 }
 
 function resolve(name: string, whom: ForWhom): string {

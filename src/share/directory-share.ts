@@ -1,9 +1,10 @@
-import type { BigIntStats, Dirent } from "node:fs";
+import type { Dir } from "node:fs";
 import { readSync, statfs } from "node:fs";
 import { promisify } from "node:util";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
-import { storageError } from "./errno.ts";
+import { noEntry, storageError } from "./errno.ts";
+import { entriesOf, fileStat, modeOf } from "./file-stat.ts";
 import {
   changeMode,
   changeOwner,
@@ -11,13 +12,14 @@ import {
   createFileAt,
   linkAt,
   listOpen,
+  lookAt,
+  lookAtOpen,
   makeDirectoryAt,
   openDirectoryAt,
   openFileAt,
+  readOpen,
   removeDirectoryAt,
   renameAt,
-  statAt,
-  statOpen,
   syncFd,
   unlinkAt,
   writeAll,
@@ -39,8 +41,11 @@ import { usageAt } from "./usage-tree.ts";
 
 const statFileSystem = promisify(statfs);
 
-/** So many entries of a listing are read at once; further ones by Node's thread pool, a batch a turn. */
-const entriesAtOnceMax = 16;
+/** A directory of this size (stat's) has a few hundred entries at most, and is read at once. */
+const smallBytesMax = 4096;
+
+/** A step from a name in one directory to a name in another. */
+type Between = (from: OpenDirectory, source: string, to: OpenDirectory, target: string) => Promise<void>;
 
 export interface DirectoryShareOptions {
   /** The name that the configuration gives it. */
@@ -71,121 +76,104 @@ export class DirectoryShare implements Share {
   }
 
   async stat(path: SharePath): Promise<FileStat> {
-    return await this.#run("look at", path, async () => {
-      if (path === shareRoot) return await this.#with(path, async (root) => fileStat(statOpen(root.fd)));
-      return await this.#at(path, async (parent, name) => fileStat(statAt(parent.fd, name)));
-    });
+    const step = "look at";
+    if (path === shareRoot) return this.#look(step, path, path, ({ fd }) => fileStat(lookAtOpen(fd)));
+    const found = this.#lookAt(step, path, lookAt);
+    if (found === undefined) throw this.#failure(noEntry(this.name, step, path), step, path);
+    return fileStat(found);
   }
 
   async *list(path: SharePath): AsyncIterable<ShareEntry> {
-    const listing = await this.#run("list", path, () => this.#with(path, async ({ fd }) => listOpen(fd)));
+    const listing = this.#look("list", path, path, ({ fd }) => (isSmall(fd) ? readOpen(fd) : listOpen(fd)));
+    if (Array.isArray(listing)) yield* entriesOf(listing);
+    else yield* this.#listed(path, listing);
+  }
+
+  async *#listed(path: SharePath, listing: Dir): AsyncIterable<ShareEntry> {
     try {
-      for (let count = 0; ; count += 1) {
-        const atOnce = count < entriesAtOnceMax;
-        const entry = await this.#run("list", path, async () =>
-          atOnce ? listing.readSync() : await listing.read(),
-        );
-        if (entry === null) return;
-        const name = utf8Name(entry);
-        if (name !== undefined) yield { name, type: typeOf(entry) };
+      for (let entry = listing.readSync(); entry !== null; entry = await listing.read()) {
+        yield* entriesOf([entry]);
       }
+    } catch (reason) {
+      throw this.#failure(reason, "list", path);
     } finally {
       listing.closeSync();
     }
   }
 
   async readFile(path: SharePath, bytesMax: number): Promise<Uint8Array> {
-    return await this.#run("read", path, () =>
-      this.#at(path, async (parent, name) => {
-        const fd = openFileAt(parent.fd, name);
-        try {
-          const stat = statOpen(fd);
-          if (!stat.isFile()) throw this.#unsupported(path, "is no regular file");
-          return this.#readAll(fd, stat.size, path, bytesMax);
-        } finally {
-          closeFd(fd);
-        }
-      }),
-    );
+    return this.#lookAt("read", path, (parent, name) => {
+      const fd = openFileAt(parent, name);
+      try {
+        const stat = lookAtOpen(fd);
+        if (!stat.isFile()) throw this.#unsupported(path, "is no regular file");
+        return this.#readAll(fd, Number(stat.size), path, bytesMax);
+      } finally {
+        closeFd(fd);
+      }
+    });
   }
 
-  async createFile(path: SharePath, content: Uint8Array): Promise<void> {
-    await this.#run("create", path, () =>
-      this.#at(path, async (parent, name) => {
-        const fd = await createFileAt(parent.fd, name);
-        try {
-          await writeAll(fd, content);
-        } finally {
-          closeFd(fd);
-        }
-      }),
-    );
+  createFile(path: SharePath, content: Uint8Array): Promise<void> {
+    return this.#at("create", path, async (parent, name) => {
+      const fd = await createFileAt(parent.fd, name);
+      try {
+        await writeAll(fd, content);
+      } finally {
+        closeFd(fd);
+      }
+    });
   }
 
-  async link(existing: SharePath, created: SharePath): Promise<void> {
-    await this.#run("link to", created, () =>
-      this.#at(existing, (from, source) =>
-        this.#at(created, async (to, target) => {
-          await linkAt(from.fd, source, to.fd, target);
-          await to.sync();
-        }),
-      ),
-    );
+  link(existing: SharePath, created: SharePath): Promise<void> {
+    return this.#between("link to", existing, created, async (from, source, to, target) => {
+      await linkAt(from.fd, source, to.fd, target);
+      await to.sync();
+    });
   }
 
-  async makeDirectory(path: SharePath, mode: number): Promise<FileStat> {
-    return await this.#run("make directory", path, () =>
-      this.#at(path, async (parent, name) => {
-        await makeDirectoryAt(parent.fd, name, mode);
-        let made = fileStat(statAt(parent.fd, name));
-        if (made.mode !== mode) {
-          made = { ...made, mode };
-          this.#changeMode(parent, name, mode); // the umask took bits away
-        }
-        await parent.sync();
-        return made;
-      }),
-    );
+  makeDirectory(path: SharePath, mode: number): Promise<FileStat> {
+    return this.#at("make directory", path, async (parent, name) => {
+      await makeDirectoryAt(parent.fd, name, mode);
+      const found = lookAt(parent.fd, name);
+      if (found === undefined) throw noEntry(this.name, "look at", path);
+      const made = { ...fileStat(found), mode };
+      if (made.mode !== modeOf(found)) this.#changeMode(parent, name, mode); // the umask took bits away
+      await parent.sync();
+      return made;
+    });
   }
 
-  async setAttributes(path: SharePath, attributes: Attributes): Promise<void> {
-    await this.#run("change mode or owner of", path, () =>
-      this.#with(path, async ({ fd }) => {
-        const { mode, uid, gid } = attributes;
-        if (uid !== undefined || gid !== undefined) changeOwner(fd, uid ?? -1, gid ?? -1);
-        // After the owner: chown takes away set-uid and set-gid bits.
-        if (mode !== undefined) changeMode(fd, mode);
-        await syncFd(fd);
-      }),
-    );
+  setAttributes(path: SharePath, attributes: Attributes): Promise<void> {
+    return this.#with("change mode or owner of", path, path, async ({ fd }) => {
+      const { mode, uid, gid } = attributes;
+      if (uid !== undefined || gid !== undefined) changeOwner(fd, uid ?? -1, gid ?? -1);
+      // After the owner: chown takes away set-uid and set-gid bits.
+      if (mode !== undefined) changeMode(fd, mode);
+      await syncFd(fd);
+    });
   }
 
-  async rename(from: SharePath, to: SharePath): Promise<void> {
-    await this.#run("rename to", to, () =>
-      this.#at(from, (source, sourceName) =>
-        this.#at(to, async (target, targetName) => {
-          await renameAt(source.fd, sourceName, target.fd, targetName);
-          // One transaction of the file system's journal holds both ends.
-          await source.sync();
-        }),
-      ),
-    );
+  rename(from: SharePath, to: SharePath): Promise<void> {
+    return this.#between("rename to", from, to, async (source, sourceName, target, targetName) => {
+      await renameAt(source.fd, sourceName, target.fd, targetName);
+      // One transaction of the file system's journal holds both ends.
+      await source.sync();
+    });
   }
 
-  async removeFile(path: SharePath): Promise<void> {
-    await this.#run("remove", path, () => this.#at(path, (parent, name) => unlinkAt(parent.fd, name)));
+  removeFile(path: SharePath): Promise<void> {
+    return this.#at("remove", path, (parent, name) => unlinkAt(parent.fd, name));
   }
 
-  async removeDirectory(path: SharePath): Promise<void> {
-    await this.#run("remove directory", path, () =>
-      this.#at(path, (parent, name) => removeDirectoryAt(parent.fd, name)),
-    );
+  removeDirectory(path: SharePath): Promise<void> {
+    return this.#at("remove directory", path, (parent, name) => removeDirectoryAt(parent.fd, name));
   }
 
   async removeTree(path: SharePath, options: TreeOptions = {}): Promise<TreeProgress> {
     try {
-      return await this.#run("remove tree", path, () =>
-        this.#at(path, (parent, name) => removeTreeAt(parent.fd, name, options, this.#clock)),
+      return await this.#at("remove tree", path, (parent, name) =>
+        removeTreeAt(parent.fd, name, options, this.#clock),
       );
     } catch (reason) {
       if (hasCode(reason, "storage-no-entry")) return { entries: 0 };
@@ -193,51 +181,99 @@ export class DirectoryShare implements Share {
     }
   }
 
-  async usage(path: SharePath, options: TreeOptions = {}): Promise<TreeUsage> {
-    return await this.#run("measure", path, () =>
-      this.#at(path, (parent, name) => usageAt(parent.fd, name, options, this.#clock)),
-    );
+  usage(path: SharePath, options: TreeOptions = {}): Promise<TreeUsage> {
+    return this.#at("measure", path, (parent, name) => usageAt(parent.fd, name, options, this.#clock));
   }
 
-  async space(path: SharePath): Promise<Space> {
-    return await this.#run("ask the space of", path, () =>
-      this.#with(path, async ({ fd }) => {
-        const found = await statFileSystem(`/proc/self/fd/${fd}/.`, { bigint: true });
-        return {
-          totalBytes: found.blocks * found.bsize,
-          availableBytes: found.bavail * found.bsize,
-          totalInodes: found.files,
-          availableInodes: found.ffree,
-        };
-      }),
-    );
+  space(path: SharePath): Promise<Space> {
+    return this.#with("ask the space of", path, path, async ({ fd }) => {
+      const found = await statFileSystem(`/proc/self/fd/${fd}/.`, { bigint: true });
+      return {
+        totalBytes: found.blocks * found.bsize,
+        availableBytes: found.bavail * found.bsize,
+        totalInodes: found.files,
+        availableInodes: found.ffree,
+      };
+    });
   }
 
   async close(): Promise<void> {
     this.#directories.forget();
   }
 
-  /** Runs one step, and says of its failure what and where. What was kept open is given up when it has gone stale. */
-  async #run<T>(step: string, path: SharePath, work: () => Promise<T>): Promise<T> {
+  /**
+   * A step that only looks, at once: without promises in between, which cost more than the look.
+   * @param path that the step is about, and its failure names
+   */
+  #look<T>(step: string, path: SharePath, at: SharePath, work: (directory: OpenDirectory) => T): T {
     try {
-      return await work();
-    } catch (reason) {
-      const error = storageError(reason, this.name, step, path);
-      if (
-        hasCode(error, "storage-stale") ||
-        (hasCode(error, "storage-no-entry") && !this.#directories.rootIsThere())
-      ) {
-        this.#directories.forget();
-        throw new BerthError(
-          "storage-unavailable",
-          `${this.name}: the directory ${this.#path} is gone: create or mount it`,
-          {
-            cause: error,
-          },
-        );
+      const directory = this.#directories.get(at);
+      try {
+        return work(directory);
+      } finally {
+        directory.release();
       }
-      throw error;
+    } catch (reason) {
+      throw this.#failure(reason, step, path);
     }
+  }
+
+  /** A step that may wait. @param path as for `#look` */
+  async #with<T>(
+    step: string,
+    path: SharePath,
+    at: SharePath,
+    work: (directory: OpenDirectory) => Promise<T>,
+  ): Promise<T> {
+    try {
+      const directory = this.#directories.get(at);
+      try {
+        return await work(directory);
+      } finally {
+        directory.release();
+      }
+    } catch (reason) {
+      throw this.#failure(reason, step, path);
+    }
+  }
+
+  #lookAt<T>(step: string, path: SharePath, work: (parent: number, name: string) => T): T {
+    const { parent, name } = this.#split(path);
+    return this.#look(step, path, parent, ({ fd }) => work(fd, name));
+  }
+
+  async #at<T>(
+    step: string,
+    path: SharePath,
+    work: (parent: OpenDirectory, name: string) => Promise<T>,
+  ): Promise<T> {
+    const { parent, name } = this.#split(path);
+    return this.#with(step, path, parent, (directory) => work(directory, name));
+  }
+
+  async #between(step: string, from: SharePath, to: SharePath, work: Between): Promise<void> {
+    const [source, target] = [this.#split(from), this.#split(to)];
+    return this.#with(step, to, target.parent, async (targetParent) => {
+      const sourceParent = this.#directories.get(source.parent);
+      try {
+        await work(sourceParent, source.name, targetParent, target.name);
+      } finally {
+        sourceParent.release();
+      }
+    });
+  }
+
+  /** What a step's failure says of what and where. What was kept open is given up when it has gone stale. */
+  #failure(reason: unknown, step: string, path: SharePath): unknown {
+    const error = storageError(reason, this.name, step, path);
+    const isStale = hasCode(error, "storage-stale");
+    if (!isStale && !(hasCode(error, "storage-no-entry") && !this.#directories.rootIsThere())) return error;
+    this.#directories.forget();
+    return new BerthError(
+      "storage-unavailable",
+      `${this.name}: the directory ${this.#path} is gone: create or mount it`,
+      { cause: error },
+    );
   }
 
   #changeMode(parent: OpenDirectory, name: string, mode: number): void {
@@ -249,24 +285,15 @@ export class DirectoryShare implements Share {
     }
   }
 
-  async #with<T>(path: SharePath, work: (directory: OpenDirectory) => Promise<T>): Promise<T> {
-    const directory = this.#directories.get(path);
-    try {
-      return await work(directory);
-    } finally {
-      directory.release();
-    }
-  }
-
-  async #at<T>(path: SharePath, work: (parent: OpenDirectory, name: string) => Promise<T>): Promise<T> {
+  #split(path: SharePath): { parent: SharePath; name: string } {
     const split = splitPath(path);
     if (split === undefined) throw this.#unsupported(path, "is the share's root");
-    return await this.#with(split.parent, (parent) => work(parent, split.name));
+    return split;
   }
 
-  #readAll(fd: number, sizeBytes: bigint, path: SharePath, bytesMax: number): Uint8Array {
+  #readAll(fd: number, sizeBytes: number, path: SharePath, bytesMax: number): Uint8Array {
     if (sizeBytes <= bytesMax) {
-      const buffer = Buffer.allocUnsafe(Number(sizeBytes) + 1);
+      const buffer = Buffer.allocUnsafe(sizeBytes + 1);
       const length = readSync(fd, buffer, 0, buffer.length, 0);
       // A file that grows meanwhile is none of ours: those never change.
       if (length < buffer.length) return buffer.subarray(0, length);
@@ -282,28 +309,6 @@ export class DirectoryShare implements Share {
   }
 }
 
-function fileStat(stat: BigIntStats): FileStat {
-  return {
-    type: typeOf(stat),
-    fsid: stat.dev,
-    fileid: stat.ino,
-    mode: Number(stat.mode & 0o7777n),
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    sizeBytes: stat.size,
-    modifiedMs: Number(stat.mtimeMs),
-  };
-}
-
-function typeOf(thing: BigIntStats | Dirent): FileStat["type"] {
-  if (thing.isDirectory()) return "directory";
-  if (thing.isFile()) return "file";
-  return thing.isSymbolicLink() ? "symlink" : "other";
-}
-
-/** Listings give names as bytes (see `listOpen`). */
-function utf8Name(entry: Dirent<string | Buffer>): string | undefined {
-  const bytes = Buffer.from(entry.name);
-  const text = bytes.toString("utf8");
-  return Buffer.from(text).equals(bytes) ? text : undefined;
+function isSmall(fd: number): boolean {
+  return Number(lookAtOpen(fd).size) <= smallBytesMax;
 }

@@ -37,13 +37,36 @@ const meanings: Readonly<Record<string, readonly [StorageCode, cause: string, re
 /** The error of a system call on `path` of a share, as a `BerthError`. Anything without an errno passes as it is. */
 export function storageError(reason: unknown, share: string, step: string, path: SharePath): unknown {
   const errno = errnoOf(reason);
-  if (errno === undefined) return reason;
+  return errno === undefined ? reason : errorOf(errno, share, step, path, { cause: reason });
+}
+
+/** The same where nothing was found at a path, without an error of the system. */
+export const noEntry = (share: string, step: string, path: SharePath): BerthError =>
+  errorOf("ENOENT", share, step, path);
+
+function errorOf(
+  errno: string,
+  share: string,
+  step: string,
+  path: SharePath,
+  options?: { cause: unknown },
+): BerthError {
   const [code, cause, remedy] = meanings[errno] ?? ["storage-io", `the system said ${errno}`];
   const where = path === "" ? "its root" : path;
   const advice = remedy === undefined ? "" : `: ${remedy}`;
-  return new BerthError(code, `${share}: cannot ${step} ${where}: ${cause} (${errno})${advice}`, {
-    cause: reason,
-  });
+  const message = `${share}: cannot ${step} ${where}: ${cause} (${errno})${advice}`;
+  return withoutStack(() => new BerthError(code, message, options));
+}
+
+/** A missing file is an answer more often than a surprise, and a stack that nobody reads costs more than the look. */
+function withoutStack<T>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 export function errnoOf(reason: unknown): string | undefined {

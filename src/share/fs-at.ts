@@ -4,6 +4,7 @@ import {
   closeSync,
   constants,
   type Dir,
+  type Dirent,
   fchmodSync,
   fchownSync,
   fstatSync,
@@ -14,14 +15,16 @@ import {
   open,
   opendirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rename,
   rmdir,
+  type Stats,
   unlink,
   write,
 } from "node:fs";
-import { promisify } from "node:util";
+import { errnoOf } from "./errno.ts";
 
 /**
  * System calls relative to an open directory, as openat(2) and its family: Linux resolves
@@ -34,17 +37,23 @@ import { promisify } from "node:util";
  */
 export type Name = string | Buffer;
 
-const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } =
+  constants;
 /** Linux: a handle that only names a file, whatever its mode; Node has no constant for it. */
 const O_PATH = 0o10000000;
 
-const openFile = promisify(open);
-const writeFile = promisify(write);
-const mkdirPath = promisify(mkdir);
-const linkPath = promisify(link);
-const renamePath = promisify(rename);
-const unlinkPath = promisify(unlink);
-const rmdirPath = promisify(rmdir);
+/** A promise of what Node calls back. Its own `promisify` costs several times as much, for each call. */
+function answered(start: (callback: (error: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+function answer<T>(start: (callback: (error: Error | null, result: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => (error === null ? resolve(result) : reject(error)));
+  });
+}
 
 function at(directory: number, name: Name): Name {
   const prefix = `/proc/self/fd/${directory}/`;
@@ -58,37 +67,72 @@ export const openDirectoryAt = (directory: number, name: Name): number =>
 
 /** A new file that is written durably: each write is answered when its content is on the disk (O_DSYNC). */
 export const createFileAt = (directory: number, name: Name): Promise<number> =>
-  openFile(at(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_DSYNC, 0o600);
+  answer((callback) => {
+    open(at(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_DSYNC, 0o600, callback);
+  });
 
 export async function writeAll(fd: number, content: Uint8Array): Promise<void> {
   for (let done = 0; done < content.length; ) {
-    done += (await writeFile(fd, content, done, content.length - done, done)).bytesWritten;
+    const from = done;
+    done += await answer<number>((callback) => {
+      write(fd, content, from, content.length - from, from, callback);
+    });
   }
 }
 
-/** O_NONBLOCK: opening a FIFO that somebody planted must not wait for its writer. */
-export const openFileAt = (directory: number, name: Name): number =>
-  openSync(at(directory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+/**
+ * O_NONBLOCK: opening a FIFO that somebody planted must not wait for its writer. O_NOATIME: the first read of a
+ * file would change its inode, for which it may have to wait until the journal has written that; only the file's
+ * owner may ask for it.
+ */
+export function openFileAt(directory: number, name: Name): number {
+  const path = at(directory, name);
+  const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+  try {
+    return openSync(path, flags | O_NOATIME);
+  } catch (reason) {
+    if (errnoOf(reason) !== "EPERM") throw reason;
+    return openSync(path, flags);
+  }
+}
 
 export const statAt = (directory: number, name: Name): BigIntStats =>
   lstatSync(at(directory, name), { bigint: true });
 
 export const statOpen = (fd: number): BigIntStats => fstatSync(fd, { bigint: true });
 
-export const makeDirectoryAt = async (directory: number, name: Name, mode: number): Promise<void> => {
-  await mkdirPath(at(directory, name), { mode });
-};
+/** What is there, if anything is. In numbers where those are exact: a look that makes bigints costs twice as much. */
+export function lookAt(directory: number, name: Name): Stats | BigIntStats | undefined {
+  const path = at(directory, name);
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat === undefined || isExact(stat)
+    ? stat
+    : lstatSync(path, { bigint: true, throwIfNoEntry: false });
+}
+
+/** The same of what is open. */
+export function lookAtOpen(fd: number): Stats | BigIntStats {
+  const stat = fstatSync(fd);
+  return isExact(stat) ? stat : statOpen(fd);
+}
+
+const isExact = ({ dev, ino, size }: Stats): boolean =>
+  Number.isSafeInteger(ino) && Number.isSafeInteger(size) && Number.isSafeInteger(dev);
+
+export const makeDirectoryAt = (directory: number, name: Name, mode: number): Promise<void> =>
+  answered((callback) => mkdir(at(directory, name), { mode }, callback));
 
 export const linkAt = (from: number, existing: Name, to: number, created: Name): Promise<void> =>
-  linkPath(at(from, existing), at(to, created));
+  answered((callback) => link(at(from, existing), at(to, created), callback));
 
 export const renameAt = (from: number, source: Name, to: number, target: Name): Promise<void> =>
-  renamePath(at(from, source), at(to, target));
+  answered((callback) => rename(at(from, source), at(to, target), callback));
 
-export const unlinkAt = (directory: number, name: Name): Promise<void> => unlinkPath(at(directory, name));
+export const unlinkAt = (directory: number, name: Name): Promise<void> =>
+  answered((callback) => unlink(at(directory, name), callback));
 
 export const removeDirectoryAt = (directory: number, name: Name): Promise<void> =>
-  rmdirPath(at(directory, name));
+  answered((callback) => rmdir(at(directory, name), callback));
 
 /** Lets its owner into a directory that a mode such as 0000 closes. */
 export function openUpAt(directory: number, name: Name): void {
@@ -119,7 +163,11 @@ export const listOpen = (fd: number): Dir =>
   // "buffer" is what Node takes here for names that are bytes; its types know only text.
   opendirSync(`/proc/self/fd/${fd}/.`, { encoding: "buffer" as BufferEncoding, bufferSize: 256 });
 
+/** The same of a small directory, at once. */
+export const readOpen = (fd: number): Dirent<Buffer>[] =>
+  readdirSync(`/proc/self/fd/${fd}/.`, { encoding: "buffer", withFileTypes: true });
+
 /** Makes what was done in a directory, or written to a file, durable. */
-export const syncFd = promisify(fsync);
+export const syncFd = (fd: number): Promise<void> => answered((callback) => fsync(fd, callback));
 
 export { closeSync as closeFd, fchmodSync as changeMode, fchownSync as changeOwner };

@@ -11,7 +11,7 @@ export interface NfsProbe {
   readonly location: ExportLocation;
   /** The directory below the share; `""` is the share itself. */
   readonly directory: SharePath;
-  /** A volume's record (JSON), which must be there, and be of no other directory. */
+  /** A volume's record (JSON), which must be there, and name no other directory. */
   readonly record?: SharePath;
   /** In the order of preference. */
   readonly versions: readonly NfsVersion[];
@@ -32,6 +32,8 @@ export interface NfsProbed {
   readonly transport: "tcp" | "tcp6";
   /** Of the directory, as stat(2) shows it through a mount. */
   readonly fileid: bigint;
+  /** What somebody should look into, although it can be mounted. */
+  readonly warning: string | undefined;
 }
 
 /**
@@ -50,8 +52,9 @@ export async function probeNfs(probe: NfsProbe): Promise<NfsProbed> {
         fileidOf(client, probe.directory, signal),
         record === undefined ? undefined : readRecord(client, record, signal),
       ]);
-      if (recorded !== undefined) checkRecord(client.name, recorded, { path: probe.directory, fileid });
-      return { version: client.features.version, transport, fileid };
+      const there = { path: probe.directory, fileid };
+      const warning = recorded && checkRecord(client.name, recorded, there);
+      return { version: client.features.version, transport, fileid, warning };
     } finally {
       await client.close().catch(() => {}); // nothing hangs on a session that was only asked
     }
@@ -141,12 +144,17 @@ async function readRecord(
   }
 }
 
-/** @throws BerthError `failed-precondition` when what is at the path is not the volume's own */
+/**
+ * Another fileid is no refusal: what is copied back from a backup or moved to another server has new ones, and the
+ * pods of a whole cluster may wait for it.
+ * @returns what is odd about it
+ * @throws BerthError `failed-precondition` for another path
+ */
 function checkRecord(
   share: string,
   { record, ...recorded }: Recorded,
   there: { readonly path: SharePath; readonly fileid: bigint },
-): void {
+): string | undefined {
   if (typeof recorded.path === "string" && recorded.path !== there.path) {
     throw new BerthError(
       "failed-precondition",
@@ -154,11 +162,10 @@ function checkRecord(
         `and the PersistentVolume ${JSON.stringify(there.path)}: correct subDir in its volumeAttributes`,
     );
   }
-  if (typeof recorded.fileid !== "string" || recorded.fileid === `${there.fileid}`) return;
-  throw new BerthError(
-    "failed-precondition",
+  if (typeof recorded.fileid !== "string" || recorded.fileid === `${there.fileid}`) return undefined;
+  return (
     `${there.path} on ${share} (fileid ${there.fileid}) is not the directory that Berth made for this volume ` +
-      `(fileid ${recorded.fileid}): put that one back; if this one was restored from a backup, write its fileid into ${record}`,
+    `(fileid ${recorded.fileid}): if it was restored from a backup, write its fileid into ${record}, or it cannot be deleted`
   );
 }
 

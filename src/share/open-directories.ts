@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
-import { closeFd, openDirectoryAt, openPath, statOpen, syncFd } from "./fs-at.ts";
+import { closeFd, lookAtOpen, openDirectoryAt, openPath, statOpen, syncFd } from "./fs-at.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
 
 const checkMs = 1000;
@@ -41,9 +41,11 @@ export class OpenDirectory {
 
   #startSync(): Promise<void> {
     this.#syncNext = undefined;
-    const running = syncFd(this.fd).finally(() => {
+    const running = syncFd(this.fd);
+    const ended = () => {
       if (this.#syncRunning === running) this.#syncRunning = undefined;
-    });
+    };
+    running.then(ended, ended);
     this.#syncRunning = running;
     return running;
   }
@@ -77,7 +79,7 @@ export class OpenDirectories {
   /** True unless the root is known to be gone: its path leads nowhere, or it was removed while it was open. */
   rootIsThere(): boolean {
     const kept = this.#open.get(shareRoot);
-    if (kept !== undefined) return statOpen(kept.fd).nlink > 0n;
+    if (kept !== undefined) return Number(lookAtOpen(kept.fd).nlink) > 0;
     return statSync(this.#rootPath, { throwIfNoEntry: false })?.isDirectory() ?? false;
   }
 

@@ -112,9 +112,7 @@ export async function readRecord(share: Share, name: VolumeName): Promise<Volume
 
 /** The same where most likely there is none: that is found out in one round trip. */
 export async function findRecord(share: Share, name: VolumeName): Promise<VolumeRecord | undefined> {
-  return (await isThere(share, join(recordPath(name), identityFile)))
-    ? await readRecord(share, name)
-    : undefined;
+  return (await isThere(share, recordPath(name))) ? await readRecord(share, name) : undefined;
 }
 
 /** The record in a directory: in its place, or in the trash. */
@@ -178,7 +176,7 @@ export async function wasRestored(
   record: Pick<VolumeRecord, "identity" | "deleted">,
 ): Promise<boolean> {
   if (record.deleted === undefined || (await stillDecided(share, recordPath(name), record))) return false;
-  const current = await readRecord(share, name); // gone, most often: another process has finished the deletion
+  const current = await findRecord(share, name); // gone, most often: the deletion is finished
   return current?.identity.nonce === record.identity.nonce && current.deleted === undefined;
 }
 

@@ -5,12 +5,13 @@ import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "..
 import type { Share } from "../share/share.ts";
 import { join } from "../share/share-path.ts";
 import { checkRecord, fileidAt, isThere, readRecord, removeIfEmpty } from "./catalog.ts";
-import { claimFile } from "./claim.ts";
+import { forget } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import {
   deletedFile,
   directoryPath,
   recordPath,
+  stagedFilePath,
   stagedTreePath,
   trashEntryPath,
   volumesPath,
@@ -22,7 +23,7 @@ import { fateOf, makeHolder, retire, unclaimed } from "./retire.ts";
 /**
  * Deletes a volume in a time that does not depend on its size. Its steps:
  *
- * 1. link `deleted.<nonce>.json` into the record: from now on the deletion is decided, and anyone may finish it;
+ * 1. put `deleted.<nonce>.json` into the record: from now on the deletion is decided, and anyone may finish it;
  * 2. rename the directory into the trash (or beside, or leave it: `onDelete`);
  * 3. let its path go, and the parents that Berth made and nobody else uses;
  * 4. rename the record after it.
@@ -112,26 +113,34 @@ async function refuseStranger(
   if (!(await recoverClaim(share, { identity }))) throw unclaimed(share, name, identity);
 }
 
+/**
+ * Writes down that the volume is to go. Of several who decide this at once the last one's file stays, and that is
+ * no contest that anyone loses: all say the same, and whoever has decided goes on by what it wrote itself. So the file
+ * is renamed to its name, whole and durable, where a claim would be linked.
+ */
 async function decide(
-  context: ShareContext,
+  { share, clock, newNonce }: ShareContext,
   name: VolumeName,
   { identity }: VolumeRecord,
 ): Promise<NonNullable<VolumeRecord["deleted"]>> {
-  const nonce = context.newNonce();
-  const nowMs = context.clock.nowMs();
+  const nonce = newNonce();
+  const nowMs = clock.nowMs();
   const deleted = newDeleted({
     nonce,
     deletedAt: new Date(nowMs).toISOString(),
     purgeAfter: new Date(nowMs + identity.trashRetentionMs).toISOString(),
   });
-  const [path, entry] = [join(recordPath(name), deletedFile(nonceOf(identity))), nonceOf(identity)];
+  const temporary = stagedFilePath(nonce);
+  const write = async (): Promise<void> => {
+    await share.createFile(temporary, encodeRecord(deleted));
+    await share.rename(temporary, join(recordPath(name), deletedFile(nonceOf(identity))));
+  };
   try {
-    await sideBySide([
-      claimFile(context.share, path, encodeRecord(deleted), nonce),
-      makeHolder(context.share, trashEntryPath(entry)), // it is needed next
-    ]);
+    // The entry in the trash is needed next.
+    await sideBySide([write(), makeHolder(share, trashEntryPath(nonceOf(identity)))]);
   } catch (reason) {
-    // The record is gone: another call has finished the deletion in the meantime.
+    await forget(share, temporary);
+    // The record is gone, since another call has finished the deletion; or our own answer was lost.
     if (!hasCode(reason, "storage-no-entry")) throw reason;
   }
   return deleted;

@@ -76,7 +76,7 @@ export function parentsOf(directory: SharePath): SharePath[] {
 }
 
 /**
- * What is linked into a record later names the record's nonce: a call that was frozen while the volume was
+ * What is put into a record later names the record's nonce: a call that was frozen while the volume was
  * deleted and created anew reaches the new record by its path, and must mean nothing there.
  */
 export const deletedFile = (nonce: Nonce): string => `deleted.${nonce}.json`;

@@ -135,8 +135,26 @@ export function encodeRecord(record: Identity | Size | Deleted | Parent): Uint8A
   return Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`);
 }
 
-export const decodeIdentity = (content: Uint8Array, path: string): Identity =>
-  decode(identitySchema, content, path);
+/** Identities that were read last, by their bytes. */
+const known = new Map<string, Identity>();
+const knownMax = 128;
+const knownBytesMax = 4096;
+
+/** What is written once never changes, and a deletion reads the same bytes under several names, before and after. */
+export function decodeIdentity(content: Uint8Array, path: string): Identity {
+  if (content.length > knownBytesMax) return decode(identitySchema, content, path);
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.length).toString("latin1");
+  const found = known.get(bytes);
+  if (found !== undefined) return found;
+  const identity = decode(identitySchema, content, path);
+  for (const oldest of known.keys()) {
+    if (known.size < knownMax) break;
+    known.delete(oldest);
+  }
+  known.set(bytes, identity);
+  return identity;
+}
+
 export const decodeSize = (content: Uint8Array, path: string): Size => decode(sizeSchema, content, path);
 export const decodeDeleted = (content: Uint8Array, path: string): Deleted =>
   decode(deletedSchema, content, path);

@@ -59,6 +59,29 @@ for (const version of ["3", "4.1"] as const) {
       assert.ok(!existsSync(data("kept")));
     });
 
+    test("a class that lets every namespace adopt one directory is warned of at each creation, and no other", async () => {
+      const namespace = template("pvc.metadata.namespace");
+      const before = site.log.lines.length;
+      const warnings = () =>
+        site.log.lines.slice(before).filter(({ message }) => message.startsWith("adoptExisting"));
+      for (const [subDir, count] of [
+        [template("pvc.metadata.name"), 1],
+        [`${namespace}/${template("pvc.metadata.name")}`, 1],
+        ["data", 2],
+      ] as const) {
+        const made = await createVolume(site, "pvc-1", { subDir, adoptExisting: "true" }, claim);
+        await deleteVolume(site, made.volumeId);
+        assert.equal(warnings().length, count, subDir);
+      }
+      const [first] = warnings();
+      assert.equal(first?.level, "warn");
+      assert.match(
+        first?.message ?? "",
+        /to claims of every namespace, .* make \$\{pvc\.metadata\.namespace\}/,
+      );
+      assert.equal(first?.fields["volumeId"], "export/nfs/pvc-1/nas");
+    });
+
     test("onDelete: archive renames the directory, whoever's it is, and may be repeated (csi-driver-nfs #595)", async () => {
       const made = await createVolume(site, "pvc-1", {
         onDelete: "archive",
@@ -91,6 +114,7 @@ for (const version of ["3", "4.1"] as const) {
       "a component of 256 bytes": { subDir: "x".repeat(256) },
       "a NUL": { subDir: "a\0b" },
       "a line end": { subDir: "a\nb" },
+      "what turns the direction of a text": { subDir: "a/\u202ebd" },
       "an unknown onDelete": { onDelete: "keep" },
       "an adoptExisting that is neither": { adoptExisting: "yes" },
       "a mode that is none": { mode: "0999" },

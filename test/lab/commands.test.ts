@@ -60,14 +60,12 @@ test("the example of docs/lab.md runs as it is written", async () => {
   assert.match(output, / 6 of 6 steps done\n$/);
 });
 
-test("the scenario of examples/lab runs", async () => {
-  const { code, output } = await run(
-    "run",
-    "--tier",
-    "directory",
-    ...manifests,
-    "examples/lab/two-pods.yaml",
-  );
+test("the example of the help of berth lab run runs, on directories with their class", async () => {
+  const help = (await run("run", "--help")).output.replaceAll(/\\\n\s*/g, "");
+  const [, words = ""] = /^ {2}berth lab (run .*)$/m.exec(help) ?? [];
+  const files = words.replace("storageclass-export", "storageclass-directory").split(" ").slice(1);
+  assert.equal(files.length, 3, help);
+  const { code, output } = await run("run", "--tier", "directory", ...files);
   assert.equal(code, 0, output);
   assert.match(output, /12 of 12 steps done\n$/);
   assert.deepEqual(
@@ -143,7 +141,13 @@ test("a shell enters a lab that is up, and finds none when it has ended", async 
 
   const log = await run("log", ...lab, "controller");
   assert.equal(log.code, 0, log.output);
-  assert.match(log.output, /"msg":"listening on unix:\/\/\/run\/controller\/csi\.sock"/);
+  assert.match(log.output, /^\[2.*Z\] INFO: listening on unix:\/\/\/run\/controller\/csi\.sock/m);
+  const { output: json } = await run("log", ...lab, "controller", "--json");
+  const messages = json
+    .trimEnd()
+    .split("\n")
+    .map((line) => String(JSON.parse(line).msg));
+  assert.ok(messages.includes("listening on unix:///run/controller/csi.sock"), json);
 
   const shell = start("shell", ...lab, "node-1");
   shell.stdin?.write("stty size; echo end$((40 + 2))\n");

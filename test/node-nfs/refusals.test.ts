@@ -93,13 +93,6 @@ const refusals: readonly Refusal[] = [
     message: /record .* names the directory "pvc-refused".*"directory"/,
   },
   {
-    what: "a volume in whose place is another directory than Berth made",
-    volume: () => replaced,
-    code: "FAILED_PRECONDITION",
-    message:
-      /^pvc-replaced on .* \(fileid [0-9]+\) is not the directory that Berth made for this volume \(fileid [0-9]+\): put that one back; .*write its fileid into \.berth\/volumes\/pvc-replaced\/identity\.json$/,
-  },
-  {
     what: "a file where the directory should be",
     volume: () => byHand({ subDir: "file" }),
     code: "FAILED_PRECONDITION",
@@ -165,11 +158,17 @@ for (const { what, exported, volume: made = () => volume, code, message } of ref
   });
 }
 
-test("a directory that was restored is the volume's once its record says so, as the manual has it", async () => {
+test("a directory that was restored is mounted with a warning, and the volume's again once its record says so", async () => {
+  assert.equal((await node.stage(replaced)).code, "OK");
+  const warning =
+    /pvc-replaced on .* \(fileid [0-9]+\) is not the directory that Berth made .*write its fileid into/;
+  assert.match(await node.pluginLog(), warning);
+  assert.equal((await node.unstage(replaced)).code, "OK");
+  await assert.rejects(fixture.deleteVolume(replaced), /is not the directory that Berth made/);
+
   const manual = readFileSync(new URL("../../docs/nodes.md", import.meta.url), "utf8");
   const [, commands = ""] = /```sh\n(record=.*?)```/s.exec(manual) ?? [];
   await fixture.storage.check(`cd ${share}; ${commands.replaceAll("pvc-1", "pvc-replaced")}`);
-  assert.equal((await node.stage(replaced)).code, "OK");
   await fixture.storage.check(
     `cd ${share}/.berth; [ volumes/pvc-replaced/identity.json -ef paths/pvc-replaced ]`,
   );

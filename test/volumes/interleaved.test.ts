@@ -188,3 +188,32 @@ test("a creation that is frozen at any step while another finishes the same make
     return reached;
   });
 });
+
+test("a deletion that is frozen at any step while another decides the same leaves one volume in the trash", async () => {
+  await atEveryStep(async (at) => {
+    using fixture = new VolumeFixture();
+    await fixture.volumes.create(newCall(), requestFor("pvc", { trashRetentionMs: 3_600_000 }));
+    writeFileSync(fixture.at("pvc", "data"), "data");
+    let reached = false;
+    const decide = async (step: number): Promise<Fate> => {
+      if (step === at) {
+        reached = true;
+        await fixture.volumes.delete(newCall(), idOf("pvc"));
+      }
+      return "done";
+    };
+    const frozen = fixture.through(hookedShare(fixture.share, decide, () => new Error("never")));
+    await frozen.delete(newCall(), idOf("pvc"));
+    const trash = await fixture.volumes.trash(newCall());
+    assert.deepEqual(
+      trash.map(({ state }) => state),
+      ["kept"],
+      `step ${at}`,
+    );
+    await fixture.volumes.restore(newCall(), idOf("pvc").name);
+    await fixture.reap();
+    assert.equal(readFileSync(fixture.at("pvc", "data"), "utf8"), "data", `step ${at}`);
+    assert.deepEqual(fixture.left(), ["pvc", ".berth/volumes/pvc", ".berth/paths/pvc"], `step ${at}`);
+    return reached;
+  });
+});

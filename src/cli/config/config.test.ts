@@ -209,6 +209,19 @@ for (const { title, text, message } of [
       "berth.yaml:3: directories[1].path: /a and /a/b of a overlap: one's volumes would lie in the other; choose another",
   },
   {
+    title:
+      "two exports of one server that overlap are refused, also if one writes the port that goes without saying",
+    text: "exports:\n  - { name: a, server: nas, share: /k8s, port: 2049 }\n  - { name: b, server: nas, share: /k8s/b }\n",
+    message:
+      "berth.yaml:3: exports[1].share: nas:/k8s/b and nas:/k8s of a overlap: one's volumes would lie in the other; choose another",
+  },
+  {
+    title: "two exports of one server on another port that overlap are refused with the port",
+    text: "exports:\n  - { name: a, server: nas, share: /k8s, port: 20490 }\n  - { name: b, server: nas, share: /k8s, port: 20490 }\n",
+    message:
+      "berth.yaml:3: exports[1].share: port 20490 of nas:/k8s and port 20490 of nas:/k8s of a overlap: one's volumes would lie in the other; choose another",
+  },
+  {
     title: "a key that is there twice is refused",
     text: "cluster: a\ncluster: b\n",
     message: "berth.yaml:2: Map keys must be unique",
@@ -227,6 +240,19 @@ for (const { title, text, message } of [
 ]) {
   test(title, () => assert.equal(messageOf(text), message));
 }
+
+test("two servers on one address, told apart by their ports, are two exports", () => {
+  const text = `exports:
+  - { name: a, server: nas, share: /k8s }
+  - { name: b, server: nas, share: /k8s, port: 20490 }`;
+  assert.deepEqual(
+    parseConfig(text, "berth.yaml").exports.map(({ name, port }) => [name, port]),
+    [
+      ["a", undefined],
+      ["b", 20490],
+    ],
+  );
+});
 
 test("every mistake is listed, one a line", () => {
   assert.deepEqual(

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { BerthError } from "../../core/errors.ts";
 import type { NfsVersion, SourcePort } from "../../nfs/index.ts";
+import { nfsLimits } from "../../nfs/limits.ts";
 import { type ExportLocation, printLocation } from "../../share/export-location.ts";
 import type { OvercommitRule } from "../../volumes/overcommit.ts";
 import type { UsagePace } from "../../volumes/usage/usage-plan.ts";
@@ -68,7 +69,7 @@ export const defaultConfig: Config = parseConfig("", "the built-in configuration
 
 /** @throws BerthError `invalid-argument` with every mistake of the file, one a line */
 export function readConfig(file: string): Config {
-  return parseConfig(readText(file), file);
+  return parseConfig(readConfigText(file), file);
 }
 
 /** @param file how messages name the text */
@@ -79,7 +80,7 @@ export function parseConfig(text: string, file: string): Config {
   refuseNamesakes(source, "directories", directories, ({ path }) => path);
   refuseNamesakes(source, "exports", exports, printLocation);
   refuseOverlaps(source, "directories", directories, ({ path }) => path);
-  refuseOverlaps(source, "exports", exports, ({ server, share }) => `${server}:${share}`);
+  refuseOverlaps(source, "exports", exports, whereOf);
   refuseUnknownExports(source, ephemeral.exports, exports);
   return {
     cluster,
@@ -94,7 +95,17 @@ export function parseConfig(text: string, file: string): Config {
   };
 }
 
-function readText(file: string): string {
+/** Two servers may share an address. */
+function whereOf({
+  port = nfsLimits.port,
+  ...location
+}: ExportLocation & { readonly port?: number }): string {
+  const where = printLocation(location);
+  return port === nfsLimits.port ? where : `port ${port} of ${where}`;
+}
+
+/** @throws BerthError `invalid-argument` for a file that cannot be read */
+export function readConfigText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {

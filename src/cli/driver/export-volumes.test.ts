@@ -40,6 +40,26 @@ test("the connection to a volume's server ends when the last volume on it leaves
   await ended;
 });
 
+test("a volume by hand is asked about at the server that its mount is from, though another shares the address", async (t) => {
+  const server = createServer();
+  t.after(() => server.close());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object");
+  const location = { server: "127.0.0.1", share: "/x" };
+  const exports = [
+    { ...access, ...location, name: "a", port: 1 },
+    { ...access, ...location, name: "b", port: address.port },
+  ];
+  const stats = new ExportStats(systemClock, { ...exportStatsLimits, answerMsMax: 200 });
+  const volumes = new ExportVolumes(exports, silentLog, async () => mountOf(address.port), stats);
+  t.after(() => volumes.close());
+  const connected = once(server, "connection", { signal: t.signal });
+  await volumes.stats("by-hand", "/pods/a", newCall());
+  const [socket] = await connected;
+  socket.destroy();
+});
+
 test("an export that cannot be used yet is tried again, and does not keep the node from ending", async () => {
   const nas = {
     ...access,

@@ -2,6 +2,7 @@ import type { Call } from "../../core/call.ts";
 import { BerthError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import { parseVolumeId, volumeNameOf } from "../../core/volume-id.ts";
+import { nfsLimits } from "../../nfs/limits.ts";
 import { isEphemeralId } from "../../node/ephemeral/ephemeral-id.ts";
 import type { MountLooker } from "../../node/mounts/mount-looker.ts";
 import { isWithin, type Mount } from "../../node/mounts/mount-table.ts";
@@ -92,11 +93,15 @@ export class ExportVolumes {
     const { server, share: path } = location;
     const isInline = isEphemeralId(volumeId);
     const parent = parentOf(path); // an inline volume's directory lies in its share
+    const ports = portsOf(mount);
     const known = this.#exports.find(
-      (each) => each.server === server && (isInline ? each.share === parent : isWithin(path, each.share)),
+      (each) =>
+        each.server === server &&
+        (each.port ?? nfsLimits.port) === (ports.port ?? nfsLimits.port) &&
+        (isInline ? each.share === parent : isWithin(path, each.share)),
     );
     const root = known?.share ?? (isInline ? parent : path); // else where the export itself begins is not known here
-    const access = known ?? { uid: 0, gid: 0, ...portsOf(mount) };
+    const access = known ?? { uid: 0, gid: 0, ...ports };
     const source = known?.name ?? printLocation({ server, share: root });
     const share = await this.#share(volumeId, source, { ...access, server, share: root });
     const directory = parseSharePath(path.slice(root.length).replace(/^\//, ""));

@@ -5,6 +5,7 @@ import { type LabFlags, nodesOption, tierOption } from "./lab-options.ts";
 import { type InsideFlag, inside, insideOption, outside, thisProgram } from "./sandbox.ts";
 
 interface RunFlags extends LabFlags, InsideFlag {
+  readonly config?: string;
   readonly trace?: string;
   readonly keep?: true;
 }
@@ -16,6 +17,7 @@ export function runCommand(): Command {
     .argument("<file...>", "YAML: Kubernetes manifests, and a LabScenario with the steps")
     .addOption(tierOption())
     .addOption(nodesOption())
+    .addOption(configOption())
     .addOption(new Option("--trace <file>", "write every call as a line of JSON"))
     .addOption(new Option("--keep", "let the lab run on when the steps are done, until Ctrl-C"))
     .addOption(insideOption())
@@ -30,11 +32,20 @@ export function upCommand(): Command {
     .argument("[file...]", "YAML: Kubernetes manifests to apply")
     .addOption(tierOption())
     .addOption(nodesOption())
+    .addOption(configOption())
     .addOption(new Option("--trace <file>", "write every call as a line of JSON"))
     .addOption(insideOption())
     .addHelpText("after", upHelp)
     .action((files: string[], flags: RunFlags) => start(files, { ...flags, keep: true }));
 }
+
+const configOption = () =>
+  new Option("--config <file>", "the driver's configuration, in place of the lab's own");
+
+const configHelp = `
+In the file of --config, \${server} and \${share} stand for the lab's NFS server
+and the path that it exports; directories that it names below \${share} are made.
+`;
 
 const runHelp = `
 The manifests are applied, then the steps of the LabScenario are done one after
@@ -69,13 +80,15 @@ Known kinds: CSIDriver, StorageClass, PersistentVolumeClaim, PersistentVolume,
 Deployment, Pod; claims, subPath, readOnly and inline csi volumes in pods. What
 is not known is refused by file, line and key. A container's image and command
 do not run: a pod waits, with its volumes, for the steps' exec.
-
+${configHelp}
 Exit codes: 0 all steps done, 1 one failed, 2 bad usage or a mistake in a file,
 130 Ctrl-C.
 
-Example: berth lab run examples/lab/two-pods.yaml`;
+Example:
+  berth lab run examples/csidriver.yaml examples/storageclass-export.yaml \\
+    examples/lab/two-pods.yaml`;
 
-const upHelp = `
+const upHelp = `${configHelp}
 In another terminal: berth lab shell node-1
 
 Example: berth lab up examples/csidriver.yaml examples/storageclass-export.yaml`;
@@ -89,8 +102,10 @@ async function run(files: readonly string[], flags: RunFlags, isRoot: boolean): 
   const { chooseTier, machineFacts } = await import("../../lab/site/choose-tier.ts");
   const { driverOf, readFiles, startLab } = await import("../../lab/scenario/start.ts");
   const { runScenario } = await import("../../lab/scenario/run-scenario.ts");
+  const { readLabConfig } = await import("./lab-config.ts");
   const { TraceFile } = await import("../../lab/trace.ts");
   const read = readFiles(files);
+  const driverConfig = flags.config === undefined ? undefined : readLabConfig(flags.config);
   if (read.scenarios.length === 0 && flags.keep !== true) {
     throw new BerthError("invalid-argument", "no LabScenario in these files: add one, or use berth lab up");
   }
@@ -99,6 +114,7 @@ async function run(files: readonly string[], flags: RunFlags, isRoot: boolean): 
     choice: chooseTier(flags.tier, await machineFacts(isRoot)),
     nodeCount: flags.nodes,
     driverName: driverOf(read),
+    driverConfig,
     trace: flags.trace === undefined ? undefined : new TraceFile(resolve(flags.trace)),
     write: (text) => process.stdout.write(text),
     colour: process.stdout.isTTY && !process.env["NO_COLOR"],

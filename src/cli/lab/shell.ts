@@ -6,6 +6,11 @@ interface ShellFlags {
   readonly lab?: number;
 }
 
+interface LogFlags {
+  readonly lab?: number;
+  readonly json?: true;
+}
+
 /** `berth lab shell [MACHINE]` */
 export function shellCommand(): Command {
   return new Command("shell")
@@ -29,14 +34,24 @@ export function logCommand(): Command {
     .description("what a process of the driver has logged in a lab that runs")
     .argument("<component>", "controller, node-1, node-2, …")
     .addOption(labOption())
-    .addHelpText("after", "\nOne JSON object a line.\n\nExample: berth lab log node-1 | jq -r .msg")
-    .action(async (component: string, { lab }: ShellFlags) => {
+    .addOption(new Option("--json", "as the driver writes it: one JSON object a line"))
+    .addHelpText("after", "\nExamples:\n  berth lab log node-1\n  berth lab log controller --json | jq .msg")
+    .action(async (component: string, { lab, json }: LogFlags) => {
       const { askLab, findLab } = await import("../../lab/shell/find-lab.ts");
       const { answer, socket } = await askLab(findLab(lab), { ask: "log", component });
       socket.destroy();
       if (!("log" in answer)) throw unexpected(answer);
-      process.stdout.write(answer.log);
+      process.stdout.write(json === true ? answer.log : await forPeople(answer.log));
     });
+}
+
+/** @param log the lines of a driver; what is no JSON, such as the last words of a crash, stays as it is */
+async function forPeople(log: string): Promise<string> {
+  const { textStream } = await import("../../observe/text-log.ts");
+  const said: string[] = [];
+  const stream = textStream({ write: (line) => said.push(line) }, process.stdout.isTTY === true);
+  for (const line of log.trimEnd().split("\n")) stream.write(line);
+  return said.join("");
 }
 
 const labOption = () =>

@@ -3,6 +3,7 @@
 import { introduceTier } from "../demo/introduce.ts";
 import { Recorder } from "../demo/recorder.ts";
 import { Lab } from "../lab.ts";
+import type { DriverConfigOf } from "../open-lab.ts";
 import { type ManifestDocument, parseManifest } from "../orchestrator/manifests/manifest-document.ts";
 import { readObject, readText } from "../orchestrator/manifests/manifests.ts";
 import type { LabObject } from "../orchestrator/objects.ts";
@@ -20,6 +21,7 @@ export interface StartOptions {
   readonly choice: TierChoice;
   readonly nodeCount: number;
   readonly driverName: string;
+  readonly driverConfig: DriverConfigOf | undefined;
   readonly trace: TraceFile | undefined;
   readonly write: (text: string) => void;
   readonly colour: boolean;
@@ -51,7 +53,7 @@ export function driverOf({ objects }: Files): string {
 export async function startLab(
   options: StartOptions,
 ): Promise<{ readonly lab: Lab; readonly timeline: Timeline }> {
-  const { choice, write, colour, nodeCount, elapsedMs, trace } = options;
+  const { choice, write, colour, nodeCount, elapsedMs, trace, driverConfig } = options;
   const nodes = Array.from({ length: nodeCount }, (_, index) => `node-${index + 1}`);
   const paint = colour ? colours : plain;
   const timeline = new Timeline({ components: ["controller", ...nodes], write, paint });
@@ -66,6 +68,7 @@ export async function startLab(
   });
   const lab = await Lab.open({
     ...{ tier: choice.tier, program: options.program, nodes: nodeCount, driverName: options.driverName },
+    ...(driverConfig === undefined ? {} : { driverConfig }),
     hook: recorder,
     note: (component, text) => timeline.note(component, text),
     onEvent: ({ type, object, reason, message }) => {

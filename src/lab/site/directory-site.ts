@@ -40,7 +40,9 @@ export async function openDirectorySite(options: DirectorySiteOptions): Promise<
       nodes: [first, ...more],
       share: {
         where: shareDirectory,
+        ...{ server: undefined, path: shareDirectory },
         config: { directories: [{ name: "default", path: shareDirectory }] },
+        make: async (path) => void (await room.check(["mkdir", "-p", path])), // root of a user namespace is all it has
         names: async () =>
           (await room.check(["ls", "-A", shareDirectory])).split("\n").filter((name) => name !== ""),
       },

@@ -1,7 +1,7 @@
 import { Guest } from "../guest/guest.ts";
 import { GuestNetwork } from "../guest/network.ts";
 import { StorageGuest, type StorageOptions } from "../guest/storage.ts";
-import type { Machine } from "../machine/machine.ts";
+import { type Machine, quoted } from "../machine/machine.ts";
 import { unprivilegedController } from "./controller-place.ts";
 import { stageProgram } from "./program-directory.ts";
 import { relayFlags } from "./relay.ts";
@@ -51,7 +51,11 @@ function exportOf(storage: StorageGuest): SharedStorage {
   const share = `/srv/${first.name}`;
   return {
     where: `${storage.address}:${share}`,
+    server: storage.address,
+    path: share,
     config: { exports: [{ name: "nas", server: storage.address, share }] },
+    make: async (path, { uid, gid }) =>
+      void (await storage.check(`mkdir -p ${quoted(path)}\nchown ${uid}:${gid} ${quoted(path)}`)),
     names: async () => (await storage.check(`ls -A ${share}`)).split("\n").filter(Boolean),
   };
 }

@@ -1,4 +1,5 @@
-import { readdir } from "node:fs/promises";
+import { chown, mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { startGanesha } from "../guest/ganesha.ts";
 import { GuestNetwork } from "../guest/network.ts";
 import { Room } from "../guest/room.ts";
@@ -41,7 +42,13 @@ export async function openNamespacesSite(options: NamespacesSiteOptions): Promis
       ...{ tier: "namespaces", controller, nodes: [first, ...more], program, network, storage: undefined },
       share: {
         where: `${address}:${share}`,
+        ...{ server: address, path: share },
         config: { exports: [{ name: "nas", server: address, share }] },
+        make: async (path, { uid, gid }) => {
+          const directory = join(server.directory(exportName), path.slice(share.length));
+          await mkdir(directory, { recursive: true });
+          await chown(directory, uid, gid);
+        },
         names: async () => await readdir(server.directory(exportName)),
       },
       [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -46,8 +46,14 @@ export interface NodeSite extends DriverPlace {
 export interface SharedStorage {
   /** In people's words: `10.70.3.1:/srv/xfs`. */
   readonly where: string;
+  /** The NFS server's address; undefined where there is none. */
+  readonly server: string | undefined;
+  /** The path that it exports, or the directory that all machines see. */
+  readonly path: string;
   /** For the configuration file. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Makes a directory at or below `path`, if it is not there, and gives it to somebody. */
+  make(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void>;
   /** The names at its root. */
   names(): Promise<string[]>;
 }

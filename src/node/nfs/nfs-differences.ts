@@ -61,11 +61,11 @@ const agreements: ReadonlyMap<string, Agrees> = new Map<string, Agrees>([
   ["proto", (shown, value) => shown.valueOf("proto") === value],
   ["sec", (shown, value) => shown.valueOf("sec") === value],
   ["xprtsec", (shown, value) => (shown.valueOf("xprtsec") ?? "none") === value],
-  // `nolock` decides it too, and which of the two counts is a matter of their order.
+  // `lock` and `nolock` decide it too, and which of the two counts is a matter of their order.
   [
     "local_lock",
     (shown, value, asked) =>
-      !shown.isVersion3 || asked.has("nolock") || shown.valueOf("local_lock") === value,
+      !shown.isVersion3 || ["lock", "nolock"].some(asked.has) || shown.valueOf("local_lock") === value,
   ],
   [
     "lookupcache",

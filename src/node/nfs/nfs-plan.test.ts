@@ -28,7 +28,7 @@ function serverWith(versions: readonly string[]) {
       probes.push(probe);
       const version = probe.versions.find((each) => versions.includes(each));
       assert.ok(version !== undefined);
-      return { version, transport: "tcp", fileid: 7n };
+      return { version, transport: "tcp", fileid: 7n, warning: undefined };
     },
     async callNull({ major }) {
       nulls.push(major);

@@ -46,6 +46,8 @@ export interface NfsPlan {
   readonly options: string;
   /** What stat(2) shows of the directory; undefined where only the kernel may look (Kerberos). */
   readonly fileid: bigint | undefined;
+  /** What somebody should look into, although it can be mounted. */
+  readonly warning: string | undefined;
 }
 
 /** A mount of the kernel's own begins with these. */
@@ -99,6 +101,7 @@ export async function planNfs(
   return {
     options: [printFlags(wish.flags), ...merged.nfs, `vers=${asked.version}`, "retry=0"].join(","),
     fileid: asked.fileid,
+    warning: asked.warning,
   };
 }
 
@@ -137,6 +140,7 @@ interface Asked {
   readonly version: NfsMountVersion;
   readonly transport: "tcp" | "tcp6";
   readonly fileid: bigint | undefined;
+  readonly warning: string | undefined;
 }
 
 async function ask(
@@ -187,7 +191,8 @@ async function askNull(
     version = "3";
     await servers.callNull({ ...server, major: 3 });
   }
-  return { version, transport: await servers.transportOf(location, server), fileid: undefined };
+  const transport = await servers.transportOf(location, server);
+  return { version, transport, fileid: undefined, warning: undefined };
 }
 
 /** What our own client cannot speak: Kerberos, TLS of RFC 9289, NFS 4.0. */

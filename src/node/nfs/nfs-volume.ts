@@ -128,6 +128,7 @@ export class NfsVolume implements VolumeKind {
   }
 
   async #mount(path: string, wish: NfsWish, plan: NfsPlan, what: string, call: Call): Promise<void> {
+    if (plan.warning !== undefined) call.log.warn(plan.warning, { volumeId: this.#volumeId, path });
     await this.#work.mount(
       {
         volumeId: this.#volumeId,
