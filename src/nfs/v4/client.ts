@@ -9,6 +9,7 @@ import type {
   ReaddirOptions,
   ReadOptions,
   SeekTarget,
+  ServerCopyOptions,
 } from "../client.ts";
 import { type Site, statusError } from "../diagnosis.ts";
 import type {
@@ -278,11 +279,11 @@ export class Nfs4Client implements NfsClient {
     source: FileHandle,
     target: FileHandle,
     range: CopyRange,
-    options?: OperationOptions,
+    options?: ServerCopyOptions,
   ): Promise<CopyResult> {
     const request = requestOf(this.#defaults, options);
     this.#needMinorTwo("COPY", request);
-    return await copyAll(this.#runner, source, target, range, request);
+    return await copyAll(this.#runner, source, target, range, request, options?.onCopied);
   }
 
   async seek(

@@ -16,6 +16,7 @@ export async function copyAll(
   target: FileHandle,
   range: CopyRange,
   request: Request,
+  onCopied?: (bytes: bigint) => void,
 ): Promise<CopyResult> {
   const lengthBytes = await lengthOf(runner, source, range, request);
   let copiedBytes = 0n;
@@ -30,6 +31,7 @@ export async function copyAll(
     if (copied.copiedBytes === 0n) break; // the source has become shorter
     if (copied.copiedBytes > rest.lengthBytes) throw tooMuch(request);
     copiedBytes += copied.copiedBytes;
+    onCopied?.(copied.copiedBytes);
   }
   await runner.run([putfh(target), commit], request);
   return { copiedBytes };
