@@ -43,7 +43,7 @@ const described = [
   attribute.timeModify,
 ];
 
-/** What `readFileAttributes` reads. */
+/** What `readFileAttributes` reads, by the numbers of RFC 8881 §5.6 and §5.7. */
 export const fileAttributes: Bitmap = bitmapOf(...described);
 /** The same for an entry of a directory, with its handle, or the reason why it has none. */
 export const entryAttributes: Bitmap = bitmapOf(...described, attribute.rdattrError, attribute.filehandle);
@@ -161,7 +161,7 @@ function readOwner(reader: XdrReader): number {
   return id !== undefined && id <= 0xffff_ffff ? id : nobody;
 }
 
-/** `fattr4` of what shall be set; see `AttributeChanges`. */
+/** `fattr4` (RFC 8881 §3.3.7) of what shall be set; see `AttributeChanges`. */
 export function writeAttributeChanges(writer: XdrWriter, changes: AttributeChanges): void {
   const { sizeBytes, mode, uid, gid, accessed, modified } = changes;
   const numbers: number[] = [];

@@ -9,7 +9,7 @@ import { putfh, savefh } from "./filehandle.ts";
 import { getattr } from "./getattr.ts";
 import type { CompoundRunner } from "./runner.ts";
 
-/** COPY until all is there (Linux moves at most 4 MiB a call), then COMMIT. */
+/** COPY (RFC 7862 §15.2) until all is there (Linux moves at most 4 MiB a call), then COMMIT (RFC 8881 §18.3). */
 export async function copyAll(
   runner: CompoundRunner,
   source: FileHandle,
