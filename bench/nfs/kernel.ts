@@ -70,8 +70,9 @@ async function compare(
   delayMs: number,
   work: Work,
 ): Promise<Row> {
-  // With a longer way the kernel takes minutes for what is then told as a ratio anyway.
-  const files = Math.round(place.kernelFiles * (work.tree === "many" ? 1 : 0.1) * (delayMs > 0 ? 0.2 : 1));
+  // With a longer way the kernel takes minutes to change what is then told as a ratio anyway.
+  const part = delayMs > 0 && work.job.kind !== "usage" ? 0.2 : 1;
+  const files = Math.round(place.kernelFiles * (work.tree === "many" ? 1 : 0.1) * part);
   await makeTree(storage, files, work.tree === "small" ? 4096 : 0);
   const kernelMs = await byKernel(storage, node, work);
   await makeTree(storage, files, work.tree === "small" ? 4096 : 0);

@@ -44,10 +44,17 @@ async function measureOn(place: Place, ganesha: Ganesha, medium: Medium, local: 
   const took = { put: [] as Took[], get: [] as Took[], cpTo: [] as Took[], cpFrom: [] as Took[] };
   for (let round = 0; round < rounds; round++) {
     const [ours, theirs] = [`ours-${round}`, `theirs-${round}`];
-    took.put.push(await berth("put", ours, `${local}/source`));
-    took.cpTo.push(await time(["nfs-cp", `${local}/source`, forLibnfs(theirs)]));
-    took.get.push(await berth("get", ours, `${local}/${ours}`));
-    took.cpFrom.push(await time(["nfs-cp", forLibnfs(theirs), `${local}/${theirs}`]));
+    const writes = [
+      async () => took.put.push(await berth("put", ours, `${local}/source`)),
+      async () => took.cpTo.push(await time(["nfs-cp", `${local}/source`, forLibnfs(theirs)])),
+    ];
+    const reads = [
+      async () => took.get.push(await berth("get", ours, `${local}/${ours}`)),
+      async () => took.cpFrom.push(await time(["nfs-cp", forLibnfs(theirs), `${local}/${theirs}`])),
+    ];
+    // Each goes first in turn; what was just written the server has in memory, for both.
+    for (const step of [writes, reads].flatMap((two) => (round % 2 === 0 ? two : two.toReversed())))
+      await step();
     await check(["cmp", `${local}/source`, `${local}/${ours}`]);
     for (const name of [ours, theirs]) {
       await rm(`${local}/${name}`);

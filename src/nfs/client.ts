@@ -52,6 +52,11 @@ export interface NfsFeatures {
   readonly xattrs: boolean;
 }
 
+export interface ServerCopyOptions extends OperationOptions {
+  /** Told of each piece that the server has copied, before it is durable. */
+  readonly onCopied?: (bytes: bigint) => void;
+}
+
 /** What one range copy did. */
 export interface CopyResult {
   readonly copiedBytes: bigint;
@@ -239,7 +244,7 @@ export interface NfsClient {
     source: FileHandle,
     target: FileHandle,
     range: CopyRange,
-    options?: OperationOptions,
+    options?: ServerCopyOptions,
   ): Promise<CopyResult>;
 
   /**

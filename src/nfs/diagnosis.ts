@@ -39,10 +39,17 @@ export function callError(site: Site, reason: unknown, repeatable: boolean): Ber
   const outcome: Outcome = doubtful ? "unknown" : "not-done";
   const known = doubtful ? "; whether the server has done it is not known: look before trying again" : "";
   const diagnosis = diagnoseCall(site, reason);
-  const remedy = reason.failure.kind === "rejected" ? `: ${sentence(diagnosis, site, status.ok)}` : "";
-  const message = `${subject(site)} failed: ${reason.message}${remedy}${known}`;
+  const why = reason.failure.kind === "rejected" ? rejectionText(diagnosis, site, reason) : reason.message;
+  const message = `${subject(site)} failed: ${why}${known}`;
   const fields = { ...site, diagnosis, outcome };
   return new NfsError(reason.code, message, fields, { cause: reason });
+}
+
+/** What the rejection means, and what helps, each said once. */
+function rejectionText(diagnosis: Diagnosis, site: Site, { message }: RpcError): string {
+  if (diagnosis === "none") return message;
+  const told = sentence(diagnosis, site, status.ok);
+  return diagnosis === "wrong-version" ? told : `${message}: ${told}`;
 }
 
 function malformedOrUnforeseen(site: Site, reason: unknown, repeatable: boolean): BerthError {

@@ -6,6 +6,8 @@ export const nfsLimits = {
   transferBytesMax: 1024 * 1024,
   /** READs of one file under way in `readAhead` and `readBlocks`. */
   blocksAheadMax: 8,
+  /** One READ of `readBlocks`: what is under way stays in the processor's cache, for client and server (measured). */
+  readBlockBytesMax: 512 * 1024,
   /** What a request or reply has besides the data it carries. */
   headerBytesMax: 4096,
   handleBytesMax: 128,

@@ -12,10 +12,10 @@ export async function readBlocks(
   client: NfsClient,
   file: FileHandle,
   sizeBytes: bigint,
-  take: (data: Uint8Array, offset: bigint) => Promise<void>,
+  take: (data: Uint8Array, offset: bigint) => Promise<void> | void,
   options: OperationOptions = {},
 ): Promise<void> {
-  const blockBytes = client.features.readBytesMax;
+  const blockBytes = Math.min(client.features.readBytesMax, nfsLimits.readBlockBytesMax);
   let next = 0n;
   const reader = async () => {
     if (next >= sizeBytes) return;

@@ -233,7 +233,7 @@ export class RpcConnection {
     this.#remove(call);
     this.#attempts = 0;
     if (rejection === undefined) call.reply(reader);
-    else call.rejected(rejection, this.name);
+    else call.rejected(rejection);
     if (this.#queue.length > 0) this.#pump();
     return reader.kept;
   };

@@ -81,10 +81,9 @@ export class PendingCall {
     }
   }
 
-  /** @param server as messages name it */
-  rejected(rejection: Rejection, server: string): void {
-    const message = describeRejection(rejection, this.request.program);
-    this.fail({ kind: "rejected", rejection }, `${server}: ${this.request.name}: ${message}`);
+  /** Whoever called knows the server and the operation: the message says only what the rejection means. */
+  rejected(rejection: Rejection): void {
+    this.fail({ kind: "rejected", rejection }, describeRejection(rejection, this.request.program));
   }
 
   /** Ends it for good, for the caller or, when the caller has gone, for `onLateEnd`. */

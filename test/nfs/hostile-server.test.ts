@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { connectNfs, type NfsClient, NfsError } from "../../src/nfs/index.ts";
 import { directoryAttributes, HostileServer, procedure } from "./hostile-server.ts";
-import { type Answer, accepted, nonsense, opaque, word } from "./lying-server.ts";
+import { type Answer, accepted, nonsense, opaque, record, word } from "./lying-server.ts";
 
 const timeoutMs = 1000;
 const growthBytesMax = 64 * 1024 * 1024;
@@ -48,6 +48,33 @@ async function failsTyped(work: Promise<unknown>): Promise<void> {
 /** The last page, with all that is in it. */
 function lastPage(...entries: readonly Buffer[]): Answer {
   return accepted(word(0, 0, 0, 0), ...entries, word(0, 1));
+}
+
+/** MSG_DENIED and MSG_ACCEPTED of RFC 5531 §9, behind the xid. */
+const rejections = {
+  AUTH_TOOWEAK: [
+    [1, 1, 1, 5],
+    /^127\.0\.0\.1:\/srv\/data: GETATTR failed: the server refused the AUTH_SYS credentials \(too-weak\): the server wants a source port below 1024/,
+  ],
+  PROG_MISMATCH: [
+    [1, 0, 0, 0, 2, 4, 4],
+    /^127\.0\.0\.1:\/srv\/data: GETATTR failed: the server does not offer NFS 3: choose another version, or none to take the best that it offers$/,
+  ],
+  SYSTEM_ERR: [
+    [1, 0, 0, 0, 5],
+    /^127\.0\.0\.1:\/srv\/data: GETATTR failed: the server had an error of its own \(see its log\)$/,
+  ],
+} as const;
+
+for (const [name, [words, message]] of Object.entries(rejections)) {
+  test(`${name} is told with the server and the operation once, and what helps`, async () => {
+    server.answer(procedure.getattr, (xid) => record(word(xid, ...words)));
+    try {
+      await assert.rejects(client.getattr(client.root.handle), { message });
+    } finally {
+      server.answer(procedure.getattr, accepted(word(0), directoryAttributes));
+    }
+  });
 }
 
 const directories: Readonly<Record<string, Answer>> = {

@@ -175,6 +175,21 @@ ln below/file-3 linked; : > below/empty; touch -d @1000000000.000000005 below/* 
   });
 }
 
+test("progress is told while the server copies one large file", async () => {
+  await using client = await connect("/srv/ext4", "4.2");
+  await storage.check("head -c 20M /dev/urandom > /srv/ext4/large");
+  const source = await client.lookup(client.root.handle, "large");
+  const place = { client, directory: client.root.handle, name: "large-copy" };
+  const told: bigint[] = [];
+  const { ways } = await copyTree(client, source, place, {
+    onProgress: ({ sizeBytes }) => told.push(sizeBytes),
+  });
+  assert.equal(ways.copy, 1);
+  assert.ok(told.length > 3, told.join());
+  assert.equal(told.at(-1), source.attributes.sizeBytes);
+  await storage.check("cmp /srv/ext4/large /srv/ext4/large-copy; rm /srv/ext4/large /srv/ext4/large-copy");
+});
+
 test("data and holes are told apart, and a copy of a sparse file on the server keeps the holes", async () => {
   await using client = await connect("/srv/ext4", "4.2");
   await storage.check(

@@ -2,10 +2,11 @@ import { BerthError, hasCode } from "../../core/errors.ts";
 import type { FileNode, NfsClient } from "../../nfs/index.ts";
 import { type CopyReport, copyTree } from "../../nfs/trees/copy.ts";
 import { removeTree } from "../../nfs/trees/remove.ts";
+import { walkTree } from "../../nfs/trees/walk.ts";
 import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openHolder, openTarget, placeOf } from "./opened.ts";
 import { printLine } from "./output.ts";
-import { report } from "./progress.ts";
+import { report, type Total } from "./progress.ts";
 import { FailureList, type Work } from "./run.ts";
 import { parseTarget } from "./target.ts";
 
@@ -97,16 +98,57 @@ export async function copy(
   const client = same ? to.client : from.client;
   const place = { client: to.client, directory: directory.handle, name };
   const failures = new FailureList(options.json, progress);
-  progress.begin("copied");
+  const { type, sizeBytes } = node.attributes;
+  progress.begin("copied", type === "file" ? { sizeBytes } : undefined);
+  await using counting = countedWhile(client, node, options, { signal, progress });
   const made = await copyTree(client, node, place, {
     signal,
     resume: options.resume === true,
     onProgress: progress.show,
     onFailure: failures.note,
   });
+  await counting[Symbol.asyncDispose]();
   progress.end();
   report(options.json, made, () => printCopied(made));
   failures.check("copied");
+}
+
+/**
+ * Counts a tree beside its copying, which takes many times as long, for whoever watches: then the time that is left is
+ * known. Not where a part is there already: that goes so fast that the rest would be told wrong.
+ */
+function countedWhile(
+  client: NfsClient,
+  node: FileNode,
+  { resume }: CopyCommandOptions,
+  { signal, progress }: Work,
+): AsyncDisposable {
+  const stop = new AbortController();
+  const counts = progress.shown && resume !== true && node.attributes.type === "directory";
+  const counted = counts
+    ? countTree(client, node, AbortSignal.any([signal, stop.signal])).then(
+        (total) => progress.expect(total),
+        () => {}, // the copy tells what is wrong
+      )
+    : Promise.resolve();
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await counted;
+    },
+  };
+}
+
+/** As a copy counts: each name of a file, and no devices, sockets or pipes. */
+async function countTree(client: NfsClient, node: FileNode, signal: AbortSignal): Promise<Total> {
+  const total = { entries: 1, sizeBytes: 0n };
+  for await (const { entries } of walkTree(client, node, { signal, onFailure: () => {} })) {
+    for (const { attributes } of entries) {
+      if (["file", "directory", "symlink"].includes(attributes.type)) total.entries++;
+      if (attributes.type === "file") total.sizeBytes += attributes.sizeBytes;
+    }
+  }
+  return total;
 }
 
 const wayTexts = [

@@ -14,6 +14,17 @@ test("without a total there are entries and their rate", () => {
   assert.equal(text, "12000 entries, 3.0 MiB, 3000/s, 4 s");
 });
 
+test("of a tree that was counted the bar is that of bytes or entries, whichever takes longer", () => {
+  const total = { sizeBytes: 1024n * mib, entries: 1000 };
+  const text = progressText({ entries: 100, sizeBytes: 512n * mib }, total, 2000);
+  assert.equal(
+    text,
+    "[##----------------------] 10%  18 s left, 100 of 1000 entries, 50/s, 512.0 MiB of 1.0 GiB",
+  );
+  const large = progressText({ entries: 900, sizeBytes: 256n * mib }, total, 2000);
+  assert.match(large, /^\[#{6}-{18}\] 25% {2}6 s left, 900 of 1000 entries/);
+});
+
 test("nothing done, nothing to do and more than was to do are lines too", () => {
   assert.match(progressText({ entries: 0, sizeBytes: 0n }, { sizeBytes: 5n }, 0), /0%.*0 B\/s$/);
   assert.match(progressText({ entries: 0, sizeBytes: 0n }, { sizeBytes: 0n }, 10), /100%/);
@@ -35,6 +46,8 @@ test("what was cut short tells what was done", () => {
   assert.equal(progress.summary, undefined);
   progress.begin("removed");
   progress.show({ entries: 7, sizeBytes: 1024n });
+  assert.equal(progress.summary, "7 entries (1.0 KiB) removed");
+  progress.expect({ entries: 20, sizeBytes: 4096n });
   assert.equal(progress.summary, "7 entries (1.0 KiB) removed");
   progress.begin("written", { sizeBytes: 2048n });
   progress.addBytes(1024);

@@ -5,6 +5,8 @@ import { printJson } from "./output.ts";
 /** How much there is to do, where that is known. */
 export interface Total {
   readonly sizeBytes: bigint;
+  /** Of a tree. */
+  readonly entries?: number;
 }
 
 const showEveryMs = 200;
@@ -37,6 +39,16 @@ export class Progress implements TreeProgress {
     this.#shownMs = this.#startMs;
   }
 
+  /** Whether anybody sees it. */
+  get shown(): boolean {
+    return this.#terminal;
+  }
+
+  /** For what is known only when the work is under way. */
+  expect(total: Total): void {
+    this.#total = total;
+  }
+
   /** As `TreeOptions.onProgress`. */
   readonly show = ({ entries, sizeBytes }: TreeProgress): void => {
     this.entries = entries;
@@ -61,27 +73,44 @@ export class Progress implements TreeProgress {
   /** What was done so far; undefined when nothing was begun. */
   get summary(): string | undefined {
     if (this.#verb === "") return undefined;
-    if (this.#total !== undefined) {
+    if (this.#total !== undefined && this.#total.entries === undefined) {
       return `${sizeText(this.sizeBytes)} of ${sizeText(this.#total.sizeBytes)} ${this.#verb}`;
     }
     return `${this.entries} entries (${sizeText(this.sizeBytes)}) ${this.#verb}`;
   }
 }
 
-/** With a total a bar, the rate in bytes and the time that is left; without it the entries and their rate. */
+/** With a total a bar, the rate and the time that is left; without it the entries and their rate. */
 export function progressText(done: TreeProgress, total: Total | undefined, elapsedMs: number): string {
   const seconds = Math.max(elapsedMs, 1) / 1000;
+  const perSecond = `${Math.round(done.entries / seconds)}/s`;
   if (total === undefined) {
-    const rate = Math.round(done.entries / seconds);
-    return `${done.entries} entries, ${sizeText(done.sizeBytes)}, ${rate}/s, ${durationText(seconds)}`;
+    return `${done.entries} entries, ${sizeText(done.sizeBytes)}, ${perSecond}, ${durationText(seconds)}`;
   }
-  const bytesPerSecond = Number(done.sizeBytes) / seconds;
-  const fraction = total.sizeBytes === 0n ? 1 : Math.min(1, Number(done.sizeBytes) / Number(total.sizeBytes));
-  const left = Number(total.sizeBytes - done.sizeBytes) / bytesPerSecond;
-  const bar = "#".repeat(Math.floor(fraction * barCells)).padEnd(barCells, "-");
+  const ofBytes = fractionOf(Number(done.sizeBytes), Number(total.sizeBytes));
   const amount = `${sizeText(done.sizeBytes)} of ${sizeText(total.sizeBytes)}`;
-  const remaining = Number.isFinite(left) ? `, ${durationText(Math.max(0, left))} left` : "";
-  return `[${bar}] ${Math.floor(fraction * 100)}%  ${amount}, ${sizeText(BigInt(Math.round(bytesPerSecond)))}/s${remaining}`;
+  if (total.entries === undefined) {
+    const rate = `${sizeText(BigInt(Math.round(Number(done.sizeBytes) / seconds)))}/s`;
+    return `${barText(ofBytes)}  ${[amount, rate, ...leftText(ofBytes, seconds)].join(", ")}`;
+  }
+  const fraction = Math.min(ofBytes, fractionOf(done.entries, total.entries)); // what takes longer
+  const entries = `${done.entries} of ${total.entries} entries`;
+  // The end may be beyond the terminal's width.
+  return `${barText(fraction)}  ${[...leftText(fraction, seconds), entries, perSecond, amount].join(", ")}`;
+}
+
+function barText(fraction: number): string {
+  const bar = "#".repeat(Math.floor(fraction * barCells)).padEnd(barCells, "-");
+  return `[${bar}] ${Math.floor(fraction * 100)}%`;
+}
+
+/** Nothing where nothing is done: who knows. */
+function leftText(fraction: number, seconds: number): readonly string[] {
+  return fraction > 0 ? [`${durationText(seconds / fraction - seconds)} left`] : [];
+}
+
+function fractionOf(done: number, total: number): number {
+  return total === 0 ? 1 : Math.min(1, done / total);
 }
 
 /** `7 s`, `3 min 20 s`, `2 h 5 min` */

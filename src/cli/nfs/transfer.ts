@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import { type FileHandle as LocalFile, open, unlink } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { BerthError } from "../../core/errors.ts";
@@ -28,8 +29,8 @@ export async function get(
   const { sizeBytes } = attributes;
   await using file = await open(path, "wx").catch(localFailure(path));
   progress.begin("read", { sizeBytes });
-  const take = async (data: Uint8Array, offset: bigint) => {
-    await writeAt(file, data, offset);
+  const take = (data: Uint8Array, offset: bigint) => {
+    writeAt(file, data, offset);
     progress.addBytes(data.length);
   };
   try {
@@ -42,11 +43,13 @@ export async function get(
   report(json, { sizeBytes, path }, () => printLine(`${sizeText(sizeBytes)} read into ${path}`));
 }
 
-/** All of it, however the system cuts it. */
-export async function writeAt(file: LocalFile, data: Uint8Array, offset: bigint): Promise<void> {
+/**
+ * All of it, however the system cuts it. On this thread: the kernel takes one write of a file at a time anyway, and the
+ * bytes are still in this processor's cache. Other threads for it cost a tenth to a sixth more CPU (`make bench-nfs`).
+ */
+export function writeAt({ fd }: LocalFile, data: Uint8Array, offset: bigint): void {
   for (let done = 0; done < data.length; ) {
-    const position = Number(offset) + done;
-    done += (await file.write(data, done, data.length - done, position)).bytesWritten;
+    done += writeSync(fd, data, done, data.length - done, Number(offset) + done);
   }
 }
 

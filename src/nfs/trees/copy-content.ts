@@ -1,5 +1,5 @@
 import { BerthError, hasCode } from "../../core/errors.ts";
-import type { NfsClient, OperationOptions } from "../client.ts";
+import type { NfsClient, OperationOptions, ServerCopyOptions } from "../client.ts";
 import type { FileHandle, FileNode } from "../file.ts";
 import { Budget } from "./budget.ts";
 import { dataRanges } from "./data-ranges.ts";
@@ -40,7 +40,7 @@ export class ContentCopier {
   }
 
   /** Into an empty file; durable when it returns. */
-  async copy(source: FileNode, target: FileHandle, options: OperationOptions): Promise<CopyWay> {
+  async copy(source: FileNode, target: FileHandle, options: ServerCopyOptions): Promise<CopyWay> {
     for (const way of this.#ways) {
       try {
         const copied = await this.#copyBy(way, source, target, options);
@@ -59,7 +59,7 @@ export class ContentCopier {
     way: CopyWay,
     source: FileNode,
     target: FileHandle,
-    options: OperationOptions,
+    options: ServerCopyOptions,
   ): Promise<boolean> {
     switch (way) {
       case "clone":
@@ -74,7 +74,7 @@ export class ContentCopier {
   }
 
   /** COPY would fill the holes of a sparse file on most servers: so only what is between them. */
-  async #copyOnServer(source: FileNode, target: FileHandle, options: OperationOptions): Promise<boolean> {
+  async #copyOnServer(source: FileNode, target: FileHandle, options: ServerCopyOptions): Promise<boolean> {
     if (!isSparse(source)) {
       await this.#source.copy(source.handle, target, whole, options);
       return true;
@@ -89,7 +89,7 @@ export class ContentCopier {
     return true;
   }
 
-  async #readAndWrite(source: FileNode, target: FileHandle, options: OperationOptions): Promise<void> {
+  async #readAndWrite(source: FileNode, target: FileHandle, options: ServerCopyOptions): Promise<void> {
     const { sizeBytes } = source.attributes;
     const ranges = isSparse(source) ? await dataRanges(this.#source, source, options) : undefined;
     // The length first: then holes at the end are holes too.
@@ -100,6 +100,7 @@ export class ContentCopier {
         for (const verifier of await this.#copyBlock(source.handle, target, offset, lengthBytes, options)) {
           verifiers.add(verifier);
         }
+        options.onCopied?.(BigInt(lengthBytes));
       });
     }
     const committed = hex(await this.#target.commit(target, options));

@@ -1,5 +1,5 @@
 import { hasCode } from "../../core/errors.ts";
-import type { NfsClient, OperationOptions } from "../client.ts";
+import type { NfsClient, OperationOptions, ServerCopyOptions } from "../client.ts";
 import type { AttributeChanges, FileAttributes, FileHandle, FileName, FileNode } from "../file.ts";
 import { NfsError } from "../nfs-error.ts";
 import { ContentCopier, type CopyWay, isSparse } from "./copy-content.ts";
@@ -30,7 +30,7 @@ export class FileCopier {
     source: FileNode,
     directory: FileHandle,
     name: FileName,
-    options: OperationOptions,
+    options: ServerCopyOptions,
   ): Promise<FileWay> {
     try {
       return await this.#copyFile(source, directory, name, options);
@@ -45,7 +45,7 @@ export class FileCopier {
     source: FileNode,
     directory: FileHandle,
     name: FileName,
-    options: OperationOptions,
+    options: ServerCopyOptions,
   ): Promise<FileWay> {
     const kept = await this.#existing(directory, name, options);
     if (kept !== undefined && isCopyOf(kept.attributes, source.attributes)) return "kept";
@@ -130,7 +130,7 @@ export class FileCopier {
     source: FileNode,
     directory: FileHandle,
     name: FileName,
-    options: OperationOptions,
+    options: ServerCopyOptions,
   ): Promise<{ readonly handle: FileHandle; readonly way: CopyWay }> {
     const mode = { mode: unfinishedMode };
     if (this.#isSmall(source)) {

@@ -176,17 +176,18 @@ class TreeCopy implements Visitor<Copy> {
   async #copyOther(directory: FileHandle, entry: TreeEntry, path: string): Promise<void> {
     const { attributes } = entry;
     const options = this.#traversal.options({ path });
+    let restBytes = 0n;
     if (attributes.type === "symlink") {
       await this.#files.copySymlink(entry, directory, entry.name, options);
     } else if (attributes.type !== "file") {
       this.#specials++;
       return;
     } else if (attributes.links > 1) {
-      await this.#copyLinked(directory, entry, path);
+      restBytes = await this.#copyLinked(directory, entry, path);
     } else {
-      await this.#copyFile(directory, entry, path);
+      restBytes = await this.#copyFile(directory, entry, path);
     }
-    this.#done(attributes, attributes.type === "file" ? attributes.sizeBytes : 0n);
+    this.#done(attributes, restBytes);
   }
 
   #done(attributes: FileAttributes, sizeBytes: bigint): void {
@@ -194,24 +195,37 @@ class TreeCopy implements Visitor<Copy> {
     this.#progress.add(1, sizeBytes);
   }
 
-  /** The first name makes the copy, the others become names of it. */
-  async #copyLinked(directory: FileHandle, entry: TreeEntry, path: string): Promise<void> {
+  /** The first name makes the copy, the others become names of it. @returns as `#copyFile` */
+  async #copyLinked(directory: FileHandle, entry: TreeEntry, path: string): Promise<bigint> {
     const first = this.#links.seen(entry.attributes);
     if (first !== undefined) {
       await this.#files.link(await first, directory, entry.name, this.#traversal.options({ path }));
-      return;
+      return entry.attributes.sizeBytes;
     }
     const { client } = this.#target;
-    const copied = this.#copyFile(directory, entry, path).then(
+    const copying = this.#copyFile(directory, entry, path);
+    const copied = copying.then(
       async () => (await client.lookup(directory, entry.name, this.#traversal.options({ path }))).handle,
     );
     if (!this.#links.remember(entry.attributes, copied)) this.#unshared++;
     await copied;
+    return await copying;
   }
 
-  async #copyFile(directory: FileHandle, entry: TreeEntry, path: string): Promise<void> {
-    const options = this.#traversal.options({ path });
-    const way = await this.#files.copyFile(entry, directory, entry.name, options);
-    this.#ways[way]++;
+  /** @returns how much of the file's length has not been told of: all of it where it came in one piece */
+  async #copyFile(directory: FileHandle, entry: TreeEntry, path: string): Promise<bigint> {
+    let toldBytes = 0n;
+    const onCopied = (bytes: bigint) => {
+      toldBytes += bytes;
+      this.#progress.add(0, bytes);
+    };
+    const options = { ...this.#traversal.options({ path }), onCopied };
+    try {
+      this.#ways[await this.#files.copyFile(entry, directory, entry.name, options)]++;
+    } catch (error) {
+      this.#progress.add(0, -toldBytes);
+      throw error;
+    }
+    return entry.attributes.sizeBytes - toldBytes;
   }
 }

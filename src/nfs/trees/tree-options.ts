@@ -4,7 +4,7 @@ import { BerthError, hasCode } from "../../core/errors.ts";
 export interface TreeProgress {
   /** Entries done: files, directories, links and all else. */
   readonly entries: number;
-  /** Their sizes (`FileAttributes.sizeBytes`) together. */
+  /** Their sizes (`FileAttributes.sizeBytes`) together; while a large file is copied, what there is of it. */
   readonly sizeBytes: bigint;
 }
 

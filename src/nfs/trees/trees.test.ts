@@ -6,6 +6,7 @@ import type { FileType } from "../file.ts";
 import { copyTree } from "./copy.ts";
 import { removeTree } from "./remove.ts";
 import { failure, MemoryClient } from "./testing/memory-client.ts";
+import type { TreeProgress } from "./tree-options.ts";
 import { usageOfTree } from "./usage.ts";
 import { walkTree } from "./walk.ts";
 
@@ -148,6 +149,48 @@ test("what the server will not clone it copies, and what it will not copy goes t
     const copy = await client.lookup(memory.root.handle, "copy");
     assert.deepEqual((await client.read(copy.handle, 0n, 300_000)).data, content);
   }
+});
+
+test("progress is told within a file that is copied in pieces, and comes to its length", async () => {
+  for (const refused of [["clone"], ["clone", "copy"]]) {
+    const memory = new MemoryClient();
+    const client = memory.asClient();
+    const source = memory.put("file", "file", { content: Buffer.from("x".repeat(200_000)) });
+    memory.onOperation = (operation) => {
+      if (refused.includes(operation)) throw failure("storage-unsupported", operation);
+    };
+    const told: TreeProgress[] = [];
+    const onProgress = (progress: TreeProgress) => void told.push(progress);
+    await copyTree(client, source, { client, directory: memory.root.handle, name: "copy" }, { onProgress });
+    const within = told.filter(({ entries }) => entries === 0).map(({ sizeBytes }) => sizeBytes);
+    assert.ok(within.length > 1, refused.join());
+    assert.deepEqual(
+      within,
+      within.toSorted((a, b) => Number(a - b)),
+    );
+    assert.deepEqual(told.at(-1), { entries: 1, sizeBytes: 200_000n });
+  }
+});
+
+test("what was told of a file that then fails is taken back", async () => {
+  const memory = new MemoryClient();
+  const client = memory.asClient();
+  memory.put("tree/file", "file", { content: Buffer.from("x".repeat(200_000)) });
+  memory.onOperation = (operation, _, name) => {
+    if (operation === "clone") throw failure("storage-unsupported", name);
+    if (operation === "setattr" && copied) throw failure("storage-access", name);
+  };
+  let copied = false;
+  const told: TreeProgress[] = [];
+  const onProgress = (progress: TreeProgress) => {
+    copied = progress.sizeBytes > 0n && progress.entries === 0;
+    told.push(progress);
+  };
+  const source = await client.lookup(memory.root.handle, "tree");
+  const target = { client, directory: memory.root.handle, name: "copy" };
+  await copyTree(client, source, target, { onProgress, onFailure: () => {} });
+  assert.ok(told.some(({ sizeBytes }) => sizeBytes === 200_000n));
+  assert.equal(told.at(-1)?.sizeBytes, 0n);
 });
 
 test("entries without attributes are looked up", async () => {

@@ -60,7 +60,7 @@ export function readPostOpAttributes(reader: XdrReader): FileAttributes | undefi
   return reader.boolean() ? readFileAttributes(reader) : undefined;
 }
 
-/** The same where nobody asks for them. */
+/** `post_op_attr` (RFC 1813 §2.5) where nobody asks for them. */
 export function skipPostOpAttributes(reader: XdrReader): void {
   if (reader.boolean()) reader.skip(attributesBytes);
 }

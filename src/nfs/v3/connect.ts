@@ -17,7 +17,10 @@ import { mount, mountProgram } from "./mount.ts";
 import { nfs3Program } from "./procedure.ts";
 import { ProcedureRunner } from "./runner.ts";
 
-/** A client for an exported path: rpcbind and MOUNT, which given ports avoid, then NFS. @throws NfsError */
+/**
+ * A client for an exported path: rpcbind and MOUNT (RFC 1813 §5), which given ports avoid, then NFS.
+ * @throws NfsError
+ */
 export async function connectNfs3(
   server: Endpoint,
   options: ConnectOptions,
@@ -34,7 +37,7 @@ export async function connectNfs3(
   return await openClient(endpoint, root, defaults, request);
 }
 
-/** What the MOUNT program says that is exported. @throws NfsError */
+/** What the MOUNT program says that is exported (EXPORT, RFC 1813 §5.2.5). @throws NfsError */
 export async function exportsOf(
   server: Omit<Endpoint, "port">,
   givenPort: number | undefined,

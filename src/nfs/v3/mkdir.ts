@@ -20,7 +20,7 @@ export function mkdir(directory: FileHandle, name: FileName, attributes: Attribu
   };
 }
 
-/** `CREATE3resok`, `MKDIR3resok`, `SYMLINK3resok`: alike. */
+/** `CREATE3resok`, `MKDIR3resok`, `SYMLINK3resok` (RFC 1813 §3.3.8 to §3.3.10): alike. */
 export function readMade(reader: XdrReader): Made {
   const made = { handle: reader.optional(readFileHandle), attributes: readPostOpAttributes(reader) };
   skipWeakCacheData(reader);

@@ -7,6 +7,7 @@ import type { Request } from "../request.ts";
 import { status } from "../status.ts";
 import { readFileHandle } from "./procedure.ts";
 
+/** RFC 1813 §5.1. */
 export const mountProgram: Program = { name: "MOUNT", number: 100005, version: 3 };
 const mnt = 1;
 

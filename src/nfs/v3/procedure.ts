@@ -3,6 +3,7 @@ import type { XdrReader } from "../../xdr/xdr-reader.ts";
 import type { XdrWriter } from "../../xdr/xdr-writer.ts";
 import type { FileHandle } from "../file.ts";
 
+/** RFC 1813 §3. */
 export const nfs3Program: Program = { name: "NFS", number: 100003, version: 3 };
 
 /** One procedure (RFC 1813 §3.3) with its arguments. */

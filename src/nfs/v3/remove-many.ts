@@ -4,7 +4,7 @@ import type { Request } from "../request.ts";
 import { remove } from "./remove.ts";
 import type { ProcedureRunner } from "./runner.ts";
 
-/** REMOVE of each, side by side: v3 has no compounds, the connection is the pipeline. */
+/** REMOVE (RFC 1813 §3.3.12) of each, side by side: v3 has no compounds, the connection is the pipeline. */
 export async function removeMany(
   runner: ProcedureRunner,
   directory: FileHandle,

@@ -4,7 +4,7 @@ import { getattr } from "./getattr.ts";
 import type { ProcedureRunner } from "./runner.ts";
 import { write } from "./write.ts";
 
-/** The first bytes of a new file, durable when it returns. */
+/** The first bytes of a new file by WRITE (RFC 1813 §3.3.7), durable when it returns. */
 export async function writeNew(
   runner: ProcedureRunner,
   handle: FileHandle,

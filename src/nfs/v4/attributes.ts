@@ -43,7 +43,7 @@ const described = [
   attribute.timeModify,
 ];
 
-/** What `readFileAttributes` reads. */
+/** What `readFileAttributes` reads, by the numbers of RFC 8881 §5.6 and §5.7. */
 export const fileAttributes: Bitmap = bitmapOf(...described);
 /** The same for an entry of a directory, with its handle, or the reason why it has none. */
 export const entryAttributes: Bitmap = bitmapOf(...described, attribute.rdattrError, attribute.filehandle);

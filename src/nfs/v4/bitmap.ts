@@ -7,6 +7,7 @@ export type Bitmap = readonly [number, number, number];
 
 const wordsMax = 8;
 
+/** `bitmap4` (RFC 8881 §3.2) of these attributes. */
 export function bitmapOf(...attributes: number[]): Bitmap {
   const words: [number, number, number] = [0, 0, 0];
   for (const attribute of attributes) {
@@ -16,18 +17,20 @@ export function bitmapOf(...attributes: number[]): Bitmap {
   return words;
 }
 
+/** Whether a `bitmap4` (RFC 8881 §3.2) holds an attribute. */
 export function has(bitmap: Bitmap, attribute: number): boolean {
   const word = attribute < 32 ? bitmap[0] : attribute < 64 ? bitmap[1] : bitmap[2];
   return (word & (1 << (attribute & 31))) !== 0;
 }
 
-/** Trailing zero words are left out, as servers of lower minor versions expect. */
+/** `bitmap4` (RFC 8881 §3.2). Trailing zero words are left out, as servers of lower minor versions expect. */
 export function writeBitmap(writer: XdrWriter, [first, second, third]: Bitmap): void {
   if (third !== 0) writer.uint32(3).uint32(first).uint32(second).uint32(third);
   else writer.uint32(2).uint32(first).uint32(second);
 }
 
 /**
+ * `bitmap4` (RFC 8881 §3.2).
  * @param likely what is returned, instead of a new one, if it is equal
  * @throws XdrError for more words than there are attributes
  */

@@ -10,6 +10,7 @@ import type {
   ReadOptions,
   Renaming,
   SeekTarget,
+  ServerCopyOptions,
 } from "../client.ts";
 import { type Site, statusError } from "../diagnosis.ts";
 import type {
@@ -286,11 +287,11 @@ export class Nfs4Client implements NfsClient {
     source: FileHandle,
     target: FileHandle,
     range: CopyRange,
-    options?: OperationOptions,
+    options?: ServerCopyOptions,
   ): Promise<CopyResult> {
     const request = requestOf(this.#defaults, options);
     this.#needMinorTwo("COPY", request);
-    return await copyAll(this.#runner, source, target, range, request);
+    return await copyAll(this.#runner, source, target, range, request, options?.onCopied);
   }
 
   async seek(

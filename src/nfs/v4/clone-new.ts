@@ -7,8 +7,8 @@ import type { CompoundRunner } from "./runner.ts";
 import { setattr } from "./setattr.ts";
 
 /**
- * A new file with its source's content. It is closed before it is cloned: so a CLONE that fails leaves
- * nothing open at the server.
+ * A new file with its source's content, by OPEN (RFC 8881 §18.16) and CLONE (RFC 7862 §15.13). It is closed
+ * before it is cloned: so a CLONE that fails leaves nothing open at the server.
  */
 export function cloneNew(
   clientId: bigint,

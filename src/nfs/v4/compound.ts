@@ -31,6 +31,7 @@ export function writeCompoundHeader(writer: XdrWriter, minor: MinorVersion, oper
   writer.uint32(0).uint32(minor).uint32(operations); // with an empty tag
 }
 
+/** `nfs_argop4` (RFC 8881 §16.2). */
 export function writeOperation(writer: XdrWriter, operation: Operation<unknown>): void {
   operation.encode(writer.uint32(operation.code));
 }
@@ -41,7 +42,7 @@ export interface CompoundHeader {
   readonly results: number;
 }
 
-/** @throws XdrError */
+/** `COMPOUND4res` (RFC 8881 §16.2) up to its results. @throws XdrError */
 export function readCompoundHeader(reader: XdrReader): CompoundHeader {
   const code = reader.uint32();
   reader.skipOpaque(tagBytesMax);
@@ -49,7 +50,7 @@ export function readCompoundHeader(reader: XdrReader): CompoundHeader {
 }
 
 /**
- * The results of `operations`. Servers cut a compound that is too long and say OK all the same
+ * The results of `operations` (RFC 8881 §16.2). Servers cut a compound that is too long and say OK all the same
  * (measured on Linux), so the results are counted: a missing one counts as TOO_MANY_OPS.
  * @throws XdrError
  */

@@ -9,13 +9,14 @@ import { putfh, savefh } from "./filehandle.ts";
 import { getattr } from "./getattr.ts";
 import type { CompoundRunner } from "./runner.ts";
 
-/** COPY until all is there (Linux moves at most 4 MiB a call), then COMMIT. */
+/** COPY (RFC 7862 §15.2) until all is there (Linux moves at most 4 MiB a call), then COMMIT (RFC 8881 §18.3). */
 export async function copyAll(
   runner: CompoundRunner,
   source: FileHandle,
   target: FileHandle,
   range: CopyRange,
   request: Request,
+  onCopied?: (bytes: bigint) => void,
 ): Promise<CopyResult> {
   const lengthBytes = await lengthOf(runner, source, range, request);
   let copiedBytes = 0n;
@@ -30,6 +31,7 @@ export async function copyAll(
     if (copied.copiedBytes === 0n) break; // the source has become shorter
     if (copied.copiedBytes > rest.lengthBytes) throw tooMuch(request);
     copiedBytes += copied.copiedBytes;
+    onCopied?.(copied.copiedBytes);
   }
   await runner.run([putfh(target), commit], request);
   return { copiedBytes };

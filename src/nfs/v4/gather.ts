@@ -12,7 +12,7 @@ interface Waiting<Ops extends Operations> extends Task<Ops> {
 
 /**
  * Lets what is asked for in the same turn of the event loop share compounds: callers ask for single things, and
- * the server gets as many at once as one request holds.
+ * the server gets as many at once as one request (COMPOUND, RFC 8881 §16.2) holds.
  */
 export class Gather<Ops extends Operations> {
   readonly #runner: CompoundRunner;

@@ -8,7 +8,7 @@ import { read } from "./read.ts";
 import { resolve } from "./resolve.ts";
 import type { CompoundRunner } from "./runner.ts";
 
-/** LOOKUP after LOOKUP, and a READ of what is there, in one compound where that holds them. */
+/** LOOKUPs (RFC 8881 §18.13), and a READ (§18.22) of what is there, in one compound where that holds them. */
 export async function readNamed(
   runner: CompoundRunner,
   directory: FileHandle,

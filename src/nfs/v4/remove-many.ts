@@ -5,7 +5,7 @@ import { putfh } from "./filehandle.ts";
 import { remove } from "./remove.ts";
 import type { CompoundRunner } from "./runner.ts";
 
-/** PUTFH and as many REMOVEs as a compound holds; one that fails ends it, and the next begins behind. */
+/** PUTFH and as many REMOVEs (RFC 8881 §18.25) as a compound holds; one that fails ends it, and the next begins behind. */
 export async function removeMany(
   runner: CompoundRunner,
   directory: FileHandle,

@@ -12,8 +12,8 @@ export interface Task<Operations extends readonly Operation<unknown>[]> {
 type Outcome<Operations extends readonly Operation<unknown>[]> = PromiseSettledResult<ResultsOf<Operations>>;
 
 /**
- * Tasks of the same shape in one compound. What fails ends a compound: that task gets the error, and the next
- * compound begins behind it. @returns what became of each; never rejects
+ * Tasks of the same shape in one compound (RFC 8881 §16.2). What fails ends a compound: that task gets the error,
+ * and the next compound begins behind it. @returns what became of each; never rejects
  */
 export async function runEach<const Operations extends readonly Operation<unknown>[]>(
   runner: CompoundRunner,

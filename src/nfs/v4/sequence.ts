@@ -3,6 +3,7 @@ import type { XdrWriter } from "../../xdr/xdr-writer.ts";
 
 /** SEQUENCE (RFC 8881 §18.46): every compound within a session begins with it. */
 export const sequenceCode = 53;
+/** `sessionid4` (RFC 8881 §3.2). */
 export const sessionIdBytes = 16;
 
 export interface SequenceArguments {
@@ -15,6 +16,7 @@ export interface SequenceArguments {
   readonly cacheThis: boolean;
 }
 
+/** `SEQUENCE4args` (RFC 8881 §18.46.1). */
 export function writeSequence(writer: XdrWriter, args: SequenceArguments): void {
   writer.uint32(sequenceCode).fixedOpaque(args.sessionId);
   writer.uint32(args.sequence).uint32(args.slot).uint32(args.highestSlot).boolean(args.cacheThis);
@@ -30,6 +32,7 @@ export interface SequenceResult {
   readonly flags: number;
 }
 
+/** `SEQUENCE4resok` (RFC 8881 §18.46.2). */
 export function readSequence(reader: XdrReader): SequenceResult {
   reader.skip(sessionIdBytes);
   const sequence = reader.uint32();
@@ -38,5 +41,8 @@ export function readSequence(reader: XdrReader): SequenceResult {
   return { sequence, slot, targetSlot: reader.uint32(), flags: reader.uint32() };
 }
 
-/** The server has restarted, and kept the session; it waits for RECLAIM_COMPLETE. */
+/**
+ * SEQ4_STATUS_RESTART_RECLAIM_NEEDED (RFC 8881 §18.46.3): the server has restarted, and kept the session; it waits
+ * for RECLAIM_COMPLETE.
+ */
 export const restartReclaimNeeded = 0x100;

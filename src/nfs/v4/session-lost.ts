@@ -1,7 +1,7 @@
 import { BerthError } from "../../core/errors.ts";
 import { statusName } from "../status.ts";
 
-/** The server does not know the session any more, or we cannot tell what it knows. A new one is needed. */
+/** The server does not know the session any more (RFC 8881 §2.10.13), or we cannot tell: a new one is needed. */
 export class SessionLost extends BerthError {
   /** Whether the request may have been run before that. */
   readonly doubtful: boolean;

@@ -20,7 +20,7 @@ interface Waiter {
   settled: boolean;
 }
 
-/** The slots of a session. Low ones are used first, so that the server may shrink its table. */
+/** The slots of a session (RFC 8881 §2.10.6.1). Low ones are used first, so that the server may shrink its table. */
 export class SlotTable {
   readonly #slots: Slot[] = [];
   readonly #busy: boolean[] = [];

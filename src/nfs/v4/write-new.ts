@@ -10,8 +10,8 @@ import { write } from "./write.ts";
 type Made = readonly [Operation<void>, Operation<void>, Operation<void>, Operation<FileHandle>];
 
 /**
- * A new file with its first bytes in one compound. It is closed before it is written: so a WRITE that
- * fails leaves nothing open at the server.
+ * A new file with its first bytes, by OPEN (RFC 8881 §18.16) and WRITE (§18.32) in one compound. It is closed
+ * before it is written: so a WRITE that fails leaves nothing open at the server.
  */
 export async function writeNew(
   runner: CompoundRunner,

@@ -65,7 +65,7 @@ function readXattrPage(reader: XdrReader): XattrPage {
   return { cookie, names, eof: reader.boolean() };
 }
 
-/** The first page of a file's list. */
+/** The first page of a file's list (LISTXATTRS, RFC 8276 §8.4.3). */
 export function firstXattrs(file: FileHandle): readonly [Operation<void>, Operation<XattrPage>] {
   return [putfh(file), listxattrs(0n, pageBytesMax)];
 }
@@ -78,7 +78,7 @@ export function xattrListsPerCompound({ operationsMax, limits }: CompoundRunner)
   return Math.max(1, Math.min(Math.floor(operationsMax / 2), byReply));
 }
 
-/** Page after page. @throws NfsError; stops at our bound of names */
+/** LISTXATTRS (RFC 8276 §8.4.3), page after page. @throws NfsError; stops at our bound of names */
 export async function listAllXattrs(
   runner: CompoundRunner,
   gather: Gather<ReturnType<typeof firstXattrs>>,

@@ -1,5 +1,11 @@
 import { BerthError, type StorageCode } from "../../../core/errors.ts";
-import type { NewClone, NfsClient, OperationOptions, ReaddirOptions } from "../../client.ts";
+import type {
+  NewClone,
+  NfsClient,
+  OperationOptions,
+  ReaddirOptions,
+  ServerCopyOptions,
+} from "../../client.ts";
 import type {
   AttributeChanges,
   DirectoryPage,
@@ -174,10 +180,12 @@ export class MemoryClient {
     this.#add("create", directory, name, options, this.#make("file", { ...whole, content }));
   }
 
-  async copy(source: FileHandle, target: FileHandle, _: unknown, options: OperationOptions = {}) {
+  async copy(source: FileHandle, target: FileHandle, _: unknown, options: ServerCopyOptions = {}) {
     this.#begin("copy", options);
-    this.#inode(target).content = Buffer.from(this.#inode(source).content);
-    return { copiedBytes: 0n };
+    const content = Buffer.from(this.#inode(source).content);
+    this.#inode(target).content = content;
+    for (let half = 0; half < 2; half++) options.onCopied?.(BigInt(content.length) / 2n);
+    return { copiedBytes: BigInt(content.length) };
   }
 
   async remove(directory: FileHandle, name: FileName, options: OperationOptions = {}): Promise<void> {
