@@ -28,8 +28,9 @@ const mib = 1024 * 1024;
  * How fast a directory of an export is, in a directory of its own that is removed in the end, also after Ctrl-C or a
  * failure. It writes: where it may not, it says so and does nothing.
  */
-export async function bench(target: string, options: BenchOptions, { signal }: Work): Promise<void> {
-  await using opened = await openTarget(target, signal);
+export async function bench(target: string, options: BenchOptions, work: Work): Promise<void> {
+  const { signal } = work;
+  await using opened = await openTarget(target, work);
   const { client } = opened;
   const directory = await nodeOf(opened, signal);
   await refuseReadOnly(client, target, directory, signal);

@@ -1,5 +1,5 @@
 import type { TreeProgress } from "../../nfs/trees/index.ts";
-import { printJson, sizeText } from "./output.ts";
+import { entriesText, printJson, sizeText } from "./output.ts";
 
 /** How much there is to do, where that is known. */
 export interface Total {
@@ -45,7 +45,7 @@ export class Progress implements TreeProgress {
     this.#shownMs = nowMs;
     const width = process.stderr.columns || 80;
     const text = progressText(this, this.#total, nowMs - this.#startMs);
-    process.stderr.write(`\r\x1b[K${text.slice(0, width - 1)}`);
+    process.stderr.write(`\r\x1b[K${fitting(text, width - 1)}`);
   };
 
   addBytes(bytes: number): void {
@@ -63,7 +63,7 @@ export class Progress implements TreeProgress {
     if (this.#total !== undefined) {
       return `${sizeText(this.sizeBytes)} of ${sizeText(this.#total.sizeBytes)} ${this.#verb}`;
     }
-    return `${this.entries} entries (${sizeText(this.sizeBytes)}) ${this.#verb}`;
+    return `${entriesText(this.entries)} (${sizeText(this.sizeBytes)}) ${this.#verb}`;
   }
 }
 
@@ -81,6 +81,11 @@ export function progressText(done: TreeProgress, total: Total | undefined, elaps
   const amount = `${sizeText(done.sizeBytes)} of ${sizeText(total.sizeBytes)}`;
   const remaining = Number.isFinite(left) ? `, ${durationText(Math.max(0, left))} left` : "";
   return `[${bar}] ${Math.floor(fraction * 100)}%  ${amount}, ${sizeText(BigInt(Math.round(bytesPerSecond)))}/s${remaining}`;
+}
+
+/** In one line: the bar goes first, for the figures say more. */
+export function fitting(text: string, width: number): string {
+  return (text.length <= width ? text : text.replace(/^\[[#-]*\] /, "")).slice(0, width);
 }
 
 /** `7 s`, `3 min 20 s`, `2 h 5 min` */
