@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { hasCode } from "../../core/errors.ts";
 import type { FileName, FileNode, NfsClient } from "../../nfs/index.ts";
 import { nameText, type TreeEntry } from "../../nfs/trees/tree-directory.ts";
 import { usageOfTree } from "../../nfs/trees/usage.ts";
@@ -59,13 +60,19 @@ async function print(
   { json, long }: ListOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const entry of entries) {
-    const name = above + nameText(entry.name);
-    const link = long === true ? await linkOf(client, entry, signal) : {};
-    if (json) printJson({ name, ...bytesOf("nameBytes", entry.name), ...entry.attributes, ...link });
-    else printLine(long ? longLine(name + arrow(link), entry.attributes) : name);
+  for (let start = 0; start < entries.length; start += linksInFlightMax) {
+    const part = entries.slice(start, start + linksInFlightMax);
+    const links = long === true ? await Promise.all(part.map((entry) => linkOf(client, entry, signal))) : [];
+    for (const [index, entry] of part.entries()) {
+      const name = above + nameText(entry.name);
+      const link = links[index] ?? {};
+      if (json) printJson({ name, ...bytesOf("nameBytes", entry.name), ...entry.attributes, ...link });
+      else printLine(long ? longLine(name + arrow(link), entry.attributes) : name);
+    }
   }
 }
+
+const linksInFlightMax = 64;
 
 /** What a program needs to name it: of what is no UTF-8 the bytes, in hexadecimal. */
 function bytesOf(field: string, name: FileName): Readonly<Record<string, string>> {
@@ -83,8 +90,14 @@ async function linkOf(
   signal: AbortSignal,
 ): Promise<Link> {
   if (attributes.type !== "symlink") return {};
-  const target = await client.readlink(handle, { signal });
-  return { target: nameText(target), ...bytesOf("targetBytes", target) };
+  try {
+    const target = await client.readlink(handle, { signal });
+    return { target: nameText(target), ...bytesOf("targetBytes", target) };
+  } catch (error) {
+    // One that is gone, or is not for us, shall not end the list.
+    if (hasCode(error, "storage-no-entry", "storage-stale", "storage-access", "storage-io")) return {};
+    throw error;
+  }
 }
 
 function arrow({ target }: Link): string {
