@@ -121,6 +121,9 @@ describe("a target", () => {
         stderr,
       );
     }
+    const unprivileged = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    const denied = await run([...unprivileged, ...berthNfsCommand("ls", anyVersion("/x", "secure"))]);
+    assert.match(denied.stderr, /may not use such a port.*CAP_NET_BIND_SERVICE.*exports \/srv\/secure/);
     const { stderr } = await berthNfs("cat", url("/missing"));
     assert.match(
       stderr,

@@ -78,7 +78,10 @@ describe("berth nfs", () => {
   test("a benchmark that is interrupted removes what it made", async () => {
     const { code, stderr } = await interruptWhenBegun(Buffer.alloc(0), "bench", "--seconds", "60", url(""));
     assert.equal(code, 130, stderr);
-    assert.match(stderr, /removing what the benchmark made\nberth: interrupted/);
+    assert.match(
+      stderr,
+      /removing what the benchmark made\nberth: interrupted: nothing of the benchmark is left\n/,
+    );
     assert.deepEqual(await readdir(directory), []);
   });
 

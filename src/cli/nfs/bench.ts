@@ -5,8 +5,8 @@ import { removeTree, walkTree } from "../../nfs/trees/index.ts";
 import { type Measured, measureCalls, measureItems, measureTransfer } from "./bench-measure.ts";
 import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openTarget } from "./opened.ts";
-import { printJson, printLine } from "./output.ts";
-import type { Work } from "./run.ts";
+import { printJson, printLine, printNote } from "./output.ts";
+import { Interrupted, type Work } from "./run.ts";
 import { writeBlocks } from "./write-behind.ts";
 
 export interface BenchOptions extends PrintOptions {
@@ -123,13 +123,14 @@ async function removeAll(
   { json }: PrintOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  if (signal.aborted && json !== true) process.stderr.write("berth: removing what the benchmark made\n");
+  if (signal.aborted && json !== true) printNote("removing what the benchmark made");
   try {
     await removeTree(client, directory, name);
   } catch (error) {
     const { code, message } = BerthError.from(error);
     throw new BerthError(code, `${name} could not be removed: ${message}`, { cause: error });
   }
+  if (signal.aborted) throw new Interrupted("nothing of the benchmark is left");
 }
 
 function printHeader({ name, features }: NfsClient): void {
