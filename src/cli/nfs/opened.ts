@@ -50,10 +50,9 @@ export async function openHolder(text: string, work: Connecting): Promise<Opened
   try {
     return await openAt(text, work, 1);
   } catch (error) {
+    if (!hasCode(error, ...refusals)) throw error;
     const target = parseTarget(text);
-    const whole = hasCode(error, "invalid-argument")
-      ? undefined
-      : await tryConnect(target, target.path, work);
+    const whole = await tryConnect(target, target.path, work);
     if (whole === undefined) throw error;
     await whole.close();
     throw wholeExport(whole.name);
