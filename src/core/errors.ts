@@ -44,6 +44,8 @@ export type DomainCode = (typeof domainCodes)[number];
 export type StorageCode = (typeof storageCodes)[number];
 export type ErrorCode = DomainCode | StorageCode;
 
+const unforeseen = "an unexpected error";
+
 /** The one error class. Its message names the thing, the cause and the remedy; it is shown to users. */
 export class BerthError extends Error {
   override readonly name = "BerthError";
@@ -56,15 +58,18 @@ export class BerthError extends Error {
 
   /**
    * Any caught value as a `BerthError`; the value is kept as `cause`. What nobody foresaw becomes
-   * `internal` with a short message: its own text may hold anything, and goes to the log only.
+   * `internal` with a short message: its own text may hold anything, and is for logs only.
    */
   static from(reason: unknown): BerthError {
     if (reason instanceof BerthError) return reason;
     if (isAbort(reason)) return new BerthError("cancelled", "the call was cancelled", { cause: reason });
-    return new BerthError("internal", "an unexpected error; the driver's log has the details", {
-      cause: reason,
-    });
+    return new BerthError("internal", unforeseen, { cause: reason });
   }
+}
+
+/** Whether it is what `BerthError.from` made of something that nobody foresaw: only its cause says what. */
+export function isUnforeseen({ code, message }: BerthError): boolean {
+  return code === "internal" && message === unforeseen;
 }
 
 /** True for a `BerthError` with one of these codes. */

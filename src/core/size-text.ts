@@ -4,7 +4,8 @@ const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 export function sizeText(bytes: bigint): string {
   let value = Number(bytes);
   let unit = 0;
-  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
+  // What would be rounded to 1024.0 is 1.0 of the next unit.
+  for (; value >= (unit === 0 ? 1024 : 1023.95) && unit < units.length - 1; unit++) value /= 1024;
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 

@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import type { Effects } from "../core/call.ts";
-import { type BerthError, type ErrorCode, isStorageCode } from "../core/errors.ts";
+import { type BerthError, type ErrorCode, isStorageCode, isUnforeseen } from "../core/errors.ts";
 import { edgeLimits } from "./edge-limits.ts";
 import { printable } from "./printable.ts";
 
@@ -54,9 +54,10 @@ export interface Status {
  */
 export function statusOf(error: BerthError, effects: Effects): Status {
   const unsure = isStorageCode(error.code) || error.code === "internal";
+  const logged = isUnforeseen(error) ? "; the driver's log has the details" : "";
   return {
     code: effects.begun && unsure ? status.UNAVAILABLE : statusOfCode[error.code],
-    details: printable(error.message, edgeLimits.statusMessageBytesMax),
+    details: printable(error.message + logged, edgeLimits.statusMessageBytesMax),
   };
 }
 

@@ -154,7 +154,7 @@ function sentence(diagnosis: Diagnosis, site: Site, code: number): string {
     case "wrong-version":
       return `the server does not offer NFS ${site.version}: choose another version, or none to take the best that it offers`;
     case "root-squash":
-      return `uid 0 was refused, so the server likely maps root to nobody (export option "root_squash"): act as the owner (the export's uid and gid in the configuration), or export it "no_root_squash"`;
+      return `uid 0 was refused, so the server likely maps root to nobody (export option "root_squash"): act as the owner (the export's uid and gid in the configuration, ?uid=…&gid=… of berth nfs), or export it "no_root_squash"`;
     case "stale":
       return "the file was removed, or the export is another file system now: look it up again";
     case "grace":

@@ -71,7 +71,7 @@ test("a text line shows the stack of an unforeseen error only", () => {
   const unforeseen = BerthError.from(new TypeError("x is not a function"));
   assert.match(
     logged("text", (log) => log.error("failed", { error: unforeseen })),
-    /details: x is not a function"\n {4}TypeError: x is not a function\n {4,}at /,
+    /an unexpected error: x is not a function"\n {4}TypeError: x is not a function\n {4,}at /,
   );
 });
 

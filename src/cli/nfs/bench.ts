@@ -5,8 +5,8 @@ import { removeTree, walkTree } from "../../nfs/trees/index.ts";
 import { type Measured, measureCalls, measureItems, measureTransfer } from "./bench-measure.ts";
 import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openTarget } from "./opened.ts";
-import { printJson, printLine } from "./output.ts";
-import type { Work } from "./run.ts";
+import { printJson, printLine, printNote } from "./output.ts";
+import { Interrupted, type Work } from "./run.ts";
 import { writeBlocks } from "./write-behind.ts";
 
 export interface BenchOptions extends PrintOptions {
@@ -28,8 +28,9 @@ const mib = 1024 * 1024;
  * How fast a directory of an export is, in a directory of its own that is removed in the end, also after Ctrl-C or a
  * failure. It writes: where it may not, it says so and does nothing.
  */
-export async function bench(target: string, options: BenchOptions, { signal }: Work): Promise<void> {
-  await using opened = await openTarget(target, signal);
+export async function bench(target: string, options: BenchOptions, work: Work): Promise<void> {
+  const { signal } = work;
+  await using opened = await openTarget(target, work);
   const { client } = opened;
   const directory = await nodeOf(opened, signal);
   await refuseReadOnly(client, target, directory, signal);
@@ -122,13 +123,14 @@ async function removeAll(
   { json }: PrintOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  if (signal.aborted && json !== true) process.stderr.write("berth: removing what the benchmark made\n");
+  if (signal.aborted && json !== true) printNote("removing what the benchmark made");
   try {
     await removeTree(client, directory, name);
   } catch (error) {
     const { code, message } = BerthError.from(error);
     throw new BerthError(code, `${name} could not be removed: ${message}`, { cause: error });
   }
+  if (signal.aborted) throw new Interrupted("nothing of the benchmark is left");
 }
 
 function printHeader({ name, features }: NfsClient): void {

@@ -1,11 +1,12 @@
 import { BerthError, hasCode } from "../../core/errors.ts";
-import type { FileNode, NfsClient } from "../../nfs/index.ts";
+import { accessRights, type FileName, type FileNode, type NfsClient } from "../../nfs/index.ts";
 import { type CopyReport, copyTree } from "../../nfs/trees/copy.ts";
 import { removeTree } from "../../nfs/trees/remove.ts";
+import { nameText } from "../../nfs/trees/tree-directory.ts";
 import { walkTree } from "../../nfs/trees/walk.ts";
 import type { PrintOptions } from "./inspect.ts";
-import { nodeOf, openHolder, openTarget, placeOf } from "./opened.ts";
-import { printLine } from "./output.ts";
+import { nodeOf, openHolder, openTarget, placeOf, unlessMissing } from "./opened.ts";
+import { entriesText, printLine } from "./output.ts";
 import { report, type Total } from "./progress.ts";
 import { FailureList, type Work } from "./run.ts";
 import { parseTarget } from "./target.ts";
@@ -18,32 +19,47 @@ export interface MakeOptions extends PrintOptions {
 export async function makeDirectory(
   target: string,
   { parents, json }: MakeOptions,
-  { signal }: Work,
+  work: Work,
 ): Promise<void> {
-  await using opened = await openHolder(target, signal);
-  const { client, names } = opened;
-  let node = client.root;
-  if (parents === true) {
-    for (const name of names) node = await ensureDirectory(client, node, name, signal);
-  } else {
-    const { directory, name } = await placeOf(opened, signal);
-    node = await client.mkdir(directory.handle, name, { mode: 0o755 }, { signal, path: name });
-  }
+  const node = parents === true ? await makeAll(target, work) : await makeOne(target, work);
   report(json, node.attributes, () => {});
+}
+
+async function makeOne(target: string, work: Work): Promise<FileNode> {
+  const { signal } = work;
+  await using opened = await openHolder(target, work);
+  const { directory, name, path } = await placeOf(opened, signal);
+  return await opened.client.mkdir(directory.handle, name, { mode: 0o755 }, { signal, path });
+}
+
+async function makeAll(target: string, work: Work): Promise<FileNode> {
+  await using opened = await openTarget(target, work);
+  let node = opened.client.root;
+  if (node.attributes.type !== "directory") {
+    throw new BerthError("storage-exists", `${target} is there already, and is no directory`);
+  }
+  try {
+    for (const name of opened.names) node = await ensureDirectory(opened.client, node, name, work.signal);
+  } catch (error) {
+    throw await opened.explain(error);
+  }
+  return node;
 }
 
 async function ensureDirectory(
   client: NfsClient,
   parent: FileNode,
-  name: string,
+  name: FileName,
   signal: AbortSignal,
 ): Promise<FileNode> {
+  const options = { signal, path: nameText(name) };
   try {
-    return await client.mkdir(parent.handle, name, { mode: 0o755 }, { signal, path: name });
+    return await client.mkdir(parent.handle, name, { mode: 0o755 }, options);
   } catch (error) {
-    if (!hasCode(error, "storage-exists")) throw error;
-    const node = await client.lookup(parent.handle, name, { signal });
-    if (node.attributes.type !== "directory") throw error;
+    // A pseudo-root is read-only also where the directory is there.
+    if (!hasCode(error, "storage-exists", "storage-read-only")) throw error;
+    const node = await unlessMissing(client.lookup(parent.handle, name, options));
+    if (node?.attributes.type !== "directory") throw error;
     return node;
   }
 }
@@ -53,17 +69,15 @@ export interface RemoveOptions extends PrintOptions {
 }
 
 /** With `recursive` all that can be removed is, and what cannot is told. */
-export async function remove(
-  target: string,
-  { recursive, json }: RemoveOptions,
-  { signal, progress }: Work,
-): Promise<void> {
-  await using opened = await openHolder(target, signal);
+export async function remove(target: string, { recursive, json }: RemoveOptions, work: Work): Promise<void> {
+  const { signal, progress } = work;
+  await using opened = await openHolder(target, work);
   const { client } = opened;
-  const { directory, name } = await placeOf(opened, signal);
-  const { attributes } = await client.lookup(directory.handle, name, { signal, path: name });
-  if (attributes.type === "directory" && recursive !== true) {
-    throw new BerthError("invalid-argument", `${target} is a directory: add -r to remove it with all below`);
+  const { directory, name, path, existing } = await placeOf(opened, signal);
+  const { attributes } = existing ?? (await client.lookup(directory.handle, name, { signal, path }));
+  if (attributes.type === "directory") {
+    if (recursive !== true) throw isDirectory(target, "remove");
+    await checkRemovable(client, target, directory, signal);
   }
   const failures = new FailureList(json, progress);
   progress.begin("removed");
@@ -72,6 +86,25 @@ export async function remove(
   progress.end();
   report(json, removed, () => {});
   failures.check("removed");
+}
+
+function isDirectory(target: string, verb: string): BerthError {
+  return new BerthError("invalid-argument", `${target} is a directory: add -r to ${verb} it with all below`);
+}
+
+/** The last removal is the tree's own name: where that cannot succeed, nothing below shall be lost for it. */
+async function checkRemovable(
+  client: NfsClient,
+  target: string,
+  { handle }: FileNode,
+  signal: AbortSignal,
+): Promise<void> {
+  const { modify, extend, delete: remove } = accessRights;
+  if ((await client.access(handle, modify | extend | remove, { signal })) !== 0) return;
+  throw new BerthError(
+    "storage-access",
+    `${target} cannot be removed, so nothing below it was: the directory that holds it may not be changed (it is read-only, or its owner is another: ?uid=…&gid=…)`,
+  );
 }
 
 export interface CopyCommandOptions extends RemoveOptions {
@@ -83,13 +116,14 @@ export async function copy(
   source: string,
   target: string,
   options: CopyCommandOptions,
-  { signal, progress }: Work,
+  work: Work,
 ): Promise<void> {
-  await using from = await openTarget(source, signal);
-  await using to = await openHolder(target, signal);
+  const { signal, progress } = work;
+  await using from = await openTarget(source, work);
+  await using to = await openHolder(target, work);
   const node = await nodeOf(from, signal);
   if (node.attributes.type === "directory" && options.recursive !== true) {
-    throw new BerthError("invalid-argument", `${source} is a directory: add -r to copy it with all below`);
+    throw isDirectory(source, "copy");
   }
   const { directory, name } = await placeOf(to, signal);
   // Within one export the source is reached through the target's connection: only so the server can copy.
@@ -100,7 +134,7 @@ export async function copy(
   const failures = new FailureList(options.json, progress);
   const { type, sizeBytes } = node.attributes;
   progress.begin("copied", type === "file" ? { sizeBytes } : undefined);
-  await using counting = countedWhile(client, node, options, { signal, progress });
+  await using counting = countedWhile(client, node, options, work);
   const made = await copyTree(client, node, place, {
     signal,
     resume: options.resume === true,
@@ -160,10 +194,13 @@ const wayTexts = [
 
 function printCopied({ entries, ways, specials, unknownOwners }: CopyReport): void {
   const used = wayTexts.flatMap(([way, text]) => (ways[way] > 0 ? [`${text}: ${ways[way]}`] : []));
-  printLine(`${entries} entries copied; files by ${used.join(", ") || "none"}`);
+  printLine(`${entriesText(entries)} copied; files by ${used.join(", ") || "none"}`);
   if (specials > 0) printLine(`${specials} devices, sockets or pipes were left out`);
   if (unknownOwners > 0) {
-    printLine(`${unknownOwners} entries have another owner: the server names owners that are no numbers`);
+    const have = unknownOwners === 1 ? "has" : "have";
+    printLine(
+      `${entriesText(unknownOwners)} ${have} another owner: the server names owners that are no numbers`,
+    );
   }
 }
 
@@ -188,11 +225,12 @@ export async function move(
   source: string,
   target: string,
   { json }: PrintOptions,
-  { signal }: Work,
+  work: Work,
 ): Promise<void> {
-  await using from = await openHolder(source, signal);
-  await using to = await openHolder(target, signal);
-  const { directory, name } = await placeOf(from, signal);
+  const { signal } = work;
+  await using from = await openHolder(source, work);
+  await using to = await openHolder(target, work);
+  const { directory, name, path } = await placeOf(from, signal);
   const place = await placeOf(to, signal);
   const sameServer = parseTarget(source).host === parseTarget(target).host;
   if (!sameServer || !(await sameFile(to.client, directory, signal))) {
@@ -201,6 +239,6 @@ export async function move(
       `${source} and ${target} lie in different exports: use cp -r, then rm -r`,
     );
   }
-  await to.client.rename(directory.handle, name, place.directory.handle, place.name, { signal, path: name });
-  report(json, { moved: name }, () => {});
+  await to.client.rename(directory.handle, name, place.directory.handle, place.name, { signal, path });
+  report(json, { moved: path }, () => {});
 }

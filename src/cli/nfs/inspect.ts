@@ -1,12 +1,13 @@
 import { once } from "node:events";
+import { hasCode } from "../../core/errors.ts";
 import { sizeText } from "../../core/size-text.ts";
-import type { FileNode, NfsClient } from "../../nfs/index.ts";
+import type { FileName, FileNode, NfsClient } from "../../nfs/index.ts";
 import { nameText, type TreeEntry } from "../../nfs/trees/tree-directory.ts";
 import { usageOfTree } from "../../nfs/trees/usage.ts";
 import { walkTree } from "../../nfs/trees/walk.ts";
 import { nothingRead } from "./nothing-read.ts";
-import { nodeOf, openTarget } from "./opened.ts";
-import { longLine, printJson, printLine } from "./output.ts";
+import { fileOf, nodeOf, openTarget } from "./opened.ts";
+import { entriesText, longLine, printJson, printLine } from "./output.ts";
 import { report } from "./progress.ts";
 import { FailureList, type Work } from "./run.ts";
 
@@ -21,20 +22,24 @@ export interface ListOptions extends PrintOptions {
 }
 
 /** One directory in order of names; with `recursive` a tree, in the order in which it comes. */
-export async function list(target: string, options: ListOptions, { signal, progress }: Work): Promise<void> {
-  await using opened = await openTarget(target, signal);
-  const { client } = opened;
+export async function list(target: string, options: ListOptions, work: Work): Promise<void> {
+  const { signal, progress } = work;
+  await using opened = await openTarget(target, work);
+  const { client, name } = opened;
   const node = await nodeOf(opened, signal);
-  if (node.attributes.type !== "directory") return printEntry(opened.names.at(-1) ?? "", node, options);
-  if (options.recursive !== true) return await listDirectory(client, node, options, signal);
+  if (node.attributes.type !== "directory")
+    return await print(client, "", [{ name, ...node }], options, signal);
+  if (options.recursive !== true) {
+    return await print(client, "", await entriesOf(client, node, signal), options, signal);
+  }
   const failures = new FailureList(options.json, progress);
   for await (const { path, entries } of walkTree(client, node, { signal, onFailure: failures.note })) {
-    for (const entry of entries) printEntry(join(path, nameText(entry.name)), entry, options);
+    await print(client, path === "" ? "" : `${path}/`, entries, options, signal);
   }
   failures.check("listed");
 }
 
-async function listDirectory(client: NfsClient, node: FileNode, options: ListOptions, signal: AbortSignal) {
+async function entriesOf(client: NfsClient, node: FileNode, signal: AbortSignal): Promise<TreeEntry[]> {
   const entries: TreeEntry[] = [];
   for await (const page of client.readdir(node.handle, { signal })) {
     for (const { name, attributes, handle } of page.entries) {
@@ -45,30 +50,74 @@ async function listDirectory(client: NfsClient, node: FileNode, options: ListOpt
       });
     }
   }
-  for (const entry of entries.sort((a, b) => nameText(a.name).localeCompare(nameText(b.name)))) {
-    printEntry(nameText(entry.name), entry, options);
+  return entries.sort((a, b) => nameText(a.name).localeCompare(nameText(b.name)));
+}
+
+/** @param above what stands before the names */
+async function print(
+  client: NfsClient,
+  above: string,
+  entries: readonly TreeEntry[],
+  { json, long }: ListOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let start = 0; start < entries.length; start += linksInFlightMax) {
+    const part = entries.slice(start, start + linksInFlightMax);
+    const links = long === true ? await Promise.all(part.map((entry) => linkOf(client, entry, signal))) : [];
+    for (const [index, entry] of part.entries()) {
+      const name = above + nameText(entry.name);
+      const link = links[index] ?? {};
+      if (json) printJson({ name, ...bytesOf("nameBytes", entry.name), ...entry.attributes, ...link });
+      else printLine(long ? longLine(name + arrow(link), entry.attributes) : name);
+    }
   }
 }
 
-function printEntry(name: string, { attributes }: FileNode, { json, long }: ListOptions): void {
-  if (json) printJson({ name, ...attributes });
-  else printLine(long ? longLine(name, attributes) : name);
+const linksInFlightMax = 64;
+
+/** What a program needs to name it: of what is no UTF-8 the bytes, in hexadecimal. */
+function bytesOf(field: string, name: FileName): Readonly<Record<string, string>> {
+  return typeof name === "string" ? {} : { [field]: Buffer.from(name).toString("hex") };
 }
 
-function join(path: string, name: string): string {
-  return path === "" ? name : `${path}/${name}`;
+interface Link {
+  /** Where a symbolic link leads. */
+  readonly target?: string;
 }
 
-export async function stat(target: string, { json }: PrintOptions, { signal }: Work): Promise<void> {
-  await using opened = await openTarget(target, signal);
-  const { attributes } = await nodeOf(opened, signal);
-  if (json) return printJson(attributes);
-  printLine(longLine(opened.names.at(-1) ?? opened.client.name, attributes));
+async function linkOf(
+  client: NfsClient,
+  { handle, attributes }: FileNode,
+  signal: AbortSignal,
+): Promise<Link> {
+  if (attributes.type !== "symlink") return {};
+  try {
+    const target = await client.readlink(handle, { signal });
+    return { target: nameText(target), ...bytesOf("targetBytes", target) };
+  } catch (error) {
+    // One that is gone, or is not for us, shall not end the list.
+    if (hasCode(error, "storage-no-entry", "storage-stale", "storage-access", "storage-io")) return {};
+    throw error;
+  }
+}
+
+function arrow({ target }: Link): string {
+  return target === undefined ? "" : ` -> ${target}`;
+}
+
+export async function stat(target: string, { json }: PrintOptions, work: Work): Promise<void> {
+  await using opened = await openTarget(target, work);
+  const node = await nodeOf(opened, work.signal);
+  const link = await linkOf(opened.client, node, work.signal);
+  const { attributes } = node;
+  if (json) return printJson({ ...attributes, ...link });
+  printLine(longLine(nameText(opened.name) + arrow(link), attributes));
   printLine(`fsid ${attributes.fsid}  fileid ${attributes.fileid}  used ${attributes.usedBytes} bytes`);
 }
 
-export async function diskFree(target: string, { json }: PrintOptions, { signal }: Work): Promise<void> {
-  await using opened = await openTarget(target, signal);
+export async function diskFree(target: string, { json }: PrintOptions, work: Work): Promise<void> {
+  const { signal } = work;
+  await using opened = await openTarget(target, work);
   const { handle } = await nodeOf(opened, signal);
   const space = await opened.client.fsstat(handle, { signal });
   if (json) return printJson(space);
@@ -76,12 +125,9 @@ export async function diskFree(target: string, { json }: PrintOptions, { signal 
   printLine(`${space.availableInodes} of ${space.totalInodes} inodes available`);
 }
 
-export async function diskUsage(
-  target: string,
-  { json }: PrintOptions,
-  { signal, progress }: Work,
-): Promise<void> {
-  await using opened = await openTarget(target, signal);
+export async function diskUsage(target: string, { json }: PrintOptions, work: Work): Promise<void> {
+  const { signal, progress } = work;
+  await using opened = await openTarget(target, work);
   const node = await nodeOf(opened, signal);
   const failures = new FailureList(json, progress);
   progress.begin("counted");
@@ -90,15 +136,16 @@ export async function diskUsage(
   progress.end();
   report(json, usage, () =>
     printLine(
-      `${sizeText(usage.usedBytes)} used by ${usage.entries} entries (${sizeText(usage.sizeBytes)} long)`,
+      `${sizeText(usage.usedBytes)} used by ${entriesText(usage.entries)} (${sizeText(usage.sizeBytes)} long)`,
     ),
   );
   failures.check("read, so the sum is too small");
 }
 
-export async function cat(target: string, { signal }: Work): Promise<void> {
-  await using opened = await openTarget(target, signal);
-  const { handle } = await nodeOf(opened, signal);
+export async function cat(target: string, work: Work): Promise<void> {
+  const { signal } = work;
+  await using opened = await openTarget(target, work);
+  const { handle } = await fileOf(opened, target, signal);
   const { readBytesMax } = opened.client.features;
   for (let offset = 0n; ; ) {
     const { data, eof } = await opened.client.read(handle, offset, readBytesMax, { signal });

@@ -1,5 +1,6 @@
 import { hasCode } from "../../core/errors.ts";
-import { connectNfs, explainRefusal, listExports, type NfsClient } from "../../nfs/index.ts";
+import { silentLog } from "../../core/log.ts";
+import { accessRights, connectNfs, explainRefusal, listExports, type NfsClient } from "../../nfs/index.ts";
 import { nfsLimits } from "../../nfs/limits.ts";
 import { rootCredentials } from "../../rpc/auth-sys.ts";
 import { RpcConnection } from "../../rpc/connection.ts";
@@ -7,7 +8,7 @@ import { monotonicMs } from "../../rpc/deadline-timer.ts";
 import { printJson, printLine } from "./output.ts";
 import { report } from "./progress.ts";
 import type { Work } from "./run.ts";
-import { type NfsTarget, parseTarget } from "./target.ts";
+import { isTarget, type NfsTarget, parseTarget } from "./target.ts";
 
 /**
  * Goes the way to an export step by step, each with its time: connecting by TCP, the versions that answer RPC
@@ -45,10 +46,14 @@ export async function ping(
   } finally {
     connection.close();
   }
+  let port = "";
+  const info = () => {
+    port = ", from a source port below 1024, which the server wants";
+  };
   const client = await step(
     "export",
-    () => connectExplained({ ...place, signal }),
-    ({ name, features }) => `${name} by NFS ${features.version}`,
+    () => connectExplained({ ...place, signal, log: { ...silentLog, info } }),
+    ({ name, features }) => `${name} by NFS ${features.version}${port}`,
   );
   try {
     const { handle } = client.root;
@@ -57,9 +62,26 @@ export async function ping(
       () => client.getattr(handle, { signal }),
       ({ mode, uid, gid }) => `mode ${mode.toString(8)}, owner ${uid}:${gid}`,
     );
+    await step("access", () => client.access(handle, allRights, { signal }), rightsText(place));
   } finally {
     await client.close();
   }
+}
+
+const { read, lookup, execute, modify, extend, delete: remove } = accessRights;
+const allRights = read | lookup | execute | modify | extend | remove;
+
+/** What the server lets us do in the root, as it says: nothing is tried. */
+function rightsText({ credentials = rootCredentials }: NfsTarget): (rights: number) => string {
+  return (rights) => {
+    const may = [rights & read ? "read" : "", rights & (modify | extend | remove) ? "write" : ""].filter(
+      Boolean,
+    );
+    const mayNot = ["read", "write"].filter((right) => !may.includes(right));
+    const first = `uid ${credentials.uid} may ${may.join(" and ") || "do nothing"} here`;
+    if (mayNot.length === 0) return first;
+    return `${first}, not ${mayNot.join(" or ")}: the export is read-only or maps this uid to another (root_squash), or the owner is another (?uid=…&gid=…)`;
+  };
 }
 
 async function connectExplained(place: NfsTarget): Promise<NfsClient> {
@@ -76,8 +98,7 @@ export async function exports(
   { json }: { readonly json?: boolean },
   { signal }: Work,
 ): Promise<void> {
-  const isWhole = target.startsWith("nfs://") || target.includes(":/");
-  const { path: _, ...server } = parseTarget(isWhole ? target : `${target}:/`);
+  const { path: _, ...server } = parseTarget(isTarget(target) ? target : `${target}:/`);
   for (const each of await listExports({ ...server, signal })) {
     const clients = each.clients.length === 0 ? "everybody" : each.clients.join(" ");
     report(json, each, () => printLine(`${each.path}  ${clients}`));

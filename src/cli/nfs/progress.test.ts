@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { durationText, Progress, progressText } from "./progress.ts";
+import { durationText, fitting, Progress, progressText } from "./progress.ts";
 
 const mib = 1024n * 1024n;
 
@@ -52,4 +52,11 @@ test("what was cut short tells what was done", () => {
   progress.begin("written", { sizeBytes: 2048n });
   progress.addBytes(1024);
   assert.equal(progress.summary, "1.0 KiB of 2.0 KiB written");
+});
+
+test("on a narrow terminal the bar goes first, and the rate and the time stay", () => {
+  const text = progressText({ entries: 0, sizeBytes: 256n * mib }, { sizeBytes: 1024n * mib }, 2000);
+  assert.equal(fitting(text, 200), text);
+  assert.equal(fitting(text, 60), "25%  256.0 MiB of 1.0 GiB, 128.0 MiB/s, 6 s left");
+  assert.equal(fitting(text, 20), "25%  256.0 MiB of 1.");
 });

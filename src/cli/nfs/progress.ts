@@ -1,6 +1,6 @@
 import { sizeText } from "../../core/size-text.ts";
 import type { TreeProgress } from "../../nfs/trees/index.ts";
-import { printJson } from "./output.ts";
+import { entriesText, printJson } from "./output.ts";
 
 /** How much there is to do, where that is known. */
 export interface Total {
@@ -58,7 +58,7 @@ export class Progress implements TreeProgress {
     this.#shownMs = nowMs;
     const width = process.stderr.columns || 80;
     const text = progressText(this, this.#total, nowMs - this.#startMs);
-    process.stderr.write(`\r\x1b[K${text.slice(0, width - 1)}`);
+    process.stderr.write(`\r\x1b[K${fitting(text, width - 1)}`);
   };
 
   addBytes(bytes: number): void {
@@ -76,7 +76,7 @@ export class Progress implements TreeProgress {
     if (this.#total !== undefined && this.#total.entries === undefined) {
       return `${sizeText(this.sizeBytes)} of ${sizeText(this.#total.sizeBytes)} ${this.#verb}`;
     }
-    return `${this.entries} entries (${sizeText(this.sizeBytes)}) ${this.#verb}`;
+    return `${entriesText(this.entries)} (${sizeText(this.sizeBytes)}) ${this.#verb}`;
   }
 }
 
@@ -111,6 +111,11 @@ function leftText(fraction: number, seconds: number): readonly string[] {
 
 function fractionOf(done: number, total: number): number {
   return total === 0 ? 1 : Math.min(1, done / total);
+}
+
+/** In one line: the bar goes first, for the figures say more. */
+export function fitting(text: string, width: number): string {
+  return (text.length <= width ? text : text.replace(/^\[[#-]*\] /, "")).slice(0, width);
 }
 
 /** `7 s`, `3 min 20 s`, `2 h 5 min` */

@@ -1,20 +1,34 @@
-import { BerthError } from "../../core/errors.ts";
+import { BerthError, isUnforeseen } from "../../core/errors.ts";
+import { type Log, silentLog } from "../../core/log.ts";
 import { NfsError } from "../../nfs/index.ts";
 import { keepSmall } from "../keep-small.ts";
-import { printJson } from "./output.ts";
+import { entriesText, printJson, printNote } from "./output.ts";
 import { Progress } from "./progress.ts";
 
 /** What `berth nfs` exits with; `--help` says it too. */
-export const nfsExitCodes = { ok: 0, failed: 1, badUsage: 2, unreachable: 3, interrupted: 130 } as const;
+export const nfsExitCodes = {
+  ...{ ok: 0, failed: 1, badUsage: 2, unreachable: 3 },
+  ...{ interrupted: 130, unread: 141, terminated: 143 },
+} as const;
 
 export const exitCodesHelp = `
 Exit codes: 0 done; 1 the server refused or failed, or part was left undone;
-2 bad usage; 3 the server cannot be reached or does not answer; 130 interrupted.`;
+2 bad usage; 3 the server cannot be reached or does not answer; 130 interrupted (143 by
+SIGTERM); 141 nobody reads the output any more.`;
 
 /** What every command works with. */
 export interface Work {
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** For what people should know of connecting. */
+  readonly log: Log;
+}
+
+/** Ended by a signal; its message says what is left of the work. */
+export class Interrupted extends BerthError {
+  constructor(left: string, options?: { readonly cause?: unknown }) {
+    super("cancelled", `interrupted: ${left}`, options);
+  }
 }
 
 /** Runs a command until it ends or Ctrl-C cancels it; sets the exit code and says what failed. */
@@ -25,33 +39,78 @@ export async function runCommand(
   keepSmall();
   const abort = new AbortController();
   const progress = new Progress();
-  const interrupt = () => abort.abort();
+  let stopped: number | undefined;
+  const stop = (exitCode: number) => {
+    stopped ??= exitCode;
+    abort.abort();
+  };
+  const interrupt = () => stop(nfsExitCodes.interrupted);
+  const terminate = () => stop(nfsExitCodes.terminated);
   process.once("SIGINT", interrupt); // the second one ends the process
-  process.once("SIGTERM", interrupt);
+  process.once("SIGTERM", terminate);
+  const outputEnded = watchOutput(() => abort.abort());
   try {
-    await command({ signal: abort.signal, progress });
+    await command({ signal: abort.signal, progress, log: json === true ? silentLog : noteOnce() });
     progress.end();
   } catch (reason) {
     progress.end();
-    tell(json === true, BerthError.from(reason), progress, abort.signal.aborted);
+    if (outputEnded()) return;
+    const error = stopped === undefined ? BerthError.from(reason) : interruption(reason);
+    process.exitCode = stopped ?? exitCodeOf(error);
+    tell(json === true, error, progress);
   } finally {
     process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
+    process.off("SIGTERM", terminate);
   }
 }
 
-function tell(json: boolean, error: BerthError, progress: Progress, interrupted: boolean): void {
-  process.exitCode = interrupted ? nfsExitCodes.interrupted : exitCodeOf(error);
+/**
+ * A reader that has gone ends the work in silence, as SIGPIPE does; what cannot be written otherwise is told. An error may
+ * come after the command's last line, so it is listened to until the process ends.
+ */
+function watchOutput(stop: () => void): () => boolean {
+  let ended = false;
+  process.stderr.on("error", () => {}); // there is nobody to tell
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    const unread = error.code === "EPIPE";
+    if (!unread && !ended) printNote(`standard output: ${error.message}`);
+    ended = true;
+    process.exitCode = unread ? nfsExitCodes.unread : nfsExitCodes.failed;
+    stop();
+  });
+  return () => ended;
+}
+
+/** Each thing once: a command may connect more than once. */
+function noteOnce(): Log {
+  const told = new Set<string>();
+  const info: Log["info"] = (message, fields) => {
+    const text = `${fields?.["server"] ?? ""}: ${message}`;
+    if (!told.has(text)) printNote(text);
+    told.add(text);
+  };
+  return { ...silentLog, info };
+}
+
+function interruption(reason: unknown): BerthError {
+  return reason instanceof Interrupted ? reason : new Interrupted("what was done stays", { cause: reason });
+}
+
+function tell(json: boolean, error: BerthError, progress: Progress): void {
   const { summary, entries, sizeBytes } = progress;
-  const message = interrupted ? "interrupted: what was done stays" : error.message;
+  const message = error.message + details(error);
   if (json) {
     const diagnosis = error instanceof NfsError ? { diagnosis: error.diagnosis } : {};
     const done = summary === undefined ? {} : { done: { entries, sizeBytes } };
-    const code = interrupted ? "cancelled" : error.code;
-    printJson({ error: { code, ...diagnosis, message }, ...done });
+    printJson({ error: { code: error.code, ...diagnosis, message }, ...done });
   } else {
-    process.stderr.write(`berth: ${message}${summary === undefined ? "" : `; so far: ${summary}`}\n`);
+    printNote(`${message}${summary === undefined ? "" : `; so far: ${summary}`}`);
   }
+}
+
+/** There is no log that could have the details. */
+function details(error: BerthError): string {
+  return isUnforeseen(error) ? `: ${String(error.cause)}` : "";
 }
 
 const unreachable = ["refused", "unresolved", "unreachable", "timeout", "disconnected", "tls"];
@@ -81,7 +140,7 @@ export class FailureList {
       printJson({ failure: { code: failure.code, message: failure.message } });
     } else if (this.count <= toldMax) {
       this.#progress.end();
-      process.stderr.write(`berth: ${failure.message}\n`);
+      printNote(failure.message);
     }
   };
 
@@ -89,7 +148,7 @@ export class FailureList {
   check(what: string): void {
     if (this.count === 0) return;
     const rest = this.count > toldMax ? `, of which the first ${toldMax} are above` : "";
-    throw new BerthError("storage-io", `${this.count} entries could not be ${what}${rest}`);
+    throw new BerthError("storage-io", `${entriesText(this.count)} could not be ${what}${rest}`);
   }
 }
 

@@ -1,9 +1,16 @@
 import { readFileSync } from "node:fs";
 import { BerthError } from "../../core/errors.ts";
-import type { ConnectOptions, NfsVersion } from "../../nfs/index.ts";
+import type { ConnectOptions, FileName, NfsVersion } from "../../nfs/index.ts";
+import { nameText } from "../../nfs/trees/tree-directory.ts";
+import { namesOf, namesOfEncoded, type TargetPath } from "./target-path.ts";
 
 /** What a target names: where to connect, and a path that need not be an export itself. */
-export type NfsTarget = ConnectOptions & { readonly path: string };
+export type NfsTarget = ConnectOptions & {
+  /** For messages and for connecting; what no UTF-8 can say is percent-encoded in it. */
+  readonly path: string;
+  /** The path's components. */
+  readonly names: readonly FileName[];
+};
 
 const versions: readonly NfsVersion[] = ["3", "4.1", "4.2"];
 const sourcePorts = ["auto", "any", "reserved"] as const;
@@ -16,43 +23,68 @@ const parameters = ["version", "sourcePort", "uid", "gid", "mountPort", "tls", "
  */
 export function parseTarget(text: string): NfsTarget {
   if (text.startsWith("nfs://")) return parseUrl(text);
-  const match = /^(\[[0-9a-fA-F:.%\w]+\]|[^:/]+):(\/.*)$/.exec(text);
+  const match = /^(\[[0-9a-fA-F:.%\w]+\]|[^:/]+):(\/.*)$/s.exec(text);
   const [, host, path] = match ?? [];
   if (host === undefined || path === undefined) {
-    throw invalid(text, "is neither nfs://server/path nor server:/path");
+    const bare = /^[0-9a-fA-F:]*:[0-9a-fA-F:]*:\//.test(text);
+    throw invalid(text, `is neither nfs://server/path nor server:/path${bare ? bracketsHint : ""}`);
   }
-  return { host: unbracketed(host), path };
+  return { host: unbracketed(host), ...pathOf(text, namesOf(path)) };
 }
+
+const bracketsHint = ": an address of IPv6 stands in brackets, [fd00::1]:/path";
 
 /** Whether it looks like a target at all, and not like a local path. */
 export function isTarget(text: string): boolean {
   return text.startsWith("nfs://") || /^(\[[^\]]+\]|[^:/]+):\//.test(text);
 }
 
+/** Scheme, authority, path and query as they stand: `URL` would fold dots and drop blanks, and so name something else. */
 function parseUrl(text: string): NfsTarget {
-  if (!URL.canParse(text)) throw invalid(text, "is no URL");
-  const url = new URL(text);
-  const { hostname, port, searchParams } = url;
-  if (hostname === "") throw invalid(text, "names no server");
-  for (const name of searchParams.keys()) {
-    if (!parameters.includes(name)) throw invalid(text, `has ?${name}=; known are ${parameters.join(", ")}`);
-  }
+  if (text.includes("#")) throw invalid(text, "has a #: in a name it is written %23");
+  const [, authority = "", path = "", query] = /^nfs:\/\/([^/?]*)([^?]*)(?:\?(.*))?$/s.exec(text) ?? [];
+  const { host, port } = parseAuthority(text, authority);
+  const searchParams = parseQuery(text, query);
   const version = choice(text, "version", versions, searchParams.get("version"));
   const sourcePort = choice(text, "sourcePort", sourcePorts, searchParams.get("sourcePort"));
-  const mountPort = number(text, "mountPort", searchParams.get("mountPort"));
+  const mountPort = portNumber(text, "mountPort", searchParams.get("mountPort"));
   const uid = number(text, "uid", searchParams.get("uid"));
   const gid = number(text, "gid", searchParams.get("gid"));
   const who = uid === undefined && gid === undefined ? undefined : { uid: uid ?? 0, gid: gid ?? 0, gids: [] };
   return {
-    host: unbracketed(hostname),
-    path: pathOf(text, url),
-    ...(port === "" ? {} : { port: Number(port) }),
+    host,
+    ...pathOf(text, namesOfEncoded(path)),
+    ...(port === undefined ? {} : { port }),
     ...(version === undefined ? {} : { versions: [version] }),
     ...(sourcePort === undefined ? {} : { sourcePort }),
     ...(mountPort === undefined ? {} : { mountPort }),
     ...(who === undefined ? {} : { credentials: who }),
     ...tlsOf(text, searchParams),
   };
+}
+
+function parseAuthority(text: string, authority: string): { host: string; port: number | undefined } {
+  if (authority.includes("@")) throw invalid(text, "has a user, whom NFS does not know: use ?uid=…&gid=…");
+  const match = /^(\[[0-9a-fA-F:.%\w]+\]|[^:[\]\s%\\]+)(?::([^:]*))?$/.exec(authority);
+  const [, host, port] = match ?? [];
+  if (host === undefined) {
+    const colons = authority.split(":").length > 2 && !authority.startsWith("[");
+    throw invalid(text, `names no server${colons ? bracketsHint : ""}`);
+  }
+  return { host: unbracketed(host), port: portNumber(text, "port", port ?? null) };
+}
+
+function parseQuery(text: string, query: string | undefined): URLSearchParams {
+  if (query === "" || query?.includes("?"))
+    throw invalid(text, "has a ? too many: in a name it is written %3F");
+  const searchParams = new URLSearchParams(query);
+  for (const name of searchParams.keys()) {
+    if (!parameters.includes(name)) {
+      throw invalid(text, `has ?${name}=; known are ${parameters.join(", ")}; a ? in a name is written %3F`);
+    }
+    if (searchParams.getAll(name).length > 1) throw invalid(text, `has ${name}= more than once`);
+  }
+  return searchParams;
 }
 
 /** TLS around the connection; the authority's certificate and the name in the server's own, where they differ from the usual. */
@@ -75,12 +107,11 @@ function readCa(text: string, file: string): Buffer {
   }
 }
 
-function pathOf(text: string, url: URL): string {
-  try {
-    return decodeURIComponent(url.pathname) || "/";
-  } catch {
-    throw invalid(text, "has a % that encodes no character");
-  }
+/** @throws BerthError */
+function pathOf(text: string, path: TargetPath): Pick<NfsTarget, "path" | "names"> {
+  if (path.status === "error") throw invalid(text, path.problem);
+  const { names } = path;
+  return { path: `/${names.map(nameText).join("/")}`, names };
 }
 
 function choice<T extends string>(
@@ -98,12 +129,19 @@ function choice<T extends string>(
 function number(text: string, name: string, value: string | null): number | undefined {
   if (value === null) return undefined;
   if (!/^\d{1,10}$/.test(value) || Number(value) > 0xffff_ffff)
-    throw invalid(text, `has ${name}=${value}, no id or port`);
+    throw invalid(text, `has ${name}=${value}, which is no id`);
   return Number(value);
 }
 
+function portNumber(text: string, name: string, value: string | null): number | undefined {
+  if (value === null) return undefined;
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : 0;
+  if (port < 1 || port > 65_535) throw invalid(text, `has ${name} ${value}, which is none from 1 to 65535`);
+  return port;
+}
+
 function unbracketed(host: string): string {
-  return host.startsWith("[") ? host.slice(1, -1) : host;
+  return host.startsWith("[") ? host.slice(1, -1).replace(/%25(?=\w)/, "%") : host;
 }
 
 function invalid(text: string, what: string, cause?: unknown): BerthError {

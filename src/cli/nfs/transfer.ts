@@ -5,10 +5,10 @@ import { BerthError } from "../../core/errors.ts";
 import { sizeText } from "../../core/size-text.ts";
 import { type FileHandle, type NfsClient, readBlocks } from "../../nfs/index.ts";
 import type { PrintOptions } from "./inspect.ts";
-import { nodeOf, openHolder, openTarget, placeOf } from "./opened.ts";
+import { fileOf, openHolder, openTarget, placeOf } from "./opened.ts";
 import { printLine } from "./output.ts";
-import { type Progress, report } from "./progress.ts";
-import type { Work } from "./run.ts";
+import { type Progress, report, type Total } from "./progress.ts";
+import { Interrupted, type Work } from "./run.ts";
 import { blocksOf, RestartedServer, writeBlocks } from "./write-behind.ts";
 
 /** How often a file is written from its start because the server restarted meanwhile. */
@@ -17,15 +17,11 @@ const attemptsMax = 3;
 const cleanUpMsMax = 5000;
 
 /** A file of the server into a new local one. */
-export async function get(
-  source: string,
-  path: string,
-  { json }: PrintOptions,
-  { signal, progress }: Work,
-): Promise<void> {
-  await using opened = await openTarget(source, signal);
-  const { handle, attributes } = await nodeOf(opened, signal);
-  if (attributes.type !== "file") throw noFile(source, attributes.type);
+export async function get(source: string, path: string, { json }: PrintOptions, work: Work): Promise<void> {
+  const { signal, progress } = work;
+  if (path === "-") throw new BerthError("invalid-argument", "get writes no standard output: cat does");
+  await using opened = await openTarget(source, work);
+  const { handle, attributes } = await fileOf(opened, source, signal);
   const { sizeBytes } = attributes;
   await using file = await open(path, "wx").catch(localFailure(path));
   progress.begin("read", { sizeBytes });
@@ -37,7 +33,7 @@ export async function get(
     await readBlocks(opened.client, handle, sizeBytes, take, { signal });
   } catch (error) {
     await unlink(path).catch(() => {}); // a part under the whole's name would be taken for it
-    throw error;
+    throw signal.aborted ? interrupted(progress, error) : asLocalFailure(path, error);
   }
   progress.end();
   report(json, { sizeBytes, path }, () => printLine(`${sizeText(sizeBytes)} read into ${path}`));
@@ -64,32 +60,36 @@ const localCauses: Readonly<Record<string, string>> = {
 /** For what goes wrong on this machine. */
 function localFailure(path: string): (reason: unknown) => never {
   return (reason) => {
-    const code = reason instanceof Error && "code" in reason ? String(reason.code) : "";
-    const cause = localCauses[code];
-    if (cause === undefined) throw reason;
-    throw new BerthError("invalid-argument", `local path ${path}: ${cause} (${code})`, { cause: reason });
+    throw asLocalFailure(path, reason);
   };
 }
 
-function noFile(source: string, type: string): BerthError {
-  return new BerthError("invalid-argument", `${source} is no regular file but a ${type}: name a file`);
+/** The same reason where it is about something else. */
+function asLocalFailure(path: string, reason: unknown): unknown {
+  if (!(reason instanceof Error && "syscall" in reason && "code" in reason) || reason instanceof BerthError)
+    return reason;
+  const code = String(reason.code);
+  const cause = localCauses[code];
+  const usage = cause === undefined ? "storage-io" : "invalid-argument";
+  return new BerthError(usage, `local path ${path}: ${cause ?? reason.message} (${code})`, { cause: reason });
+}
+
+function interrupted(progress: Progress, cause: unknown): Interrupted {
+  progress.begin(""); // nothing of it is left to be told
+  return new Interrupted("the part that was there is removed", { cause });
 }
 
 /**
  * A local file, or with `-` standard input, into a new file on the server. It returns when the server has said that all
  * of it is on its disk: COMMIT with the verifier of every WRITE (RFC 1813 §3.3.21, RFC 8881 §18.3), and the right length.
  */
-export async function put(
-  path: string,
-  target: string,
-  { json }: PrintOptions,
-  { signal, progress }: Work,
-): Promise<void> {
-  await using source = path === "-" ? undefined : await open(path, "r").catch(localFailure(path));
-  await using opened = await openHolder(target, signal);
+export async function put(path: string, target: string, { json }: PrintOptions, work: Work): Promise<void> {
+  const { signal, progress } = work;
+  await using source = path === "-" ? undefined : await openSource(path);
+  await using opened = await openHolder(target, work);
   const { client } = opened;
-  const { directory, name } = await placeOf(opened, signal);
-  const options = { signal, path: name };
+  const { directory, name, path: shown } = await placeOf(opened, signal);
+  const options = { signal, path: shown };
   const { handle } = await client.create(directory.handle, name, { mode: 0o644 }, undefined, options);
   try {
     const sizeBytes = await writeAll(client, handle, source, signal, progress);
@@ -98,8 +98,15 @@ export async function put(
   } catch (error) {
     // A part under the whole's name would be taken for it.
     await client.remove(directory.handle, name, { timeoutMs: cleanUpMsMax }).catch(() => {});
-    throw error;
+    throw signal.aborted ? interrupted(progress, error) : asLocalFailure(path, error);
   }
+}
+
+async function openSource(path: string): Promise<LocalFile> {
+  const file = await open(path, "r").catch(localFailure(path));
+  if (!(await file.stat()).isDirectory()) return file;
+  await file.close();
+  throw new BerthError("invalid-argument", `local path ${path}: ${localCauses["EISDIR"]}: name a file`);
 }
 
 async function writeAll(
@@ -110,7 +117,7 @@ async function writeAll(
   progress: Progress,
 ): Promise<bigint> {
   const { writeBytesMax } = client.features;
-  const total = source === undefined ? undefined : { sizeBytes: BigInt((await source.stat()).size) };
+  const total = await totalOf(source);
   for (let attempt = 1; ; attempt++) {
     progress.begin("written", total);
     const chunks: Readable =
@@ -128,6 +135,12 @@ async function writeAll(
       if (!again) throw error;
     }
   }
+}
+
+/** Devices and pipes have no length that they would tell. */
+async function totalOf(source: LocalFile | undefined): Promise<Total | undefined> {
+  const stats = await source?.stat();
+  return stats?.isFile() === true ? { sizeBytes: BigInt(stats.size) } : undefined;
 }
 
 /** @throws BerthError when the server has another length than was written: somebody else writes too */

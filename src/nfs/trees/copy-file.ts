@@ -51,11 +51,13 @@ export class FileCopier {
     if (kept !== undefined && isCopyOf(kept.attributes, source.attributes)) return "kept";
     if (kept !== undefined) await this.#target.remove(directory, name, options);
     const xattrs = await this.#xattrsOf(source.handle, options);
-    const mayClone = this.#content.mayClone && xattrs.length === 0 && source.attributes.sizeBytes > 0n;
+    const whole = lastChanges(source.attributes);
+    const atOnce = xattrs.length === 0 && whole.length === 1 && source.attributes.sizeBytes > 0n;
+    const mayClone = this.#content.mayClone && atOnce;
     if (mayClone && (await this.#cloneWhole(source, directory, name, options))) return "clone";
     const { handle, way } = await this.#copyContent(source, directory, name, options);
     await this.#setXattrs(source.handle, handle, xattrs, options);
-    await this.#target.setattr(handle, ownedAndDated(source.attributes), options);
+    for (const changes of whole) await this.#target.setattr(handle, changes, options);
     return way;
   }
 
@@ -89,9 +91,10 @@ export class FileCopier {
     const target = await this.#source.readlink(source.handle, options);
     const kept = await this.#existing(directory, name, options);
     if (kept !== undefined) await this.#target.remove(directory, name, options);
-    const { mode: _, accessed: __, modified, ...owner } = ownedAndDated(source.attributes);
+    const { modified } = source.attributes;
+    const owner = ownerOf(source.attributes);
     const { handle } = await this.#target.symlink(directory, name, target, owner, options);
-    if (modified !== undefined) await optional(this.#target.setattr(handle, { modified }, options));
+    await optional(this.#target.setattr(handle, { modified }, options));
     return handle;
   }
 
@@ -188,12 +191,23 @@ const unknownId = 0xffff_fffe;
 
 /** What a copy gets last. An unknown owner is left out: the copy then belongs to whoever copies. */
 export function ownedAndDated(source: FileAttributes): AttributeChanges {
-  const { mode, uid, gid, accessed, modified } = source;
-  return {
-    ...{ mode, accessed, modified },
-    ...(uid === unknownId ? {} : { uid }),
-    ...(gid === unknownId ? {} : { gid }),
-  };
+  const { mode, accessed, modified } = source;
+  return { mode, accessed, modified, ...ownerOf(source) };
+}
+
+function ownerOf({ uid, gid }: FileAttributes): AttributeChanges {
+  return { ...(uid === unknownId ? {} : { uid }), ...(gid === unknownId ? {} : { gid }) };
+}
+
+/** Set-uid and set-gid, which a change of the owner clears, also in the same request. */
+const setIds = 0o6000;
+
+/** What a file gets last, request by request: its mode after its owner where that matters, its times with the mode. */
+function lastChanges(source: FileAttributes): readonly AttributeChanges[] {
+  const { mode, accessed, modified } = source;
+  const owner = ownerOf(source);
+  if ((mode & setIds) === 0 || Object.keys(owner).length === 0) return [ownedAndDated(source)];
+  return [owner, { mode, accessed, modified }];
 }
 
 export function hasUnknownOwner({ uid, gid }: FileAttributes): boolean {

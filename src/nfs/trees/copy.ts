@@ -7,7 +7,7 @@ import { FileCopier, hasUnknownOwner, ownedAndDated } from "./copy-file.ts";
 import { HardLinks } from "./hard-links.ts";
 import { treeLimits } from "./limits.ts";
 import { isGone, Traversal, type Visitor } from "./traversal.ts";
-import type { TreeDirectory, TreeEntry } from "./tree-directory.ts";
+import { nameText, type TreeDirectory, type TreeEntry } from "./tree-directory.ts";
 import { ProgressCounter, type TreeOptions, type TreeProgress } from "./tree-options.ts";
 
 export interface CopyOptions extends TreeOptions {
@@ -88,11 +88,11 @@ class TreeCopy implements Visitor<Copy> {
     const { directory, name } = this.#target;
     const entry = { ...source, name };
     if (source.attributes.type === "directory") {
-      const copy = await this.#makeDirectory(directory, entry, "");
+      const copy = await this.#makeDirectory(directory, entry, nameText(name));
       this.#copyId = copy.attributes.fileid;
       await this.#traversal.run(source, copy);
     } else {
-      await this.#copyOther(directory, entry, "");
+      await this.#copyOther(directory, entry, nameText(name));
     }
     const { entries, sizeBytes } = this.#progress;
     return {
@@ -131,7 +131,7 @@ class TreeCopy implements Visitor<Copy> {
 
   /** Owner, mode and times last: until then they would change, or forbid what is still to be done. */
   async leave(directory: TreeDirectory<Copy>): Promise<"done"> {
-    const options = this.#traversal.options({ path: directory.path });
+    const options = this.#traversal.options({ path: directory.path || nameText(this.#target.name) });
     try {
       await this.#files.copyXattrs(directory.handle, directory.data.handle, options);
       await this.#target.client.setattr(directory.data.handle, ownedAndDated(directory.attributes), options);

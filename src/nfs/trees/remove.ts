@@ -80,7 +80,7 @@ class Removal implements Visitor<Round> {
     const name = directory.parent === undefined ? this.#top?.name : directory.name;
     if (holder === undefined || name === undefined) return "done";
     try {
-      await unlessGone(this.#rmdir(holder, name, directory));
+      await unlessGone(this.#rmdir(holder, name));
     } catch (error) {
       if (hasCode(error, "storage-not-empty") && directory.data.removed > 0) {
         directory.data.removed = 0;
@@ -95,17 +95,16 @@ class Removal implements Visitor<Round> {
     return "done";
   }
 
-  async #rmdir(holder: TreeDirectory<Round>, name: FileName, directory: TreeDirectory<Round>): Promise<void> {
-    await this.#traversal.within(holder, name, (options) =>
-      this.#client.rmdir(holder.handle, name, { ...options, path: directory.path }),
-    );
+  async #rmdir(holder: TreeDirectory<Round>, name: FileName): Promise<void> {
+    await this.#traversal.within(holder, name, (options) => this.#client.rmdir(holder.handle, name, options));
   }
 
   async #removeFiles(directory: TreeDirectory<Round>, files: readonly TreeEntry[]): Promise<void> {
     const names = files.map(({ name }) => name);
+    const [only = ""] = names.length === 1 ? names : [];
     let failures: ReadonlyMap<number, Error>;
     try {
-      failures = await this.#traversal.within(directory, "", (options) =>
+      failures = await this.#traversal.within(directory, only, (options) =>
         this.#removeMany(directory, names, options),
       );
     } catch (error) {

@@ -99,9 +99,9 @@ export class Traversal<T> {
     this.#pump();
   }
 
-  /** For an operation on something in the tree. */
-  options(more: { readonly path: string }): OperationOptions {
-    return { ...more, signal: this.signal };
+  /** For an operation on something in the tree; the top has no path of its own. */
+  options({ path }: { readonly path: string }): OperationOptions {
+    return { ...(path === "" ? {} : { path }), signal: this.signal };
   }
 
   /** In a directory, as its owner if need be and allowed. */

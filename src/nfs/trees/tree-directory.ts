@@ -35,16 +35,24 @@ export class TreeDirectory<T = unknown> {
     this.credentials = parent?.credentials;
   }
 
-  /** O(1) whatever the depth: the engine joins such strings when they are read. */
+  /** O(1) whatever the depth: the engine joins such strings when they are read. @param name `""` means itself */
   pathOf(name: FileName): string {
+    if (name === "") return this.path;
     return this.path === "" ? nameText(name) : `${this.path}/${nameText(name)}`;
   }
 }
 
-/** A name for people: bytes that are no UTF-8 become U+FFFD. */
+/** A name for people: one that is no UTF-8 is percent-encoded, as in a URL, so that no two look the same. */
 export function nameText(name: FileName): string {
-  return typeof name === "string" ? name : Buffer.from(name).toString("utf8");
+  return typeof name === "string" ? name : Array.from(name, byteText).join("");
 }
+
+function byteText(byte: number): string {
+  const plain = byte > 0x20 && byte < 0x7f && byte !== percent;
+  return plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+}
+
+const percent = 0x25;
 
 /** The lengths of files together; what a directory says of itself is no length. */
 export function sizeOf(entries: readonly TreeEntry[]): bigint {
