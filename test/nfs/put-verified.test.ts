@@ -8,6 +8,8 @@ import { berthNfs } from "./berth-nfs.ts";
 import { directoryAttributes, HostileServer, procedure } from "./hostile-server.ts";
 import { accepted, opaque, word } from "./lying-server.ts";
 
+/** NFS3ERR_NOENT (RFC 1813 §2.6). */
+const noEntry = 2;
 /** The length that the server's attributes tell. */
 const lengthBytes = 4096;
 const fileAttributes = Buffer.concat([word(1), directoryAttributes.subarray(4)]);
@@ -22,6 +24,7 @@ describe("a server that loses what it was given", () => {
   beforeEach(async () => {
     server = new HostileServer();
     await server.listen();
+    server.answer(procedure.lookup, accepted(word(noEntry, 0)));
     server.answer(
       procedure.create,
       accepted(word(0, 1), opaque("file"), word(1), fileAttributes, word(0, 0)),
