@@ -1,5 +1,6 @@
 import { BerthError } from "../core/errors.ts";
 import type { VolumeName } from "../core/volume-id.ts";
+import { awaitShared } from "./call-share.ts";
 import type { ShareContext } from "./context.ts";
 import { trashEntryPath } from "./layout.ts";
 import { Ledger } from "./ledger/ledger.ts";
@@ -50,7 +51,8 @@ export async function roomFor(
   const rule = ruleOf(parameters, context.overcommit);
   if (rule.kind === "unlimited") return undefined;
   const ledger = Ledger.of(context);
-  return roomOf(rule, await ledger.totalBytes(), await ledger.promisedBytes());
+  const totalBytes = await awaitShared(context.share, ledger.totalBytes());
+  return roomOf(rule, totalBytes, await awaitShared(context.share, ledger.promisedBytes()));
 }
 
 async function ask(
@@ -63,13 +65,14 @@ async function ask(
   const ledger = Ledger.of(context);
   const rule = ruleOf(record.identity.parameters, context.overcommit);
   const nonce = nonceOf(record.identity);
+  const promise = (request: PromiseRequest) => awaitShared(context.share, ledger.promise(request));
   if (rule.kind === "unlimited") {
-    await ledger.promise({ nonce, name, bytes, purpose, limitBytes: undefined });
+    await promise({ nonce, name, bytes, purpose, limitBytes: undefined });
     return undefined;
   }
-  const totalBytes = await ledger.totalBytes();
+  const totalBytes = await awaitShared(context.share, ledger.totalBytes());
   const limit = limitBytes(rule, totalBytes);
-  const decision = await ledger.promise({ nonce, name, bytes, purpose, limitBytes: limit });
+  const decision = await promise({ nonce, name, bytes, purpose, limitBytes: limit });
   if (decision.kind === "admitted") return undefined;
   return doesNotFit(context, name, bytes, rule, roomOf(rule, totalBytes, decision.promisedBytes));
 }
