@@ -69,6 +69,25 @@ for (const version of ["3", "4.1"] as const) {
   });
 }
 
+test("one dead export fails ListVolumes with its name, takes no room from the others, and says so", async (t) => {
+  const more =
+    '  - name: dead\n    server: 127.0.0.1\n    share: /srv/dead\n    port: 1\n    nfsVersion: "4.1"\n';
+  const { client, log } = await startExportController(t, { more });
+  const listed = await client.call(rpc.listVolumes, {});
+  assert.equal(listed.code, "UNAVAILABLE");
+  assert.match(
+    listed.response === undefined ? listed.details : "",
+    /volumes of share dead .* cannot be listed.*nothing listens/,
+  );
+  const one = await client.call(rpc.getCapacity, { parameters });
+  const all = await client.call(rpc.getCapacity, {});
+  assert.ok(one.response !== undefined && one.response.availableCapacity > 0n);
+  assert.equal(all.response?.availableCapacity, one.response.availableCapacity);
+  assert.match(log.text, /GetCapacity counts no room on share dead/);
+  const dead = { type: "export", export: "dead" };
+  assert.equal((await client.call(rpc.getCapacity, { parameters: dead })).code, "UNAVAILABLE");
+});
+
 type Answer = Awaited<ReturnType<ExportFixture["client"]["call"]>>;
 
 function assertUnavailable(answer: Answer): void {
