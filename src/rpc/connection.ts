@@ -187,7 +187,7 @@ export class RpcConnection {
   #sendAgain(call: PendingCall, outbox: Outbox): void {
     if (call.record === undefined || call.sends >= rpcLimits.sendsMax) {
       this.#remove(call);
-      const message = `the connection to ${this.name} broke ${call.sends} times during ${call.request.name}`;
+      const message = `the connection to ${this.name} broke ${call.sends} times during ${call.request.name}: is it an NFS server that listens there, does it want TLS, does it admit this machine?`;
       call.fail({ kind: "disconnected" }, message, this.#lostBecause);
       return;
     }
