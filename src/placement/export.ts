@@ -93,7 +93,7 @@ export class ExportPlacement implements Placement {
     const [onDelete, adopt] = [onDeleteOf(parameters), adoptionOf(parameters)];
     if (onDelete === "archive") checkArchivable(path ?? name);
     const id: VolumeId = { type: "export", protocol: "nfs", name, source: chosen.source };
-    printVolumeId(id); // too long an id is refused before anything is created
+    checkIdLength(id);
     return {
       volumes: chosen.volumes,
       id,
@@ -191,6 +191,20 @@ export class ExportPlacement implements Placement {
 
   #names(): string {
     return [...this.#configured.keys()].join(", ") || "it names none";
+  }
+}
+
+/** Too long an id is refused before anything is created. */
+function checkIdLength(id: VolumeId): void {
+  try {
+    printVolumeId(id);
+  } catch (reason) {
+    if (parseLocation(id.source) === undefined) throw reason;
+    throw invalidParameter(
+      "share",
+      `makes, with server, volume ids of more than the ${limits.csiStringBytesMax} bytes that CSI has for them`,
+      "name the export in the driver's configuration (exports), and give that name as export in place of server and share",
+    );
   }
 }
 
