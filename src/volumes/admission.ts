@@ -2,12 +2,11 @@ import { BerthError } from "../core/errors.ts";
 import type { VolumeName } from "../core/volume-id.ts";
 import { awaitShared } from "./call-share.ts";
 import type { ShareContext } from "./context.ts";
-import { trashEntryPath } from "./layout.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import type { PromiseRequest } from "./ledger/ledger-state.ts";
 import { limitBytes, type Overcommit, printOvercommit, ruleOf } from "./overcommit.ts";
 import { nonceOf, type VolumeRecord } from "./record.ts";
-import { fateOf, retire } from "./retire.ts";
+import { takeBack } from "./retire.ts";
 
 /** What the rule of a class leaves to be promised. */
 export interface Room {
@@ -26,8 +25,7 @@ export interface Room {
 export async function admit(context: ShareContext, name: VolumeName, record: VolumeRecord): Promise<void> {
   const refusal = await ask(context, name, record, record.sizeBytes, "create");
   if (refusal === undefined) return;
-  await retire(context, name, record, fateOf(record));
-  await context.share.removeTree(trashEntryPath(nonceOf(record.identity))); // nobody ever saw its volume
+  await takeBack(context, name, record);
   throw refusal;
 }
 
