@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { newCall, VolumeFixture } from "../../test/support/volume-fixture.ts";
+import { newCall, requestFor, VolumeFixture } from "../../test/support/volume-fixture.ts";
+import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Share, ShareEntry } from "../share/share.ts";
 import { parseSharePath } from "../share/share-path.ts";
@@ -71,4 +72,24 @@ test("a share that is slow and answers is given its time, whatever the deadline"
   for await (const { name } of share.list(path)) names.push(name);
   assert.deepEqual(names, ["a", "b", "c", "d"]);
   await share.close();
+});
+
+test("whoever waits in line behind calls that a silent share holds up hears of it in time, and locks nothing after", async () => {
+  using fixture = new VolumeFixture();
+  const volumes = fixture.through(slowShare(fixture));
+  const names = Array.from({ length: limits.volumeChangesAtOnceMax + 1 }, (_, index) => `pvc-${index}`);
+  const create = (name: string) =>
+    volumes.create(deadlineIn(1000 + limits.answerMsMax), requestFor(name)).then(
+      () => "made",
+      (reason: unknown) => BerthError.from(reason).message,
+    );
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const messages = await Promise.all(names.map(create));
+    const last = messages.pop() ?? "";
+    assert.match(
+      last,
+      /share test .*(24 other volumes are being changed, and none was done|no answer for 1 s)/,
+    );
+    for (const message of messages) assert.match(message, /share test .*: no answer for 1 s/);
+  }
 });

@@ -69,6 +69,28 @@ for (const version of ["3", "4.1"] as const) {
   });
 }
 
+test("a claim that meets a server's grace period hears of that, and is met after it", async (t) => {
+  const { client, server } = await startExportController(t, { leaseSeconds: 10, graceSeconds: 10 });
+  const create = (name: string, ms: number) =>
+    client.call(rpc.createVolume, creation(name, { parameters }), { timeoutMs: ms });
+  const told: string[] = [];
+  for (let answer = await create("pvc-1", 3000); answer.code !== "OK"; answer = await create("pvc-1", 3000)) {
+    assertUnavailable(answer);
+    told.push("details" in answer ? answer.details : "");
+  }
+  await server.kill();
+  await server.start();
+  for (let answer = await create("pvc-2", 3000); answer.code !== "OK"; answer = await create("pvc-2", 3000)) {
+    assertUnavailable(answer);
+    told.push("details" in answer ? answer.details : "");
+  }
+  assert.ok(
+    told.some((text) => /share nas .*waits for clients to come back/.test(text)),
+    told.join("\n"),
+  );
+  assert.deepEqual(volumesIn(server.directory("data")).sort(), ["pvc-1", "pvc-2"]);
+});
+
 test("one dead export fails ListVolumes with its name, takes no room from the others, and says so", async (t) => {
   const more =
     '  - name: dead\n    server: 127.0.0.1\n    share: /srv/dead\n    port: 1\n    nfsVersion: "4.1"\n';
