@@ -22,5 +22,7 @@ export interface Call {
   /** Fires on the caller's deadline, its cancellation, and the process's shutdown. */
   readonly signal: AbortSignal;
   readonly effects: Effects;
+  /** When the caller gives up, on the clock of `performance.now()`; absent or infinite where it waits for ever. */
+  readonly deadlineMs?: number;
   readonly log: Log;
 }

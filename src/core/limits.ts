@@ -29,6 +29,12 @@ export const limits = {
   callsInFlightMax: 1024,
   /** Of these, how many change volumes of one share at once: more would go no faster, and only keep memory. */
   volumeChangesAtOnceMax: 24,
+  /** How long a step of a call may wait for its share: below the 10 s that csi-provisioner and csi-resizer give a call. */
+  silenceMsMax: 8_000,
+  /** A step is given as much even when its call's deadline is near or past: a share that answers makes progress. */
+  silenceMsMin: 1_000,
+  /** What is left of a call's deadline to tell the caller why. */
+  answerMsMax: 500,
   /** How long calls in flight may go on after SIGTERM; Kubernetes kills after 30 s. */
   drainMsMax: 20_000,
 } as const;

@@ -10,9 +10,13 @@ export class Turns {
     this.#atOnceMax = atOnceMax;
   }
 
+  get full(): boolean {
+    return this.#running >= this.#atOnceMax;
+  }
+
   /** @throws BerthError `cancelled` when the signal fires before its turn has come; then nothing was begun */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    if (this.#running < this.#atOnceMax) this.#running += 1;
+    if (!this.full) this.#running += 1;
     else await this.#turn(signal); // whoever has ended hands its place on
     try {
       return await work();

@@ -59,8 +59,14 @@ export class Calls {
   /**
    * One call, from the request's bytes to an outcome; never rejects.
    * @param controller of the call's signal: aborted with a `BerthError` when the caller has gone
+   * @param deadlineMs when it will have, on the clock of `performance.now()`
    */
-  async run(method: Method, request: Uint8Array, controller: AbortController): Promise<Outcome> {
+  async run(
+    method: Method,
+    request: Uint8Array,
+    controller: AbortController,
+    deadlineMs = Number.POSITIVE_INFINITY,
+  ): Promise<Outcome> {
     const { log, clock } = this.#options;
     const startedMs = clock.nowMs();
     const effects = new Effects();
@@ -70,7 +76,8 @@ export class Calls {
     let error: BerthError | undefined;
     try {
       this.#admit(method);
-      const response = await this.#handle(method, request, { signal: controller.signal, effects, log }, seen);
+      const call = { signal: controller.signal, deadlineMs, effects, log };
+      const response = await this.#handle(method, request, call, seen);
       outcome = { status: "ok", response };
     } catch (reason) {
       error = errorOf(reason, controller.signal);

@@ -1,4 +1,5 @@
 import type { Call } from "../core/call.ts";
+import { BerthError, isStorageCode } from "../core/errors.ts";
 import type { GetCapacityRequest } from "../gen/csi/v1/csi_pb.ts";
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
 import { notOffered } from "./capabilities.ts";
@@ -29,11 +30,24 @@ export async function capacityFor(
     return { availableBytes: 0n };
   }
   const parameters = classParameters(request.parameters);
-  const shares =
-    Object.keys(parameters).length === 0
-      ? placements.shares
-      : [placements.of(parameters).place(parameters, anyName, anyClaim).volumes];
-  return total(await Promise.all(shares.map((volumes) => availableBytes(volumes, parameters, call))));
+  if (Object.keys(parameters).length === 0) return await capacityOfAll(placements, call);
+  const { volumes } = placements.of(parameters).place(parameters, anyName, anyClaim);
+  return total([await availableBytes(volumes, parameters, call)]);
+}
+
+/** Nothing can be created on a share that does not answer, so it has no room now. */
+async function capacityOfAll({ shares }: Placements, call: Call): Promise<Capacity> {
+  const found = await Promise.all(
+    shares.map((volumes) => availableBytes(volumes, {}, call).catch((reason: unknown) => reason)),
+  );
+  const rooms = found.filter((each) => typeof each === "bigint");
+  for (const [index, reason] of found.entries()) {
+    if (typeof reason === "bigint") continue;
+    if (!(reason instanceof BerthError) || !isStorageCode(reason.code) || rooms.length === 0) throw reason;
+    const share = shares[index]?.share.name;
+    call.log.warn(`GetCapacity counts no room on ${share}: ${reason.message}`, { share });
+  }
+  return total(rooms);
 }
 
 /** What may still be promised where there is a limit, by the formula of creation; else what is free. */

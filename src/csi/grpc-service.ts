@@ -65,10 +65,15 @@ async function outcomeOf(call: Caller, method: Method, calls: Calls): Promise<Ou
   if (call.cancelled) onCancelled();
   else call.on("cancelled", onCancelled);
   try {
-    return await calls.run(method, call.request, controller);
+    return await calls.run(method, call.request, controller, deadlineMsOf(call));
   } finally {
     call.off("cancelled", onCancelled); // grpc-js says it after every answer as well
   }
+}
+
+/** On the clock of `performance.now()`. */
+function deadlineMsOf(call: Caller): number {
+  return performance.now() + Number(call.getDeadline()) - Date.now();
 }
 
 function reasonOf(call: Caller): BerthError {

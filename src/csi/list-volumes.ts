@@ -1,4 +1,5 @@
 import type { Call } from "../core/call.ts";
+import { BerthError, isStorageCode } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { ListVolumesRequest } from "../gen/csi/v1/csi_pb.ts";
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
@@ -8,8 +9,8 @@ import { type ListPosition, parseListToken, printListToken } from "./list-token.
 /**
  * A page of the volumes of all shares, share by share. Volumes that are still being created are left
  * out: CreateVolume has not told of them yet.
- * @throws BerthError `aborted` for a bad token; whatever a share that cannot be listed throws: a list
- * that left its volumes out would say that they are gone
+ * @throws BerthError `aborted` for a bad token; `unavailable` where a share cannot be listed: a list that left its
+ * volumes out would say that they are gone
  */
 export async function listPage(
   shares: readonly ShareVolumes[],
@@ -21,11 +22,24 @@ export async function listPage(
   let position: ListPosition | undefined = parseListToken(shares, startingToken);
   while (position !== undefined && volumes.length < entriesMax) {
     const { shareIndex, after }: ListPosition = position;
-    const page = await shares[shareIndex]?.list(call, after, entriesMax - volumes.length);
+    const share = shares[shareIndex];
+    const page =
+      share && (await share.list(call, after, entriesMax - volumes.length).catch(cannotList(share)));
     volumes.push(...(page?.volumes ?? []).filter(({ state }) => state !== "creating"));
     position = nextPosition(shares, shareIndex, page?.nextAfter);
   }
   return { volumes, nextToken: position === undefined ? "" : printListToken(shares, position) };
+}
+
+function cannotList({ share }: ShareVolumes): (reason: unknown) => never {
+  return (reason) => {
+    if (!(reason instanceof BerthError) || !isStorageCode(reason.code)) throw reason;
+    throw new BerthError(
+      "unavailable",
+      `the volumes of ${share.name} cannot be listed, and a list without them would say that they are gone: ${reason.message}`,
+      { cause: reason },
+    );
+  };
 }
 
 function nextPosition(

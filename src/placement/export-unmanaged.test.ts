@@ -62,3 +62,12 @@ test("of more than 256 exports that only classes name, the one used longest ago 
   assert.deepEqual(closed, ["nas-1:/k8s"]);
   assert.equal(placement.unmanaged.length, 256);
 });
+
+test("a place that is too long for a volume's id is refused with the remedy", () => {
+  const { placement } = placementThatTells();
+  assert.throws(() => place(placement, `nas.${"x".repeat(50)}.${"y".repeat(50)}.example`), {
+    code: "invalid-argument",
+    message:
+      /share makes, with server, volume ids of more than the 128 bytes.*: name the export in the driver's configuration/,
+  });
+});

@@ -95,7 +95,7 @@ export class ExportPlacement implements Placement {
     const [onDelete, adopt] = [onDeleteOf(parameters), adoptionOf(parameters)];
     if (onDelete === "archive") checkArchivable(path ?? name);
     const id: VolumeId = { type: "export", protocol: "nfs", name, source: chosen.source };
-    printVolumeId(id); // too long an id is refused before anything is created
+    checkIdLength(id);
     return {
       volumes: chosen.volumes,
       id,
@@ -210,6 +210,20 @@ function adoptionWarning(subDir: string | undefined): { readonly warning?: strin
     `adoptExisting gives the directory ${JSON.stringify(subDir)} to claims of every namespace, with what another's has ` +
     `left in it: unless that is meant, make \${pvc.metadata.namespace} a component of subDir`;
   return { warning };
+}
+
+/** Too long an id is refused before anything is created. */
+function checkIdLength(id: VolumeId): void {
+  try {
+    printVolumeId(id);
+  } catch (reason) {
+    if (parseLocation(id.source) === undefined) throw reason;
+    throw invalidParameter(
+      "share",
+      `makes, with server, volume ids of more than the ${limits.csiStringBytesMax} bytes that CSI has for them`,
+      "name the export in the driver's configuration (exports), and give that name as export in place of server and share",
+    );
+  }
 }
 
 /** The name of an archived directory is longer than its own: that is found out now, not at deletion. */

@@ -187,7 +187,7 @@ export class RpcConnection {
   #sendAgain(call: PendingCall, outbox: Outbox): void {
     if (call.record === undefined || call.sends >= rpcLimits.sendsMax) {
       this.#remove(call);
-      const message = `the connection to ${this.name} broke ${call.sends} times during ${call.request.name}`;
+      const message = `the connection to ${this.name} broke ${call.sends} times during ${call.request.name}: is it an NFS server that listens there, does it want TLS, does it admit this machine?`;
       call.fail({ kind: "disconnected" }, message, this.#lostBecause);
       return;
     }
@@ -270,7 +270,7 @@ export class RpcConnection {
   }
 
   #cancel(call: PendingCall): void {
-    const message = `${call.request.name} on ${this.name} was cancelled`;
+    const message = `${call.request.name} on ${this.name} was cancelled without an answer, ${this.#whyNone()}`;
     call.abandon({ kind: "cancelled" }, message, call.request.signal?.reason);
     this.#forget(call);
     this.#pump();
@@ -292,12 +292,16 @@ export class RpcConnection {
   }
 
   #timeOut(call: PendingCall): void {
-    const why = this.#state.kind === "open" ? "the server is silent" : "there is no connection";
+    const message = `${call.request.name} on ${this.name} had no answer in time, ${this.#whyNone()}`;
     const cause = this.#state.kind === "open" ? undefined : this.#lostBecause;
-    const detail = cause instanceof RpcError ? `: ${cause.message}` : "";
-    const message = `${call.request.name} on ${this.name} had no answer in time, ${why}${detail}`;
     call.abandon({ kind: "timeout" }, message, cause);
     this.#forget(call);
+  }
+
+  #whyNone(): string {
+    if (this.#state.kind === "open") return "the server is silent";
+    const cause = this.#lostBecause;
+    return `there is no connection${cause instanceof RpcError ? `: ${cause.message}` : ""}`;
   }
 
   /** The caller has gone. A place at the server that stays taken keeps the call; the queue skips it later. */

@@ -57,7 +57,7 @@ export class LazyClient {
 
 async function orAborted<T>(shared: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(new BerthError("cancelled", "the call was cancelled", { cause: signal.reason }));
+  const stop = () => reject(new BerthError("cancelled", "it is not connected yet", { cause: signal.reason }));
   if (signal.aborted) stop();
   signal.addEventListener("abort", stop);
   try {

@@ -16,7 +16,7 @@ import { usageOfTree } from "../nfs/trees/usage.ts";
 import { DirectoryGates } from "./directory-gates.ts";
 import { LazyClient } from "./lazy-client.ts";
 import { NfsHandles } from "./nfs-handles.ts";
-import { type Move, type Place, RenameBatches } from "./rename-batches.ts";
+import { type Move, type Place, RenameBatches, signalOfAll } from "./rename-batches.ts";
 import type {
   Attributes,
   FileStat,
@@ -139,9 +139,9 @@ export class NfsShare implements Share {
     }
   }
 
-  async rename(from: SharePath, to: SharePath): Promise<void> {
+  async rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void> {
     this.#made.delete(from);
-    await this.#renames.run({ source: this.#split(from), target: this.#split(to), path: from });
+    await this.#renames.run({ source: this.#split(from), target: this.#split(to), path: from, signal });
   }
 
   removeFile(path: SharePath, signal?: AbortSignal): Promise<void> {
@@ -243,15 +243,17 @@ export class NfsShare implements Share {
   async #move(moves: readonly Move[]): Promise<ReadonlyMap<number, Error>> {
     const [first] = moves;
     if (first === undefined) return new Map();
-    const handles = await this.#open(undefined);
+    const signal = signalOfAll(moves);
+    const handles = await this.#open(signal);
     const { source, target, path } = first;
     const renamings = moves.map((move) => ({
       from: move.source.name,
       to: move.target.name,
       path: move.path,
     }));
-    return await handles.withBoth(source.parent, target.parent, { path }, async (one, other) => {
-      const failures = await handles.client.renameMany(one, other, renamings);
+    const options = optionsOf(path, signal);
+    return await handles.withBoth(source.parent, target.parent, options, async (one, other) => {
+      const failures = await handles.client.renameMany(one, other, renamings, options);
       const [failure] = failures.values();
       if (failures.size === moves.length && hasCode(failure, "storage-stale")) throw failure; // nothing was done
       return failures;

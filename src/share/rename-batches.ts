@@ -12,6 +12,7 @@ export interface Move {
   readonly target: Place;
   /** As messages name it. */
   readonly path: SharePath;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Waiting extends Move {
@@ -68,4 +69,23 @@ export class RenameBatches {
       for (const { reject } of batch) reject(reason);
     }
   }
+}
+
+/** Fires when nobody waits for any of them any more. */
+export function signalOfAll(moves: readonly Move[]): AbortSignal | undefined {
+  const signals = moves.map(({ signal }) => signal).filter((signal) => signal !== undefined);
+  if (signals.length < moves.length) return undefined;
+  const [only] = signals;
+  if (signals.length === 1) return only;
+  const all = new AbortController();
+  let left = signals.length;
+  const leave = () => {
+    left -= 1;
+    if (left === 0) all.abort();
+  };
+  for (const signal of signals) {
+    if (signal.aborted) leave();
+    else signal.addEventListener("abort", leave, { once: true });
+  }
+  return all.signal;
 }

@@ -93,7 +93,7 @@ export interface Share {
   setAttributes(path: SharePath, attributes: Attributes, signal?: AbortSignal): Promise<void>;
 
   /** As rename(2): replaces a file, and a directory only if it is empty. */
-  rename(from: SharePath, to: SharePath): Promise<void>;
+  rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void>;
 
   /** Anything but a directory. */
   removeFile(path: SharePath, signal?: AbortSignal): Promise<void>;

@@ -1,13 +1,13 @@
 import { BerthError } from "../core/errors.ts";
 import { bytesText } from "../core/size-text.ts";
 import type { VolumeName } from "../core/volume-id.ts";
+import { awaitShared } from "./call-share.ts";
 import type { ShareContext } from "./context.ts";
-import { trashEntryPath } from "./layout.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import type { PromiseRequest } from "./ledger/ledger-state.ts";
 import { limitBytes, type Overcommit, printOvercommit, ruleOf } from "./overcommit.ts";
 import { nonceOf, type VolumeRecord } from "./record.ts";
-import { fateOf, retire } from "./retire.ts";
+import { takeBack } from "./retire.ts";
 
 /** What the rule of a class leaves to be promised. */
 export interface Room {
@@ -26,8 +26,7 @@ export interface Room {
 export async function admit(context: ShareContext, name: VolumeName, record: VolumeRecord): Promise<void> {
   const refusal = await ask(context, name, record, record.sizeBytes, "create");
   if (refusal === undefined) return;
-  await retire(context, name, record, fateOf(record));
-  await context.share.removeTree(trashEntryPath(nonceOf(record.identity))); // nobody ever saw its volume
+  await takeBack(context, name, record);
   throw refusal;
 }
 
@@ -51,7 +50,8 @@ export async function roomFor(
   const rule = ruleOf(parameters, context.overcommit);
   if (rule.kind === "unlimited") return undefined;
   const ledger = Ledger.of(context);
-  return roomOf(rule, await ledger.totalBytes(), await ledger.promisedBytes());
+  const totalBytes = await awaitShared(context.share, ledger.totalBytes());
+  return roomOf(rule, totalBytes, await awaitShared(context.share, ledger.promisedBytes()));
 }
 
 async function ask(
@@ -64,13 +64,14 @@ async function ask(
   const ledger = Ledger.of(context);
   const rule = ruleOf(record.identity.parameters, context.overcommit);
   const nonce = nonceOf(record.identity);
+  const promise = (request: PromiseRequest) => awaitShared(context.share, ledger.promise(request));
   if (rule.kind === "unlimited") {
-    await ledger.promise({ nonce, name, bytes, purpose, limitBytes: undefined });
+    await promise({ nonce, name, bytes, purpose, limitBytes: undefined });
     return undefined;
   }
-  const totalBytes = await ledger.totalBytes();
+  const totalBytes = await awaitShared(context.share, ledger.totalBytes());
   const limit = limitBytes(rule, totalBytes);
-  const decision = await ledger.promise({ nonce, name, bytes, purpose, limitBytes: limit });
+  const decision = await promise({ nonce, name, bytes, purpose, limitBytes: limit });
   if (decision.kind === "admitted") return undefined;
   return doesNotFit(context, name, bytes, rule, roomOf(rule, totalBytes, decision.promisedBytes));
 }

@@ -29,7 +29,8 @@ import {
   stagingPath,
 } from "./layout.ts";
 import { giveAttributes } from "./owner-change.ts";
-import { moveIntoPlace, statIfThere } from "./place.ts";
+import { findHeld } from "./path-claim.ts";
+import { clear, moveIntoPlace, refuseClosed, statIfThere } from "./place.ts";
 import { encodeRecord, type Identity, isOwnedBy, newIdentity, type VolumeRecord } from "./record.ts";
 import { fateOf, retire } from "./retire.ts";
 import { comeAgain, settled } from "./settled.ts";
@@ -63,7 +64,8 @@ export async function createVolume(
     const [found, existing] = await sideBySide<[VolumeRecord | undefined, FileStat | undefined]>([
       findRecord(share, name),
       statIfThere(share, pathOf(request)),
-    ]).catch((reason: unknown) => {
+    ]).catch(async (reason: unknown) => {
+      await refuseClosed(share, name, pathOf(request), reason);
       call.effects.begin(); // what an earlier attempt left is not known: no answer may be final
       if (!hasCode(reason, "failed-precondition")) throw reason;
       throw new BerthError("unavailable", `${share.name}: ${reason.message}`, { cause: reason });
@@ -71,6 +73,14 @@ export async function createVolume(
     if (found === undefined) {
       if (existing !== undefined) {
         if ((await readRecord(share, name)) !== undefined) continue; // made since the first look
+        const held = await findHeld(context, pathOf(request));
+        if (held !== undefined) {
+          call.effects.begin();
+          await clear(context, pathOf(request), held).catch((reason: unknown) => {
+            throw comeAgain(reason);
+          });
+          continue;
+        }
         await refuseExisting(context, request, existing);
       }
       call.effects.begin();

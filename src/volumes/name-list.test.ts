@@ -7,13 +7,13 @@ test("the first page reads the names, and the next ones within a minute do not",
   using fixture = new VolumeFixture();
   for (const name of ["a", "b"]) await fixture.volumes.create(newCall(), requestFor(name));
   let nowMs = 0;
-  const list = new NameList(fixture.share, { nowMs: () => nowMs, sleep: async () => {} });
-  assert.deepEqual(await list.from(undefined), ["a", "b"]);
+  const list = new NameList({ nowMs: () => nowMs, sleep: async () => {} });
+  assert.deepEqual(await list.from(fixture.share, undefined), ["a", "b"]);
   await fixture.volumes.create(newCall(), requestFor("c"));
-  assert.deepEqual(await list.from("a"), ["b"]);
+  assert.deepEqual(await list.from(fixture.share, "a"), ["b"]);
   nowMs += 60_000;
-  assert.deepEqual(await list.from("a"), ["b", "c"]);
-  assert.deepEqual(await list.from("c"), []);
+  assert.deepEqual(await list.from(fixture.share, "a"), ["b", "c"]);
+  assert.deepEqual(await list.from(fixture.share, "c"), []);
 });
 
 test("a volume that went between two pages is in neither, and the others are", async () => {

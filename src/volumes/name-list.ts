@@ -11,20 +11,17 @@ const keptMs = 60_000;
  * that follow soon. A name that has come since is in the next list; one that has gone has no record by then.
  */
 export class NameList {
-  readonly #share: Share;
   readonly #clock: Clock;
   #kept: { readonly names: readonly VolumeName[]; readonly atMs: number } | undefined;
 
-  constructor(share: Share, clock: Clock) {
-    this.#share = share;
+  constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** In order, from the first after `after`. */
-  async from(after: string | undefined): Promise<readonly VolumeName[]> {
+  async from(share: Share, after: string | undefined): Promise<readonly VolumeName[]> {
     const isFresh = this.#kept !== undefined && this.#clock.nowMs() - this.#kept.atMs < keptMs;
-    const names =
-      after !== undefined && isFresh && this.#kept ? this.#kept.names : await listNames(this.#share);
+    const names = after !== undefined && isFresh && this.#kept ? this.#kept.names : await listNames(share);
     const rest = after === undefined ? names : names.filter((name) => name > after);
     this.#kept = rest.length === 0 ? undefined : { names, atMs: this.#clock.nowMs() };
     return rest;

@@ -36,8 +36,8 @@ function refused(
 ): BerthError {
   return new BerthError(
     "storage-access",
-    `${share.name}: the server does not let Berth give a directory to uid ${wanted.uid} and gid ${wanted.gid} ` +
-      `(what Berth makes there belongs to ${has.uid} and ${has.gid}): most exports map root to nobody (root_squash); ` +
+    `${share.name}: the server does not let Berth give the directory to uid ${wanted.uid} and gid ${wanted.gid} ` +
+      `(it has uid ${has.uid} and gid ${has.gid}): most exports map root to nobody (root_squash); ` +
       `export it "no_root_squash" to the controller, or let Berth act as that user (uid and gid of the export in ` +
       "the configuration) and leave uid and gid out of the StorageClass",
     { cause },

@@ -29,13 +29,13 @@ import { decodeIdentity, type Identity, nonceOf, type VolumeRecord } from "./rec
  * the record's and let go before it: a claim whose record is gone or is another's was left behind, and whoever
  * meets it takes it away.
  */
-export type ClaimOutcome =
-  | { readonly kind: "claimed" }
-  | {
-      readonly kind: "taken" /** The holder's directory. */;
-      readonly at: SharePath;
-      readonly holder: Holder;
-    };
+export type ClaimOutcome = { readonly kind: "claimed" } | ({ readonly kind: "taken" } & Held);
+
+/** A directory that a volume has. */
+export interface Held {
+  readonly at: SharePath;
+  readonly holder: Holder;
+}
 
 interface Holder {
   readonly name: VolumeName;
@@ -89,6 +89,15 @@ export async function claimPath(
     await releaseStale(context, other.at, nonceOf(other.identity));
   }
   throw refusal;
+}
+
+/** The volume that has a directory, contains it, or lies in it. */
+export async function findHeld(context: ShareContext, directory: SharePath): Promise<Held | undefined> {
+  const found = await look(context.share, directory);
+  if (found.kind === "free") return undefined;
+  const other = found.kind === "held" ? found : await firstBelow(context, directory);
+  const holder = other === undefined ? undefined : await holderOf(context.share, other.identity);
+  return other === undefined || holder === undefined ? undefined : { at: other.at, holder };
 }
 
 /** Whose directory this is, or undefined. @throws BerthError `failed-precondition` for a claim that cannot be read */

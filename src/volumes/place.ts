@@ -4,16 +4,25 @@ import type { VolumeName } from "../core/volume-id.ts";
 import type { Attributes, FileStat, Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import { admit } from "./admission.ts";
-import { absent, fileidAt, isEmpty, isInPlace, isThere, readRecord } from "./catalog.ts";
+import {
+  absent,
+  fileidAt,
+  findRecord,
+  identityAt,
+  isEmpty,
+  isInPlace,
+  isThere,
+  readRecord,
+} from "./catalog.ts";
 import { forget } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import { identityFile, recordPath, stagedTreePath, trashEntryPath, treeName } from "./layout.ts";
 import { giveAttributes } from "./owner-change.ts";
 import { makeParents } from "./parents.ts";
-import { claimAt, claimPath, releasePath } from "./path-claim.ts";
+import { claimAt, claimPath, type Held, releasePath } from "./path-claim.ts";
 import { isOwnedBy, nonceOf, type VolumeRecord } from "./record.ts";
 import { renameTree } from "./rename-tree.ts";
-import { fateOf, retire } from "./retire.ts";
+import { fateOf, retire, takeBack } from "./retire.ts";
 import { settled } from "./settled.ts";
 
 const attemptsMax = 8;
@@ -32,7 +41,7 @@ export async function moveIntoPlace(
   const { share } = context;
   const source = temporary ?? join(recordPath(name), identityFile);
   const forgetIt = temporary === undefined ? async () => {} : () => forget(share, temporary);
-  const giveUp = () => retire(context, name, record, fateOf(record)); // nothing is lost with it: it never was in place
+  const giveUp = () => takeBack(context, name, record);
   await admit(context, name, record).catch(async (reason: unknown) => {
     await forgetIt();
     throw reason;
@@ -47,7 +56,7 @@ export async function moveIntoPlace(
   }
   const placing =
     record.identity.adopted === true
-      ? takeOver(context, record, adopt, giveUp)
+      ? takeOver(context, name, record, adopt, giveUp)
       : placeTree(context, name, record, giveUp);
   await sideBySide([placing, forgetIt()]);
 }
@@ -62,6 +71,30 @@ export async function statIfThere(share: Share, path: SharePath): Promise<FileSt
   }
 }
 
+/**
+ * Where nothing is recorded, no earlier attempt can have left anything in a directory that is closed to Berth.
+ * @throws BerthError `permission-denied`
+ */
+export async function refuseClosed(
+  share: Share,
+  name: VolumeName,
+  path: SharePath,
+  reason: unknown,
+): Promise<void> {
+  if (!hasCode(reason, "storage-access")) return;
+  const isUnrecorded = await findRecord(share, name).then(
+    (found) => found === undefined,
+    () => false,
+  );
+  if (!isUnrecorded) return;
+  throw new BerthError(
+    "permission-denied",
+    `${share.name}: the directory ${path} is to lie in one that is closed to Berth: let Berth's user pass there ` +
+      `(chmod o+x on the server), or choose another subDir: ${reason.message}`,
+    { cause: reason },
+  );
+}
+
 /** @throws BerthError `already-exists` for a directory that another volume has, lies in, or contains */
 async function claimOrRefuse(
   context: ShareContext,
@@ -69,23 +102,32 @@ async function claimOrRefuse(
   record: VolumeRecord,
   source: SharePath,
 ): Promise<void> {
-  const { share, owner } = context;
+  const { share } = context;
   const { path } = record.identity.directory;
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     const outcome = await claimPath(context, record, source);
     if (outcome.kind === "claimed") return;
-    const { at, holder } = outcome;
-    const { identity, deleted } = holder.record;
-    if (deleted === undefined || !isOwnedBy(identity, owner)) {
-      const how = at === path ? "is that" : at.startsWith(`${path}/`) ? "contains that" : "lies in that";
-      throw new BerthError(
-        "already-exists",
-        `${share.name}: the directory ${path} ${how} of volume ${identity.id} (${at}): choose another subDir`,
-      );
-    }
-    await retire(context, holder.name, holder.record, fateOf(holder.record)); // its deletion was cut off
+    await clear(context, path, outcome);
   }
   throw new BerthError("aborted", `${share.name}: ${path} keeps changing while ${name} is created: retry`);
+}
+
+/** Finishes the holder's deletion, which was cut off. @throws BerthError `already-exists` for a volume that is not deleted */
+export async function clear(context: ShareContext, path: SharePath, { at, holder }: Held): Promise<void> {
+  const { share, owner } = context;
+  const { identity, deleted } = holder.record;
+  if (deleted !== undefined && isOwnedBy(identity, owner)) {
+    await retire(context, holder.name, holder.record, fateOf(holder.record));
+    return;
+  }
+  const how = at === path ? "is that" : at.startsWith(`${path}/`) ? "contains that" : "lies in that";
+  const claim =
+    identity.claim === undefined ? "" : `, claim ${identity.claim.namespace}/${identity.claim.name}`;
+  throw new BerthError(
+    "already-exists",
+    `${share.name}: the directory ${path} ${how} of volume ${identity.id} (${at}${claim}): ` +
+      "choose another subDir, or delete that volume first",
+  );
 }
 
 /** Another process that goes on with this creation may have got the path since: then the volume is its to finish. */
@@ -95,7 +137,7 @@ async function giveUpUnclaimed(context: ShareContext, name: VolumeName, record: 
   if ((await claimAt(share, path))?.nonce === record.identity.nonce) {
     throw new BerthError("aborted", `${share.name}: ${path} was free again when ${name} was given up: retry`);
   }
-  await retire(context, name, record, fateOf(record));
+  await takeBack(context, name, record);
 }
 
 /** Step 4. */
@@ -145,12 +187,17 @@ async function refuseWhatIsThere(share: Share, path: SharePath): Promise<void> {
 
 /** An adopted directory is claimed; is it still there? Then it gets what the class says of its mode and owner. */
 async function takeOver(
-  { share }: ShareContext,
+  context: ShareContext,
+  name: VolumeName,
   record: VolumeRecord,
   adopt: Attributes | undefined,
   giveUp: () => Promise<void>,
 ): Promise<void> {
+  const { share } = context;
   const { path, fileid } = record.identity.directory;
+  // Another process may have given it up before this one had the claim.
+  if ((await identityAt(share, recordPath(name)))?.nonce !== record.identity.nonce)
+    throw await deletedMeanwhile(context, name, record);
   const found = await statIfThere(share, path);
   if (found === undefined || `${found.fileid}` !== fileid) {
     throw new BerthError(
@@ -176,11 +223,10 @@ async function misplaced(
   const { path, ...directory } = record.identity.directory;
   const current = await readRecord(share, name);
   if (current?.identity.nonce !== record.identity.nonce) {
-    await releasePath(context, record); // claimed after a deletion had let it go
-    return new BerthError("aborted", `${share.name}: volume ${name} was deleted while it was created: retry`);
+    return await deletedMeanwhile(context, name, record);
   }
   if (current.deleted === undefined && (await wasGivenUp(share, record))) {
-    await retire(context, name, record, fateOf(record));
+    await takeBack(context, name, record);
     return new BerthError("aborted", `${share.name}: volume ${name} had been given up half way: retry`);
   }
   return new BerthError(
@@ -188,6 +234,19 @@ async function misplaced(
     `${share.name}: volume ${name} is recorded, but its own directory (fileid ${directory.fileid}) is not at ${path}: ` +
       "put it back, or delete the volume",
     { cause },
+  );
+}
+
+/** Its directory was claimed after a deletion had let it go. */
+async function deletedMeanwhile(
+  context: ShareContext,
+  name: VolumeName,
+  record: VolumeRecord,
+): Promise<BerthError> {
+  await releasePath(context, record);
+  return new BerthError(
+    "aborted",
+    `${context.share.name}: volume ${name} was deleted while it was created: retry`,
   );
 }
 

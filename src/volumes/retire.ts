@@ -3,7 +3,15 @@ import { sideBySide } from "../core/side-by-side.ts";
 import type { VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { fileidAt, identityAt, isThere, stillDecided, wasRestored } from "./catalog.ts";
+import {
+  fileidAt,
+  identityAt,
+  ignoreAbsent,
+  isThere,
+  removeIfEmpty,
+  stillDecided,
+  wasRestored,
+} from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import {
   archivePathOf,
@@ -11,6 +19,7 @@ import {
   identityFile,
   keptPath,
   keptRecordPath,
+  purgedName,
   recordName,
   recordPath,
   stagedTreePath,
@@ -63,10 +72,7 @@ export async function retire(
     if (await move(share, from, from === path ? target : trashed, entry, thing)) break;
   }
   if (!isDecided && record.identity.adopted !== true && (await tree.isOurs(path))) {
-    throw new BerthError(
-      "aborted",
-      `${share.name}: volume ${name} was finished by another process while this one gave it up: retry`,
-    );
+    throw finished(share, name);
   }
   const isKept = isDecided && fate !== "delete" && !(await isThere(share, trashed));
   const [to, holder] = isKept ? [keptRecordPath(nonce), keptPath] : [join(entry, recordName), entry];
@@ -83,6 +89,39 @@ export async function retire(
   // Side by side: a claim whose record is gone is taken away by whoever meets it, at last by the reaper.
   const release = releasePath(context, record).then(() => removeParents(context, path));
   await sideBySide([release, move(share, recordPath(name), to, holder, isRecord)]);
+}
+
+/**
+ * Takes back a creation that came to nothing. Its tree never was in its place, so nothing is in it: it needs no trash,
+ * which nobody may empty here. Should there be something, both stay for the reaper, which tells of them.
+ */
+export async function takeBack(context: ShareContext, name: VolumeName, record: VolumeRecord): Promise<void> {
+  const { share } = context;
+  await retire(context, name, record, fateOf(record));
+  const entry = trashEntryPath(nonceOf(record.identity));
+  const [tree, purged] = [join(entry, treeName), join(entry, purgedName)];
+  // Who adopts claims first and looks at the record then; here it is the other way round, so one of the two sees it.
+  if (record.identity.adopted === true && (await isClaimed(share, record))) {
+    await share.rename(join(entry, recordName), recordPath(name));
+    throw finished(share, name);
+  }
+  await removeIfEmpty(share, tree);
+  if (await isThere(share, tree)) return;
+  await share.rename(join(entry, recordName), purged).catch(ignoreAbsent); // as the reaper, who may have to go on
+  await share.removeFile(join(purged, identityFile)).catch(ignoreAbsent);
+  await removeIfEmpty(share, purged);
+  await removeIfEmpty(share, entry);
+}
+
+async function isClaimed(share: Share, { identity }: VolumeRecord): Promise<boolean> {
+  return (await claimAt(share, identity.directory.path))?.nonce === identity.nonce;
+}
+
+function finished(share: Share, name: VolumeName): BerthError {
+  return new BerthError(
+    "aborted",
+    `${share.name}: volume ${name} was finished by another process while this one gave it up: retry`,
+  );
 }
 
 /** What a record says of its deletion's directory, for whoever finishes it. */
@@ -150,14 +189,23 @@ async function move(
   holder: SharePath,
   thing: Thing,
 ): Promise<boolean> {
+  let outcome: Renamed = "renamed";
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     if (!(await thing.isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
-    if (!(await renamed(share, from, to))) {
+    outcome = await renamed(share, from, to);
+    if (outcome !== "renamed") {
       await makeHolder(share, holder);
       continue;
     }
     if (!(await thing.isStranger(to))) return true;
     await share.rename(to, from);
+  }
+  if (outcome === "absent") {
+    throw new BerthError(
+      "unavailable",
+      `${share.name}: the server finds ${from} when it is looked for, and not when it is renamed: somebody removed it on ` +
+        "the server's own disk, and the server's cache does not know yet (for a minute or so); retry",
+    );
   }
   throw new BerthError(
     "aborted",
@@ -165,13 +213,16 @@ async function move(
   );
 }
 
-/** @returns false when there is nothing at `from`, no entry to move it to, or something there already */
-async function renamed(share: Share, from: SharePath, to: SharePath): Promise<boolean> {
+/** Absent: there is nothing at `from`, or no entry to move it to. Taken: there is something there already. */
+type Renamed = "renamed" | "absent" | "taken";
+
+async function renamed(share: Share, from: SharePath, to: SharePath): Promise<Renamed> {
   try {
     await renameTree(share, from, to);
-    return true;
+    return "renamed";
   } catch (reason) {
-    if (hasCode(reason, "storage-no-entry", "storage-not-empty", "storage-exists")) return false;
+    if (hasCode(reason, "storage-no-entry")) return "absent";
+    if (hasCode(reason, "storage-not-empty", "storage-exists")) return "taken";
     throw reason;
   }
 }

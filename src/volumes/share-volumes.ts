@@ -1,5 +1,5 @@
 import type { Call } from "../core/call.ts";
-import { hasCode } from "../core/errors.ts";
+import { BerthError, hasCode } from "../core/errors.ts";
 import { KeyedLock } from "../core/keyed-lock.ts";
 import { limits } from "../core/limits.ts";
 import { Turns } from "../core/turns.ts";
@@ -7,6 +7,7 @@ import type { VolumeId, VolumeName } from "../core/volume-id.ts";
 import type { Share, Space } from "../share/share.ts";
 import { shareRoot } from "../share/share-path.ts";
 import { type Room, roomFor } from "./admission.ts";
+import { CallShare } from "./call-share.ts";
 import { idOf, isInPlace, isThere, readRecord, volumeOf } from "./catalog.ts";
 import { type Inspected, inspectVolume } from "./condition.ts";
 import type { ShareContext } from "./context.ts";
@@ -34,7 +35,7 @@ export class ShareVolumes {
 
   constructor(context: ShareContext) {
     this.#context = context;
-    this.#names = new NameList(context.share, context.clock);
+    this.#names = new NameList(context.clock);
   }
 
   get share(): Share {
@@ -43,25 +44,26 @@ export class ShareVolumes {
 
   /** @throws BerthError `already-exists`, `aborted`, `resource-exhausted`, `failed-precondition`, `permission-denied` */
   async create(call: Call, request: VolumeRequest): Promise<Volume> {
-    return await this.#change(call, request.id.name, "creation", () =>
-      createVolume(this.#context, call, request),
+    return await this.#change(call, request.id.name, "creation", (context) =>
+      createVolume(context, call, request),
     );
   }
 
   /** Succeeds when the volume is gone already. @throws BerthError `failed-precondition`, `aborted` */
   async delete(call: Call, id: VolumeId): Promise<void> {
-    await this.#change(call, id.name, "deletion", () => deleteVolume(this.#context, call, id));
+    await this.#change(call, id.name, "deletion", (context) => deleteVolume(context, call, id));
   }
 
   /** @throws BerthError `not-found`, `out-of-range`, `aborted` */
   async expand(call: Call, id: VolumeId, range: CapacityRange): Promise<Volume> {
-    return await this.#change(call, id.name, "expansion", () => expandVolume(this.#context, call, id, range));
+    return await this.#change(call, id.name, "expansion", (context) =>
+      expandVolume(context, call, id, range),
+    );
   }
 
   /** @throws BerthError `not-found` */
   async get(call: Call, id: VolumeId): Promise<Volume> {
-    call.signal.throwIfAborted();
-    return await getVolume(this.#context, id);
+    return await this.#look(call, (context) => getVolume(context, id));
   }
 
   /**
@@ -69,13 +71,22 @@ export class ShareVolumes {
    * read are left out and logged: one broken record must not hide the others.
    */
   async list(call: Call, after: string | undefined, entriesMax: number): Promise<VolumePage> {
-    const names = await this.#names.from(after);
+    return await this.#look(call, (context) => this.#page(context, call, after, entriesMax));
+  }
+
+  async #page(
+    context: ShareContext,
+    call: Call,
+    after: string | undefined,
+    entriesMax: number,
+  ): Promise<VolumePage> {
+    const names = await this.#names.from(context.share, after);
     const volumes: Volume[] = [];
     let last: VolumeName | undefined;
     for (let start = 0; start < names.length; start += readsInFlightMax) {
       call.signal.throwIfAborted();
       const batch = names.slice(start, start + readsInFlightMax);
-      const found = await Promise.all(batch.map((name) => this.#read(call, name)));
+      const found = await Promise.all(batch.map((name) => read(context, call, name)));
       for (const [index, volume] of found.entries()) {
         if (volumes.length === entriesMax && last !== undefined) return { volumes, nextAfter: last };
         last = batch[index];
@@ -87,46 +98,84 @@ export class ShareVolumes {
 
   /** Deleted volumes that can still be restored. */
   async trash(call: Call): Promise<TrashedVolume[]> {
-    return await listTrash(this.#context, call);
+    return await this.#look(call, (context) => listTrash(context, call));
   }
 
   /** @throws BerthError `not-found`, `already-exists`, `failed-precondition` */
   async restore(call: Call, name: VolumeName): Promise<Volume> {
-    return await this.#change(call, name, "restoring", () => restoreVolume(this.#context, call, name));
+    return await this.#change(call, name, "restoring", (context) => restoreVolume(context, call, name));
   }
 
   async space(call: Call): Promise<Space> {
-    return await this.share.space(shareRoot, call.signal);
+    return await this.#look(call, ({ share }) => share.space(shareRoot));
   }
 
   /** The volume and its condition. @throws BerthError `not-found` */
   async inspect(call: Call, id: VolumeId): Promise<Inspected> {
-    call.signal.throwIfAborted();
-    return await inspectVolume(this.#context, id);
+    return await this.#look(call, (context) => inspectVolume(context, id));
   }
 
   /** What a class leaves to be promised; undefined where it sets no limit. */
   async room(call: Call, parameters: Readonly<Record<string, string>>): Promise<Room | undefined> {
-    call.signal.throwIfAborted();
-    return await roomFor(this.#context, parameters);
+    return await this.#look(call, (context) => roomFor(context, parameters));
   }
 
-  async #change<T>({ signal }: Call, name: VolumeName, what: string, work: () => Promise<T>): Promise<T> {
-    return await this.#lock.run(name, what, () => this.#turns.run(signal, work));
+  async #change<T>(
+    call: Call,
+    name: VolumeName,
+    what: string,
+    work: (context: ShareContext) => Promise<T>,
+  ): Promise<T> {
+    return await this.#lock.run(name, what, () => this.#inTurn(call, () => this.#with(call, work)));
   }
 
-  async #read(call: Call, name: VolumeName): Promise<Volume | undefined> {
-    const { share, owner } = this.#context;
+  /** The rest of the line may be waiting for a share that is silent: the caller hears of that in time. */
+  async #inTurn<T>(call: Call, work: () => Promise<T>): Promise<T> {
+    const { signal, deadlineMs = Number.POSITIVE_INFINITY } = call;
+    if (!this.#turns.full || deadlineMs === Number.POSITIVE_INFINITY)
+      return await this.#turns.run(signal, work);
+    const leftMs = deadlineMs - limits.answerMsMax - performance.now();
+    const late = AbortSignal.timeout(Math.max(0, Math.ceil(leftMs)));
     try {
-      const record = await readRecord(share, name);
-      if (record === undefined || record.deleted !== undefined) return undefined;
-      const id = idOf(record, name, owner);
-      return id === undefined ? undefined : await listed(share, id, record);
+      return await this.#turns.run(AbortSignal.any([signal, late]), work);
     } catch (reason) {
-      if (!hasCode(reason, "failed-precondition")) throw reason;
-      call.log.warn(reason.message, { share: share.name });
-      return undefined;
+      if (!late.aborted || !hasCode(reason, "cancelled")) throw reason;
+      throw new BerthError(
+        "unavailable",
+        `${this.share.name}: ${limits.volumeChangesAtOnceMax} other volumes are being changed, and none was done in time: retry`,
+      );
     }
+  }
+
+  async #look<T>(call: Call, work: (context: ShareContext) => Promise<T>): Promise<T> {
+    call.signal.throwIfAborted();
+    return await this.#with(call, work);
+  }
+
+  async #with<T>(call: Call, work: (context: ShareContext) => Promise<T>): Promise<T> {
+    const share = new CallShare(this.#context.share, call);
+    try {
+      return await work({ ...this.#context, share });
+    } finally {
+      await share.close();
+    }
+  }
+}
+
+async function read(
+  { share, owner }: ShareContext,
+  call: Call,
+  name: VolumeName,
+): Promise<Volume | undefined> {
+  try {
+    const record = await readRecord(share, name);
+    if (record === undefined || record.deleted !== undefined) return undefined;
+    const id = idOf(record, name, owner);
+    return id === undefined ? undefined : await listed(share, id, record);
+  } catch (reason) {
+    if (!hasCode(reason, "failed-precondition")) throw reason;
+    call.log.warn(reason.message, { share: share.name });
+    return undefined;
   }
 }
 

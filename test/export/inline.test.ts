@@ -26,7 +26,7 @@ test("an inline volume promises 1 GiB under its export's overcommit, and one tha
     await shares.create(recordOf("one"), {}, call()); // of 1.5 GiB
     await assert.rejects(shares.create(recordOf("two"), {}, call()), {
       code: "resource-exhausted",
-      message: /1073741824 bytes for volume csi-two do not fit/,
+      message: /1073741824 bytes \(1 GiB\) for volume csi-two do not fit/,
     });
     const names = readdirSync(server.directory("data"));
     assert.deepEqual(names.sort(), [".berth", "csi-one"]);

@@ -6,7 +6,10 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   statSync,
+  symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -39,13 +42,41 @@ for (const version of ["3", "4.1"] as const) {
     });
 
     test("two volumes never get one directory, nor one in the other", async () => {
-      const made = await createVolume(site, "pvc-1", { subDir: "team/app" });
-      for (const subDir of ["team/app", "team", "team/app/data"]) {
-        await assert.rejects(createVolume(site, "pvc-2", { subDir }), /ALREADY_EXISTS/);
+      await site.reap();
+      const made = await createVolume(site, "pvc-1", { subDir: "team/app" }, claim);
+      mkdirSync(data("team/app/there"));
+      const how: Record<string, string> = {
+        "team/app": "is that",
+        team: "contains that",
+        "team/app/data": "lies in that",
+        "team/app/there": "lies in that",
+      };
+      for (const adoptExisting of ["false", "true"]) {
+        for (const [subDir, is] of Object.entries(how)) {
+          const whose = `${is} of volume export/nfs/pvc-1/nas (team/app, claim prod/data-db-0): choose another subDir`;
+          await assert.rejects(createVolume(site, "pvc-2", { subDir, adoptExisting }), (error: Error) => {
+            assert.match(error.message, /^ALREADY_EXISTS/);
+            assert.ok(error.message.includes(whose), error.message);
+            return true;
+          });
+        }
       }
       assert.deepEqual(readdirSync(data(".berth/volumes")), ["pvc-1"]);
+      for (const folder of ["staging", "trash"])
+        assert.deepEqual(readdirSync(data(".berth", folder)), [], folder);
       await deleteVolume(site, made.volumeId);
       assert.deepEqual(readdirSync(data()), [".berth"]);
+    });
+
+    test("a directory below a link is refused, and nothing is left of each attempt", async () => {
+      await site.reap();
+      symlinkSync("/etc", data("link"));
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        await assert.rejects(createVolume(site, "pvc-1", { subDir: "link/app" }), /FAILED_PRECONDITION/);
+      }
+      for (const folder of ["volumes", "staging", "paths", "trash"])
+        assert.deepEqual(readdirSync(data(".berth", folder)), [], folder);
+      unlinkSync(data("link"));
     });
 
     test("onDelete: retain leaves the directory, which adoptExisting takes over again", async () => {
@@ -167,12 +198,31 @@ for (const version of ["3", "4.1"] as const) {
     });
 
     test("an owner that Berth may not give is refused at creation, and nothing is left", async () => {
+      await site.reap();
       await assert.rejects(
         createVolume(site, "pvc-1", { uid: "2000" }),
         /PERMISSION_DENIED.*2000.*root_squash/,
       );
       assert.deepEqual(readdirSync(data()), [".berth"]);
-      await site.reap();
+      mkdirSync(data("adopted"));
+      chownSync(data("adopted"), 1000, 1000);
+      await assert.rejects(
+        createVolume(site, "pvc-1", { uid: "2000", subDir: "adopted", adoptExisting: "true" }),
+        /PERMISSION_DENIED.*has uid 1000 and gid 1000/,
+      );
+      rmdirSync(data("adopted"));
+      for (const folder of ["volumes", "staging", "paths", "trash"])
+        assert.deepEqual(readdirSync(data(".berth", folder)), [], folder);
+    });
+
+    test("a directory below one that is closed to Berth is refused with the remedy, and nothing is left", async () => {
+      mkdirSync(data("closed"), { mode: 0o700 });
+      chownSync(data("closed"), 2000, 2000);
+      await assert.rejects(
+        createVolume(site, "pvc-1", { subDir: "closed/app" }),
+        /PERMISSION_DENIED.*closed to Berth: let Berth's user pass there .*choose another subDir/,
+      );
+      rmdirSync(data("closed"));
       for (const folder of ["volumes", "staging", "paths", "trash"])
         assert.deepEqual(readdirSync(data(".berth", folder)), [], folder);
     });

@@ -2,6 +2,7 @@ import { BerthError } from "../../core/errors.ts";
 import type { Nonce } from "../../core/nonce.ts";
 import type { Share } from "../../share/share.ts";
 import { shareRoot } from "../../share/share-path.ts";
+import { baseOf } from "../call-share.ts";
 import { isThere } from "../catalog.ts";
 import type { ShareContext } from "../context.ts";
 import { ledgerPath } from "./ledger-files.ts";
@@ -57,10 +58,11 @@ export class Ledger {
 
   /** One for each share in a process: creation, growth and reaper share what is known of it. */
   static of(context: ShareContext): Ledger {
-    const known = ledgers.get(context.share);
+    const share = baseOf(context.share);
+    const known = ledgers.get(share);
     if (known !== undefined) return known;
-    const ledger = new Ledger(context);
-    ledgers.set(context.share, ledger);
+    const ledger = new Ledger({ ...context, share });
+    ledgers.set(share, ledger);
     return ledger;
   }
 

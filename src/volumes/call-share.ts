@@ -1,0 +1,194 @@
+import type { Call } from "../core/call.ts";
+import { BerthError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import type { Attributes, FileStat, Share, ShareEntry, Space, TreeOptions } from "../share/share.ts";
+import type { SharePath } from "../share/share-path.ts";
+
+/** A step that has had no answer yet. */
+interface Waiting {
+  readonly beganMs: number;
+  dueMs: number;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** By when a step that begins now must have its answer, so that the caller has one by its deadline. */
+function dueMsOf(beganMs: number, deadlineMs: number): number {
+  const { silenceMsMax, silenceMsMin, answerMsMax } = limits;
+  const leftMs = deadlineMs - answerMsMax - beganMs;
+  return beganMs + Math.max(silenceMsMin, Math.min(silenceMsMax, leftMs));
+}
+
+/**
+ * A share as one call sees it. As soon as a step has waited too long for its answer the call is over: that step
+ * and every later one fails with `storage-unavailable`, so the caller learns what it waits for, and nothing of the
+ * call goes on behind its back. A step whose answer is missing may still take effect, as one of a process that was
+ * killed: the order of steps admits that. A server that is slow and answers is given all the time it takes.
+ */
+export class CallShare implements Share {
+  readonly name: string;
+  /** What the whole process shares. */
+  readonly base: Share;
+  readonly #call: Call;
+  readonly #abort = new AbortController();
+  /** The one that is due first comes first: who begins later is due later. */
+  readonly #waiting = new Set<Waiting>();
+  #deadlineMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  /** How long the first that was given up had waited. */
+  #silentMs: number | undefined;
+  /** What the first of the steps that were given up could tell. */
+  #known: string | undefined;
+  #over: BerthError | undefined;
+
+  constructor(base: Share, call: Call) {
+    this.name = base.name;
+    this.base = base;
+    this.#call = call;
+    this.#deadlineMs = call.deadlineMs ?? Number.POSITIVE_INFINITY;
+    if (call.signal.aborted) this.#hurry();
+    else call.signal.addEventListener("abort", this.#hurry);
+  }
+
+  stat(path: SharePath): Promise<FileStat> {
+    return this.#step((signal) => this.base.stat(path, signal));
+  }
+
+  async *list(path: SharePath): AsyncIterable<ShareEntry> {
+    const entries = this.base.list(path, this.#abort.signal)[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const { done, value } = await this.#step(() => entries.next());
+        if (done === true) return;
+        yield value;
+      }
+    } finally {
+      if (this.#silentMs === undefined) await entries.return?.(); // else it may hang as well
+    }
+  }
+
+  readFile(path: SharePath, bytesMax: number): Promise<Uint8Array> {
+    return this.#step((signal) => this.base.readFile(path, bytesMax, signal));
+  }
+
+  createFile(path: SharePath, content: Uint8Array): Promise<void> {
+    return this.#step((signal) => this.base.createFile(path, content, signal));
+  }
+
+  link(existing: SharePath, created: SharePath): Promise<void> {
+    return this.#step((signal) => this.base.link(existing, created, signal));
+  }
+
+  makeDirectory(path: SharePath, mode: number): Promise<FileStat> {
+    return this.#step((signal) => this.base.makeDirectory(path, mode, signal));
+  }
+
+  setAttributes(path: SharePath, attributes: Attributes): Promise<void> {
+    return this.#step((signal) => this.base.setAttributes(path, attributes, signal));
+  }
+
+  rename(from: SharePath, to: SharePath): Promise<void> {
+    return this.#step((signal) => this.base.rename(from, to, signal));
+  }
+
+  removeFile(path: SharePath): Promise<void> {
+    return this.#step((signal) => this.base.removeFile(path, signal));
+  }
+
+  removeDirectory(path: SharePath): Promise<void> {
+    return this.#step((signal) => this.base.removeDirectory(path, signal));
+  }
+
+  space(path: SharePath): Promise<Space> {
+    return this.#step((signal) => this.base.space(path, signal));
+  }
+
+  /** Long work is none of a call's: it keeps the time-outs of its own requests. */
+  removeTree(path: SharePath, options?: TreeOptions): ReturnType<Share["removeTree"]> {
+    return this.base.removeTree(path, options);
+  }
+
+  usage(path: SharePath, options?: TreeOptions): ReturnType<Share["usage"]> {
+    return this.base.usage(path, options);
+  }
+
+  /** Waits for what others have begun as long as for a step of its own. */
+  await<T>(shared: Promise<T>): Promise<T> {
+    return this.#step(() => shared);
+  }
+
+  /** The call has ended. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#call.signal.removeEventListener("abort", this.#hurry);
+  }
+
+  #step<T>(begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.#over !== undefined) return Promise.reject(this.#over);
+    return new Promise((resolve, reject) => {
+      const beganMs = performance.now();
+      const waiting: Waiting = { beganMs, dueMs: dueMsOf(beganMs, this.#deadlineMs), reject };
+      this.#waiting.add(waiting);
+      if (this.#silentMs !== undefined) return; // about to end
+      this.#watch(waiting.dueMs);
+      begin(this.#abort.signal).then(
+        (value) => {
+          this.#waiting.delete(waiting);
+          resolve(value);
+        },
+        (reason: unknown) => {
+          if (this.#silentMs === undefined) {
+            this.#waiting.delete(waiting);
+            reject(reason);
+          } else this.#known ??= BerthError.from(reason).message;
+        },
+      );
+    });
+  }
+
+  #watch(dueMs: number): void {
+    this.#timer ??= setTimeout(this.#look, Math.max(0, Math.ceil(dueMs - performance.now()))).unref();
+  }
+
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    const [first] = this.#waiting;
+    if (first === undefined || this.#silentMs !== undefined) return;
+    const nowMs = performance.now();
+    if (first.dueMs > nowMs) {
+      this.#watch(first.dueMs);
+      return;
+    }
+    const silentMs = nowMs - first.beganMs;
+    this.#silentMs = silentMs;
+    this.#abort.abort(new BerthError("cancelled", "it took too long"));
+    setImmediate(() => this.#end(silentMs)); // those that can tell more have told it by then
+  };
+
+  #end(silentMs: number): void {
+    const seconds = Math.max(1, Math.round(silentMs / 1000));
+    const known = this.#known ?? "it hangs, or the way to it is broken";
+    const message = `${this.name}: no answer for ${seconds} s: ${known}; it is safe to try again`;
+    this.#over = new BerthError("storage-unavailable", message);
+    for (const { reject } of this.#waiting) reject(this.#over);
+    this.#waiting.clear();
+  }
+
+  /** The caller has gone: nobody waits any more but whoever comes next. */
+  readonly #hurry = (): void => {
+    const nowMs = performance.now();
+    this.#deadlineMs = Math.min(this.#deadlineMs, nowMs);
+    for (const each of this.#waiting) each.dueMs = Math.min(each.dueMs, each.beganMs + limits.silenceMsMin);
+    clearTimeout(this.#timer);
+    this.#look();
+  };
+}
+
+/** The share behind the one that a call sees. */
+export function baseOf(share: Share): Share {
+  return share instanceof CallShare ? share.base : share;
+}
+
+/** Waits for what the whole process shares, as long as the call that `share` belongs to may. */
+export function awaitShared<T>(share: Share, shared: Promise<T>): Promise<T> {
+  return share instanceof CallShare ? share.await(shared) : shared;
+}
