@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { scratchDirectory } from "../tools/scratch.ts";
 import {
   assertKeepsAll,
   commandOf,
@@ -14,8 +14,7 @@ import {
   untilMounted,
 } from "./support/demo-process.ts";
 
-const scratch = mkdtempSync(join(tmpdir(), "berth-lab-"));
-after(() => rmSync(scratch, { recursive: true, force: true }));
+const scratch = scratchDirectory("lab");
 
 test("the demo keeps all six invariants, and its trace has every call", async () => {
   const trace = join(scratch, "trace.jsonl");

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempDisposableSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { scratchDirectory } from "../../../tools/scratch.ts";
 import { BerthError } from "../../core/errors.ts";
 import { parseConfig, readConfig } from "./config.ts";
 
@@ -268,8 +268,7 @@ test("a file that is not there is named, with the reason", () => {
 });
 
 test("a file is read from disk", () => {
-  using directory = mkdtempDisposableSync(join(tmpdir(), "berth-config-"));
-  const file = join(directory.path, "berth.yaml");
+  const file = join(scratchDirectory("config"), "berth.yaml");
   writeFileSync(file, full);
   assert.equal(readConfig(file).cluster, "east-1");
 });
