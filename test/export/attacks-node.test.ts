@@ -4,16 +4,13 @@
  * with the options of its class, and below the kubelet's directory.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { inspect } from "node:util";
 import { volumeNameOf } from "../../src/core/volume-id.ts";
 import { VolumeCapability_AccessMode_Mode as Mode, Node } from "../../src/gen/csi/v1/csi_pb.ts";
 import { scratchDirectory } from "../../tools/scratch.ts";
-import { BerthProcess } from "../support/berth-process.ts";
-import { EdgeClient } from "../support/edge-harness.ts";
 import { capability, rpc } from "../support/edge-node-harness.ts";
 import {
   hostileTexts,
@@ -22,6 +19,7 @@ import {
   type Request,
   refusals,
 } from "../support/hostile-requests.ts";
+import { ServingProcess } from "../support/serving-process.ts";
 import { configurationOf } from "./controller-fixture.ts";
 import { createVolume, type ExportSite, type MadeVolume, openExportSite } from "./export-site.ts";
 
@@ -48,38 +46,25 @@ const contextKeys = [
   ...podsKeys,
 ];
 
-class NodeProcess implements Disposable {
-  readonly root = scratchDirectory("node-attacks");
-  readonly kubelet = join(this.root, "kubelet");
-  readonly staging = join(this.kubelet, "plugins/globalmount");
-  readonly target = join(this.kubelet, "pods/a/mount");
-  readonly #mounts = join(this.root, "mounts");
-  readonly #process: BerthProcess;
-  readonly client: EdgeClient;
+/** Its mount(8) is in `place`. */
+class NodeProcess extends ServingProcess {
+  readonly kubelet: string;
+  readonly staging: string;
+  readonly target: string;
+  readonly #mounts: string;
 
-  constructor(config: string) {
-    const bin = join(this.root, "bin");
-    mkdirSync(bin);
+  constructor(config: string, place: string) {
+    const [kubelet, mounts] = [join(place, "kubelet"), join(place, "mounts")];
+    writeFileSync(mounts, "");
+    writeFileSync(join(place, "mount"), recordingMount, { mode: 0o755 });
+    const env = { MOUNTS: mounts, PATH: `${place}:/usr/sbin:/usr/bin:/sbin:/bin` };
+    super(["node", "--node-id", "n", "--kubelet-dir", kubelet], config, env);
+    this.kubelet = kubelet;
+    this.staging = join(kubelet, "plugins/globalmount");
+    this.target = join(kubelet, "pods/a/mount");
+    this.#mounts = mounts;
     mkdirSync(this.staging, { recursive: true });
-    mkdirSync(join(this.kubelet, "pods/a"), { recursive: true });
-    writeFileSync(this.#mounts, "");
-    writeFileSync(join(bin, "mount"), recordingMount, { mode: 0o755 });
-    writeFileSync(join(this.root, "berth.yaml"), config);
-    const socket = join(this.root, "csi.sock");
-    const words = ["--endpoint", `unix://${socket}`, "--config", join(this.root, "berth.yaml")];
-    this.#process = new BerthProcess(
-      ["node", "--node-id", "n", "--kubelet-dir", this.kubelet, "--driver-name", "d.test", ...words],
-      { ...process.env, MOUNTS: this.#mounts, PATH: `${bin}:/usr/sbin:/usr/bin:/sbin:/bin` },
-    );
-    this.client = new EdgeClient(`unix://${socket}`);
-  }
-
-  async serves(): Promise<void> {
-    const watcher = watch(this.root);
-    const ended = this.#process.ended.then(({ stderr }) => assert.fail(stderr));
-    while (!existsSync(join(this.root, "csi.sock"))) await Promise.race([once(watcher, "change"), ended]);
-    watcher.close();
-    ended.catch(() => {});
+    mkdirSync(join(kubelet, "pods/a"), { recursive: true });
   }
 
   /** What mount(8) was asked for since the last look: source, target and options. */
@@ -99,11 +84,6 @@ class NodeProcess implements Disposable {
     for (const name of readdirSync(this.kubelet))
       if (name !== "plugins" && name !== "pods") rmSync(join(this.kubelet, name), { recursive: true });
   }
-
-  [Symbol.dispose](): void {
-    this.client.close();
-    this.#process[Symbol.dispose]();
-  }
 }
 
 describe("a hostile text in any field of a request to the node", () => {
@@ -115,7 +95,8 @@ describe("a hostile text in any field of a request to the node", () => {
     volume = await createVolume(site, "mine", {});
     await createVolume(site, "victim", {});
     writeFileSync(data("victim/data"), "precious");
-    node = new NodeProcess(`${configurationOf(site.server, "4.1")}ephemeral: {exports: [nas]}\n`);
+    const config = `${configurationOf(site.server, "4.1")}ephemeral: {exports: [nas]}\n`;
+    node = new NodeProcess(config, scratchDirectory("node-attacks"));
     await node.serves();
   });
   after(async () => {
