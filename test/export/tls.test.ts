@@ -12,7 +12,7 @@ import { ServingProcess } from "../support/serving-process.ts";
 
 const serverName = "nas.example.test";
 
-describe("an export with tls in the configuration file", () => {
+describe("an export with tls in the configuration file (csi-driver-nfs #525 #843)", () => {
   let server: Ganesha;
   let stunnel: Stunnel;
   let otherCaFile: string;
