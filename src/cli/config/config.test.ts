@@ -204,7 +204,7 @@ for (const { title, text, message } of [
   {
     title: "a key that is there twice is refused",
     text: "cluster: a\ncluster: b\n",
-    message: "berth.yaml:2: Map keys must be unique",
+    message: "berth.yaml:2: cluster: stands here twice: keep one",
   },
   {
     title: "two documents are refused",
@@ -214,8 +214,7 @@ for (const { title, text, message } of [
   {
     title: "a list as the whole file is refused",
     text: "- cluster\n",
-    message:
-      "berth.yaml:1: 0: is no known key: known are cluster, directories, exports, reaper, usage, ephemeral",
+    message: 'berth.yaml:1: the file is a list: write a mapping of lines "key: value"',
   },
 ]) {
   test(title, () => assert.equal(messageOf(text), message));
@@ -260,6 +259,23 @@ test("whatever the file holds, it is accepted or refused with a message", () => 
     }),
   );
 });
+
+for (const [what, text, message] of [
+  [
+    "a binary file is refused, and not repeated",
+    "cluster: a\n\x1b]0;x\x07: b\n",
+    "berth.yaml:2: has bytes that are no text in UTF-8, or a control character: give a YAML file",
+  ],
+  [
+    "bytes that are no UTF-8 are refused",
+    "cluster: \ufffd\n",
+    "berth.yaml:1: has bytes that are no text in UTF-8, or a control character: give a YAML file",
+  ],
+] as const) {
+  test(what, () => {
+    assert.throws(() => parseConfig(text, "berth.yaml"), { code: "invalid-argument", message });
+  });
+}
 
 test("a file that is not there is named, with the reason", () => {
   assert.throws(() => readConfig("/nonexistent/berth.yaml"), {
