@@ -1,10 +1,10 @@
 /** `berth controller` and `berth all` as processes: what they say, how they refuse, how they end. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Identity, Node } from "../src/gen/csi/v1/csi_pb.ts";
+import { scratchDirectory } from "../tools/scratch.ts";
 import { BerthProcess, berth } from "./support/berth-process.ts";
 import { creation, mount, rpc } from "./support/edge-controller-harness.ts";
 import { EdgeClient } from "./support/edge-harness.ts";
@@ -14,7 +14,7 @@ import { run } from "./support/node-fixture.ts";
 
 /** A place for one driver: a share, a configuration, a socket, a kubelet's directory. */
 class Place implements Disposable {
-  readonly root = mkdtempSync(join(tmpdir(), "berth-cli-"));
+  readonly root = scratchDirectory("cli");
   readonly socket = join(this.root, "csi.sock");
   readonly endpoint = `unix://${this.socket}`;
   readonly config = join(this.root, "berth.yaml");

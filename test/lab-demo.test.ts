@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { scratchDirectory } from "../tools/scratch.ts";
 import {
   assertKeepsAll,
   commandOf,
@@ -12,10 +12,10 @@ import {
   startDemo,
   untilGone,
   untilMounted,
+  untilSaid,
 } from "./support/demo-process.ts";
 
-const scratch = mkdtempSync(join(tmpdir(), "berth-lab-"));
-after(() => rmSync(scratch, { recursive: true, force: true }));
+const scratch = scratchDirectory("lab");
 
 test("the demo keeps all six invariants, and its trace has every call", async () => {
   const trace = join(scratch, "trace.jsonl");
@@ -70,6 +70,38 @@ for (const [signal, exitCode] of [
     assert.equal(hostMounts(), before);
   });
 }
+
+for (const moment of ["", "\n", "CreateVolume", "NodeUnstageVolume"]) {
+  test(`SIGINT ${moment === "" ? "right after its start" : `once it has said ${JSON.stringify(moment)}`} leaves nothing`, async () => {
+    const before = hostMounts();
+    const demo = await startDemo("--tier", "directory");
+    await untilSaid(demo, moment);
+    const others = descendantsOf(demo.pid);
+    demo.kill("SIGINT");
+    const [code, signal] = await once(demo, "close");
+    // Before the program runs there is nobody to handle a signal.
+    assert.ok(code === 130 || signal === "SIGINT", `${code} ${signal}: ${demo.output()}`);
+    await Promise.all(others.map(untilGone));
+    assert.equal(hostMounts(), before);
+  });
+}
+
+test("a demo in which an invariant does not hold says which and why, and exits 1", async () => {
+  const manifests = scratchDirectory("manifests");
+  for (const name of ["csidriver", "deployment", "pvc", "storageclass-directory"]) {
+    const text = readFileSync(join(import.meta.dirname, `../examples/${name}.yaml`), "utf8");
+    // Then nothing is deleted, and there is nothing to judge.
+    writeFileSync(
+      join(manifests, `${name}.yaml`),
+      text.replace("reclaimPolicy: Delete", "reclaimPolicy: Retain"),
+    );
+  }
+  const demo = await startDemo("--tier", "directory", "--manifests", manifests);
+  const [code] = await once(demo, "close");
+  assert.equal(code, 1, demo.output());
+  assert.match(demo.output(), /✗ 5 {2}DeleteVolume only when .*\n *why: no volume was deleted/);
+  assert.match(demo.output(), /5 of 6 invariants hold; broken: 5\n$/);
+});
 
 test("SIGKILL in the middle leaves no mount and no process", async () => {
   const before = hostMounts();

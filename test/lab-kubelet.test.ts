@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Clock } from "../src/core/clock.ts";
@@ -9,6 +8,7 @@ import { check, run } from "../src/lab/guest/process.ts";
 import { Kubelet } from "../src/lab/orchestrator/kubelet/kubelet.ts";
 import { nodeFiles } from "../src/lab/orchestrator/kubelet/node-files.ts";
 import type { PersistentVolume, Pod } from "../src/lab/orchestrator/objects.ts";
+import { scratchDirectory } from "../tools/scratch.ts";
 import { type Answer, type FakeCall, serveFakeCsi } from "./support/fake-csi.ts";
 
 const hook: CallHook = { around: (_, send) => send() };
@@ -55,7 +55,7 @@ async function setUp(
   failures: readonly (Answer & { readonly rpc: string })[] = [],
   answer: (call: FakeCall) => Promise<Answer> | undefined = () => undefined,
 ) {
-  const root = mkdtempSync(join(tmpdir(), "berth-kubelet-"));
+  const root = scratchDirectory("kubelet");
   const left = [...failures];
   const waits: number[] = [];
   const notes: string[] = [];

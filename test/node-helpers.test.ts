@@ -1,19 +1,10 @@
 /** What happens when commands are missing, hang, or take too long. */
 import assert from "node:assert/strict";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  watch,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { BerthError } from "../src/core/errors.ts";
+import { scratchDirectory } from "../tools/scratch.ts";
 import { inMountNamespace } from "./support/mount-namespace.ts";
 import { NodeFixture, newCall } from "./support/node-fixture.ts";
 
@@ -47,16 +38,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A place outside of the fixture, which needs it when it is made. */
-function scratch(): string {
-  const directory = mkdtempSync(join(tmpdir(), "berth-commands-"));
-  process.once("exit", () => rmSync(directory, { recursive: true }));
-  return directory;
-}
-
 if (inMountNamespace()) {
   test("a node without mount(8) says what to install, and leaves no target", async () => {
-    const bin = scratch();
+    const bin = scratchDirectory("commands");
     for (const command of ["mkdir", "rmdir"]) symlinkSync(`/bin/${command}`, join(bin, command));
     using node = new NodeFixture({ env: { PATH: bin } });
     await assert.rejects(node.stage(), { code: "failed-precondition", message: /install util-linux/ });
@@ -64,7 +48,7 @@ if (inMountNamespace()) {
   });
 
   test("a mount that hangs is killed with its group when its time is over, and nothing is left", async () => {
-    const { path, pidFile } = hangingCommand(scratch(), "mount");
+    const { path, pidFile } = hangingCommand(scratchDirectory("commands"), "mount");
     using node = new NodeFixture({ env: { PATH: path }, limits: { stepMsMax: 500 } });
     await assert.rejects(node.stage(), { code: "deadline-exceeded" });
     assert.equal(isAlive(Number(readFileSync(pidFile, "utf8"))), false);
@@ -72,7 +56,7 @@ if (inMountNamespace()) {
   });
 
   test("a mount that hangs is killed when the caller gives up, and the next call starts afresh", async () => {
-    const directory = scratch();
+    const directory = scratchDirectory("commands");
     const { path, pidFile } = hangingCommand(directory, "mount");
     using node = new NodeFixture({ env: { PATH: path } });
     const caller = new AbortController();
@@ -106,7 +90,7 @@ if (inMountNamespace()) {
   });
 
   test("nothing is measured of a volume whose size cannot be read: no helper works for nobody", async () => {
-    const { path: commands } = hangingCommand(scratch(), "du");
+    const { path: commands } = hangingCommand(scratchDirectory("commands"), "du");
     using node = new NodeFixture({ env: { PATH: commands }, limits: { helpersBusyMax: 1 } });
     await node.stage();
     const { volumeId, source, staging: path } = node;
@@ -118,7 +102,7 @@ if (inMountNamespace()) {
   });
 
   test("stats that take too long are the last known ones, and say how old they are", async () => {
-    const directory = scratch();
+    const directory = scratchDirectory("commands");
     // A shell remembers where it found a command: each step gets a new one.
     using node = new NodeFixture({
       env: { PATH: `${directory}:${systemPath}` },
@@ -139,7 +123,7 @@ if (inMountNamespace()) {
   });
 
   test("stats that take too long are deadline-exceeded when none are known", async () => {
-    const directory = scratch();
+    const directory = scratchDirectory("commands");
     const { path: commands, pidFile } = hangingCommand(directory, "du");
     using node = new NodeFixture({ env: { PATH: commands } });
     await node.stage();

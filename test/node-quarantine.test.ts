@@ -1,7 +1,6 @@
 /** What becomes of volumes whose storage holds their helpers beyond SIGKILL. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { BerthError } from "../src/core/errors.ts";
@@ -9,6 +8,7 @@ import { parseVolumeName } from "../src/core/volume-id.ts";
 import type { Reply, Verb } from "../src/node/helpers/helper-script.ts";
 import { Helpers } from "../src/node/helpers/helpers.ts";
 import { type NodeLimits, nodeLimits } from "../src/node/node-limits.ts";
+import { scratchDirectory } from "../tools/scratch.ts";
 import { HungFileSystem } from "./support/hung-file-system.ts";
 import { inMountNamespace } from "./support/mount-namespace.ts";
 import { NodeFixture, newCall } from "./support/node-fixture.ts";
@@ -185,7 +185,7 @@ if (inMountNamespace()) {
 /** Helpers, some of which hang until they are given up. */
 class HangingHelpers implements Disposable {
   readonly #helpers: Helpers;
-  readonly #commands = mkdtempSync(join(tmpdir(), "berth-commands-"));
+  readonly #commands = scratchDirectory("commands");
   readonly #callers = new AbortController();
 
   constructor(limits: Partial<NodeLimits>) {
@@ -209,7 +209,6 @@ class HangingHelpers implements Disposable {
 
   [Symbol.dispose](): void {
     this.#helpers.close();
-    rmSync(this.#commands, { recursive: true });
   }
 
   #run(verb: Verb, volumeId: string, storage?: string, signal?: AbortSignal): Promise<Reply> {

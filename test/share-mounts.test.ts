@@ -1,18 +1,18 @@
 /** A local directory as a share, where file systems are mounted, full or read-only. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { hasCode } from "../src/core/errors.ts";
 import { DirectoryShare } from "../src/share/directory-share.ts";
+import { scratchDirectory } from "../tools/scratch.ts";
 import { inMountNamespace } from "./support/mount-namespace.ts";
 import { at, bytes, rejectsWith } from "./support/share-contract.ts";
 
 /** A share on a file system of its own, unmounted with `await using`. */
 class MountedShare implements AsyncDisposable {
-  readonly directory = mkdtempSync(join(tmpdir(), "berth-share-"));
+  readonly directory = scratchDirectory("share");
   readonly share = new DirectoryShare({ name: "default", path: this.directory });
 
   constructor(options: string) {

@@ -1,13 +1,13 @@
 /** The messages and services that we generate are CSI v1.12's, and kubelet's, to the number. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type DescEnum, type DescField, type DescMessage, hasOption, ScalarType } from "@bufbuild/protobuf";
 import { csi_secret, file_csi_v1_csi } from "../src/gen/csi/v1/csi_pb.ts";
 import { file_pluginregistration_v1_registration } from "../src/gen/pluginregistration/v1/registration_pb.ts";
+import { scratchDirectory } from "../tools/scratch.ts";
 
 interface WireTable {
   readonly services: Record<
@@ -112,9 +112,8 @@ test("kubelet's registration has kubelet's names and numbers", () => {
 });
 
 describe("the committed code and .proto files", () => {
-  test("are what buf generates anew", (t) => {
-    const fresh = mkdtempSync(join(tmpdir(), "berth-gen-"));
-    t.after(() => rmSync(fresh, { recursive: true, force: true }));
+  test("are what buf generates anew", () => {
+    const fresh = scratchDirectory("gen");
     buf("generate", "--output", fresh);
     assert.deepEqual(treeOf(join(root, "src/gen")), treeOf(join(fresh, "src/gen")));
   });

@@ -1,15 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
-import { join } from "node:path";
+import { scratchDirectory } from "./scratch.ts";
 
 const insideFlag = "--sandbox=";
 
 /**
  * Runs `work` in mount and process namespaces of its own: this program starts itself once more in
  * them. Whatever `work` mounts and starts ends with it, also when it is killed; the temporary
- * directory that it gets is removed afterwards. Its result becomes the exit code.
+ * directory that it gets is removed with this one. Its result becomes the exit code.
  * @param base where the temporary directory is made
  */
 export async function sandboxed(
@@ -29,7 +28,7 @@ export async function sandboxed(
 }
 
 async function runAgain(name: string, base: string): Promise<number> {
-  const directory = await mkdtemp(join(base, `berth-${name}-`));
+  const directory = scratchDirectory(name, base);
   const [script = "", ...words] = process.argv.slice(1);
   const namespaces = ["--mount", "--propagation", "private", "--pid", "--mount-proc", "--fork"];
   const child = spawn(
@@ -44,10 +43,6 @@ async function runAgain(name: string, base: string): Promise<number> {
       child.kill("SIGKILL");
     });
   }
-  try {
-    const [code] = await once(child, "exit");
-    return endedBy === undefined ? Number(code ?? 1) : 128 + constants.signals[endedBy];
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  const [code] = await once(child, "exit");
+  return endedBy === undefined ? Number(code ?? 1) : 128 + constants.signals[endedBy];
 }

@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Identity } from "../src/gen/csi/v1/csi_pb.ts";
 import { CsiConnection, requestOf } from "../src/lab/csi-client.ts";
 import { flags } from "./bundle.ts";
+import { scratchDirectory } from "./scratch.ts";
 
 const startMsMax = 30_000;
 const { probe } = Identity.method;
@@ -16,7 +16,7 @@ const { probe } = Identity.method;
  * read it (see `loader` in bundle.ts). With the flags that it ships with, or V8 would not take it.
  */
 export async function warmUp(bundle: string): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), "berth-build-"));
+  const directory = scratchDirectory("build");
   const endpoint = `unix://${join(directory, "csi.sock")}`;
   const node = ["--node-id", "build", "--kubelet-dir", directory];
   const child = spawn(
@@ -34,7 +34,6 @@ export async function warmUp(bundle: string): Promise<void> {
     await exited;
   } finally {
     child.kill("SIGKILL");
-    await rm(directory, { recursive: true, force: true });
   }
   await letAllRead(join(dirname(bundle), "cache"));
 }

@@ -1,14 +1,7 @@
-/**
- * Measures the NFS client against real servers and prints tables in Markdown:
- *
- *     make bench-nfs ARGS="--quick --only=calls,trees --kernel-files=20000"
- *
- * Exits 1 if a figure misses its goal. Works as root, and leaves nothing behind.
- */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { scratchDirectory } from "../../tools/scratch.ts";
 import { measureCalls } from "./calls.ts";
 import { measureClone } from "./clone.ts";
 import { measureKernel } from "./kernel.ts";
@@ -39,29 +32,24 @@ const wanted = values.only?.split(",") ?? Object.keys(sections);
 
 /** On the disk that holds the repository: a temporary directory may be memory, and a guest has its own. */
 const base = join(import.meta.dirname, "..", "..", ".cache");
-await mkdir(base, { recursive: true });
-const directory = await mkdtemp(join(base, "bench-nfs-"));
-try {
-  const place: Place = {
-    directory,
-    command: await measuredCommand(directory),
-    scale,
-    kernelFiles: Number(values["kernel-files"] ?? 100_000 * scale),
-  };
-  process.stdout.write(`${machine()}\n\n`);
-  for (const name of wanted) {
-    const section = sections[name];
-    if (section === undefined) throw new TypeError(`no section ${name}: ${Object.keys(sections).join(", ")}`);
-    const [title, measure] = section;
-    process.stdout.write(printHead(title));
-    for await (const row of measure(place)) {
-      process.stdout.write(printRow(row));
-      if (row.holds === false) process.exitCode = 1;
-    }
-    process.stdout.write("\n");
+const directory = scratchDirectory("bench-nfs", base);
+const place: Place = {
+  directory,
+  command: await measuredCommand(directory),
+  scale,
+  kernelFiles: Number(values["kernel-files"] ?? 100_000 * scale),
+};
+process.stdout.write(`${machine()}\n\n`);
+for (const name of wanted) {
+  const section = sections[name];
+  if (section === undefined) throw new TypeError(`no section ${name}: ${Object.keys(sections).join(", ")}`);
+  const [title, measure] = section;
+  process.stdout.write(printHead(title));
+  for await (const row of measure(place)) {
+    process.stdout.write(printRow(row));
+    if (row.holds === false) process.exitCode = 1;
   }
-} finally {
-  await rm(directory, { recursive: true, force: true });
+  process.stdout.write("\n");
 }
 
 function machine(): string {

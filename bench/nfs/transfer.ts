@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { promisify } from "node:util";
 import { check } from "../../src/lab/guest/process.ts";
 import type { Ganesha } from "../../test/nfs/ganesha.ts";
+import { scratchDirectory } from "../../tools/scratch.ts";
 import type { JobOrder, JobResult } from "./job.ts";
 import { ganeshaOn, type Medium, type Place, serverOf } from "./place.ts";
 import { atMost, format, median, type Row } from "./table.ts";
@@ -19,7 +20,7 @@ interface Took {
 /** 1 GiB written and read by Berth and by libnfs's `nfs-cp`: whole processes with their start, in turn. */
 export async function* measureTransfer(place: Place): AsyncGenerator<Row> {
   const mib = 1024 * place.scale;
-  const local = await mkdtemp("/dev/shm/berth-bench-");
+  const local = scratchDirectory("bench", "/dev/shm");
   try {
     await check(["dd", "if=/dev/urandom", `of=${local}/source`, "bs=1M", `count=${Math.round(mib)}`]);
     for (const medium of ["memory", "disk"] as const) {

@@ -1,5 +1,6 @@
-import { lstat, unlink } from "node:fs/promises";
+import { lstat, stat, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
+import { dirname } from "node:path";
 import { BerthError } from "../core/errors.ts";
 
 /** Reading and writing for owner and group: root's sidecars, and nobody else. */
@@ -21,10 +22,7 @@ async function bind(server: Server, path: string): Promise<"bound" | "in-use"> {
   const { promise, resolve, reject } = Promise.withResolvers<"bound" | "in-use">();
   const onError = (error: NodeJS.ErrnoException) => {
     if (error.code === "EADDRINUSE") resolve("in-use");
-    else
-      reject(
-        cannotListen(path, `failed with ${error.code ?? error.message}`, "its directory must exist", error),
-      );
+    else void whyNot(path, error).then(reject);
   };
   server.once("error", onError);
   // The kernel makes the socket within listen(): it never has another mode, not for a moment.
@@ -67,6 +65,24 @@ async function isListenedOn(path: string): Promise<boolean> {
   } finally {
     socket.destroy();
   }
+}
+
+/** libuv says EACCES of a missing directory too. */
+async function whyNot(path: string, error: NodeJS.ErrnoException): Promise<BerthError> {
+  const directory = dirname(path);
+  const found = await stat(directory).catch((reason: NodeJS.ErrnoException) => reason);
+  if (!(found instanceof Error)) {
+    const cause = `failed with ${error.code ?? error.message}`;
+    return cannotListen(path, cause, `this user must be able to write to ${directory}`, error);
+  }
+  return found.code === "ENOENT"
+    ? cannotListen(path, `cannot be made: there is no ${directory}`, "make it, or name another path", error)
+    : cannotListen(
+        path,
+        `cannot be made (${found.code})`,
+        `this user must be able to reach ${directory}`,
+        error,
+      );
 }
 
 function inUse(path: string): BerthError {

@@ -174,7 +174,8 @@ async function wrapTls(
     if (signal.aborted) throw cause;
     throw new RpcError(
       { kind: "tls" },
-      `TLS with ${endpointName(endpoint)} failed (${reasonOf(cause)}): check its certificate, the name in it, and "ca"`,
+      `TLS with ${endpointName(endpoint)} failed (${tlsReasonOf(cause)}): check its certificate, the name in it ` +
+        '("serverName", of an export tls.serverName), and whom to trust ("ca", of an export tls.caFile)',
       { cause },
     );
   }
@@ -218,6 +219,11 @@ function connectError(endpoint: Endpoint, cause: unknown, signal: AbortSignal): 
 
 function hasErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.some((code) => error.code === code);
+}
+
+/** Without Node's own advice, which is about flags that nobody here can give. */
+function tlsReasonOf(error: unknown): string {
+  return reasonOf(error).replace(/; if the root CA is installed locally.*/s, "");
 }
 
 function reasonOf(error: unknown): string {

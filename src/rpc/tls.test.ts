@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { createServer, type Server } from "node:tls";
+import { scratchDirectory } from "../../tools/scratch.ts";
 import { RpcError } from "./rpc-error.ts";
 import { openSocket, type TlsOptions } from "./socket.ts";
 
@@ -16,7 +16,7 @@ describe("TLS", () => {
   let port: number;
 
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), "berth-tls-"));
+    directory = scratchDirectory("tls");
     const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")];
     const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
     const subject = ["-days", "2", "-subj", "/CN=nas.test", "-addext", "subjectAltName=DNS:nas.test"];
@@ -35,7 +35,6 @@ describe("TLS", () => {
   });
   after(async () => {
     server?.close();
-    await rm(directory, { recursive: true, force: true });
   });
 
   function open(tls: TlsOptions) {

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { at } from "../../test/support/share-contract.ts";
+import { scratchDirectory } from "../../tools/scratch.ts";
 import { DirectoryShare } from "./directory-share.ts";
 
 class Fixture implements AsyncDisposable {
-  readonly root = mkdtempSync(join(tmpdir(), "berth-looks-"));
+  readonly root = scratchDirectory("looks");
   readonly share = new DirectoryShare({ name: "default", path: this.root });
 
   async [Symbol.asyncDispose](): Promise<void> {

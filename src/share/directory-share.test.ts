@@ -3,7 +3,6 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import {
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,7 +12,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import {
@@ -24,6 +22,7 @@ import {
   type ShareFixture,
   shareContract,
 } from "../../test/support/share-contract.ts";
+import { scratchDirectory } from "../../tools/scratch.ts";
 import type { Clock } from "../core/clock.ts";
 import { BerthError } from "../core/errors.ts";
 import { DirectoryShare } from "./directory-share.ts";
@@ -31,7 +30,7 @@ import { shareRoot } from "./share-path.ts";
 
 /** A share in a directory that also has a neighbour outside of it; all gone with `await using`. */
 class Fixture implements ShareFixture, AsyncDisposable {
-  readonly directory = mkdtempSync(join(tmpdir(), "berth-share-"));
+  readonly directory = scratchDirectory("share");
   readonly root = join(this.directory, "share");
   readonly share: DirectoryShare;
 

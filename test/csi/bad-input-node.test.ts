@@ -1,18 +1,10 @@
 /** Bad input to the Node service: the right code, a message that helps, nothing mounted and nothing lost. */
 import assert from "node:assert/strict";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { VolumeCapability_AccessMode_Mode as Mode } from "../../src/gen/csi/v1/csi_pb.ts";
+import { scratchDirectory } from "../../tools/scratch.ts";
 import {
   capability,
   type NodeEdge,
@@ -252,8 +244,7 @@ if (inMountNamespace()) {
   });
 
   test("a node without mount(8) says what to install, to stage and to publish", async (t) => {
-    const bin = mkdtempSync(join(tmpdir(), "berth-bin-"));
-    t.after(() => rmSync(bin, { recursive: true }));
+    const bin = scratchDirectory("bin");
     for (const command of ["mkdir", "rmdir"]) symlinkSync(`/bin/${command}`, join(bin, command));
     const edge = await startNode(t, { env: { PATH: bin } });
     const { node, stage, publish } = edge;

@@ -1,10 +1,10 @@
 /** The Unix socket that the driver listens on: its mode, what stood there before, and its end. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { BerthError } from "../../src/core/errors.ts";
 import { listenOnUnixSocket } from "../../src/csi/unix-socket.ts";
@@ -57,9 +57,39 @@ test("a directory that is missing is named", async (t) => {
   const path = join(temporaryDirectory(t), "missing", "csi.sock");
   await assert.rejects(
     listenOnUnixSocket(createServer(), path),
-    refusal(/missing.csi\.sock failed with E[A-Z]+: /),
+    refusal(/missing.csi\.sock cannot be made: there is no .*missing: make it/),
   );
 });
+
+test("a directory that this user may not write to, or not reach, is told as that", async (t) => {
+  const directory = temporaryDirectory(t);
+  chmodSync(directory, 0o755);
+  chmodSync(dirname(directory), 0o755);
+  mkdirSync(join(directory, "closed/below"), { recursive: true });
+  chmodSync(join(directory, "closed"), 0o700);
+  assert.match(
+    refusedTo(nobody, join(directory, "csi.sock")),
+    /csi\.sock failed with EACCES: this user must be able to write to /,
+  );
+  assert.match(
+    refusedTo(nobody, join(directory, "closed/below/csi.sock")),
+    /csi\.sock cannot be made \(EACCES\): this user must be able to reach .*closed\/below/,
+  );
+});
+
+const nobody = 65534;
+
+/** What another user is told of the socket. */
+function refusedTo(uid: number, path: string): string {
+  const module = JSON.stringify(join(import.meta.dirname, "../../src/csi/unix-socket.ts"));
+  // Loaded as root: the sources need not be readable for others.
+  const script = `
+    import { createServer } from "node:net";
+    import { listenOnUnixSocket } from ${module};
+    process.setgroups([]); process.setgid(${uid}); process.setuid(${uid});
+    await listenOnUnixSocket(createServer(), ${JSON.stringify(path)}).catch((error) => console.log(error.message));`;
+  return execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+}
 
 function refusal(message: RegExp): (error: unknown) => boolean {
   return (error) =>

@@ -180,6 +180,31 @@ test("an inline volume is made with its pod, and goes with it", async () => {
   assert.deepEqual(await onServer(), before);
 });
 
+test("after a node lost power its inline volumes come back with their pods, and go where the pod has gone", async () => {
+  const before = await onServer();
+  const fields = { node: "node-1" };
+  const inline = { inline: { export: "nas" } };
+  lab.apply(pod("stays", [inline], fields) + pod("vanishes", [inline], fields));
+  const [stays, vanishes] = [await started("stays"), await started("vanishes")];
+  await stays.check("echo kept > /data/file; sync /data/file");
+  const node = lab.node("node-1");
+  const records = `${node.kubeletDirectory}/plugins/csi.berth.dev/ephemeral`;
+  assert.equal((await onServer()).length, before.length + 2);
+  // The pods' directories too, as after the seconds in which a file system writes them: by them a pod is known.
+  await node.check("sync");
+  await node.site.reboot();
+  // Kubelet's part: the pod was deleted while the node was down, and its directory goes before the plugin starts.
+  await node.check(`[ $(ls ${records} | wc -l) = 2 ]; rm -r ${node.kubeletDirectory}/pods/${vanishes.uid}`);
+  await node.driver.restart("KILL", lab.patience());
+  await node.check(`while [ $(ls ${records}/*.json | wc -l) -gt 1 ]; do sleep 0.05; done`);
+  assert.equal((await onServer()).length, before.length + 1);
+  lab.delete("Pod", "vanishes");
+  await lab.reboot("node-1"); // and now kubelet too finds its pods gone, and starts the one that is wanted
+  assert.equal(await (await started("stays")).check("cat /data/file"), "kept\n");
+  await gone("stays");
+  assert.deepEqual(await onServer(), before);
+});
+
 test("with onDelete: retain the directory stays, though the volume is deleted", async () => {
   lab.apply(storageClass("kept", { parameters: { onDelete: "retain" } }) + claim("kept", "kept"));
   const directory = await volumeDirectory("kept");

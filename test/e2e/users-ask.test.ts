@@ -1,8 +1,8 @@
 /**
  * What users of drivers of this kind have asked for, or been hurt by: each test is named after the threads.
  * Volumes are made, mounted and deleted as Kubernetes does it, on real kernels. What needs less than that is
- * tested elsewhere under the same threads: handles used twice in `test/node-nfs`, archives in `test/export`,
- * messages in `refusals.test.ts`.
+ * tested elsewhere under the same threads: handles used twice in `test/node-nfs`, archives in `test/export`, several
+ * servers, Kerberos and labels in `test/export/users-ask.test.ts`, messages in `refusals.test.ts`.
  */
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";

@@ -2,16 +2,15 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, cpSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { scratchDirectory } from "../../tools/scratch.ts";
 import { bundledProgram } from "../support/bundled.ts";
 
 const { node, bundle } = await bundledProgram();
 const root = join(import.meta.dirname, "../..");
-const scratch = mkdtempSync(join(tmpdir(), "berth-lab-commands-"));
-after(() => rmSync(scratch, { recursive: true, force: true }));
+const scratch = scratchDirectory("lab-commands");
 const manifests = ["csidriver.yaml", "storageclass-directory.yaml"].map((file) => join("examples", file));
 
 type Running = ChildProcess & { readonly output: () => string };

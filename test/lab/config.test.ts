@@ -1,16 +1,15 @@
 /** berth lab run with a configuration of one's own for the driver. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { scratchDirectory } from "../../tools/scratch.ts";
 import { bundledProgram } from "../support/bundled.ts";
 
 const { node, bundle } = await bundledProgram();
 const root = join(import.meta.dirname, "../..");
-const scratch = mkdtempSync(join(tmpdir(), "berth-lab-config-"));
-after(() => rmSync(scratch, { recursive: true, force: true }));
+const scratch = scratchDirectory("lab-config");
 
 function run(...args: string[]): { readonly code: number | null; readonly output: string } {
   const { status, stdout, stderr } = spawnSync(node, [bundle, "lab", "run", ...args], {

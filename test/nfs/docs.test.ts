@@ -1,10 +1,10 @@
 /** The library as its users get it: built, by the entry points of package.json, with types. */
 import assert from "node:assert/strict";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { check, run } from "../../src/lab/guest/process.ts";
+import { scratchDirectory } from "../../tools/scratch.ts";
 import { startGanesha } from "./ganesha.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -14,7 +14,7 @@ describe("the built library", () => {
   let example: string;
 
   before(async () => {
-    project = await mkdtemp(join(tmpdir(), "berth-library-"));
+    project = scratchDirectory("library");
     const installed = join(project, "node_modules/berth");
     await mkdir(installed, { recursive: true });
     await check([process.execPath, join(root, "tools/build.ts"), join(installed, "dist")]);
@@ -24,9 +24,7 @@ describe("the built library", () => {
     const page = await readFile(join(root, "docs/nfs.md"), "utf8");
     example = /```ts\n(.*?)```/s.exec(page)?.[1] ?? "";
   });
-  after(async () => {
-    if (project !== undefined) await rm(project, { recursive: true, force: true });
-  });
+  after(async () => {});
 
   test("runs the example of docs/nfs.md as it stands", async () => {
     await using server = await startGanesha();

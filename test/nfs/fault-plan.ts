@@ -18,7 +18,9 @@ export type Fault =
   | { readonly kind: "join" }
   | { readonly kind: "duplicate" }
   /** One byte behind the mark is changed. */
-  | { readonly kind: "corrupt"; readonly at: number; readonly xor: number };
+  | { readonly kind: "corrupt"; readonly at: number; readonly xor: number }
+  /** One byte of the mark is changed. */
+  | { readonly kind: "corrupt-mark"; readonly at: number; readonly xor: number };
 
 /** How probable each fault is, for one record; what is left passes. `at` of a fault is a fraction of the record. */
 export interface FaultPlan {
@@ -35,7 +37,7 @@ export interface RecordPlace {
   readonly record: number;
 }
 
-const kinds = ["delay", "drop", "cut", "split", "join", "duplicate", "corrupt"] as const;
+const kinds = ["delay", "drop", "cut", "split", "join", "duplicate", "corrupt", "corrupt-mark"] as const;
 
 export function faultOf(plan: FaultPlan, place: RecordPlace): Fault {
   const random = randomFrom(plan.seed, place);
@@ -56,6 +58,7 @@ function makeFault(kind: (typeof kinds)[number], random: () => number, delayMsMa
     case "cut":
       return { kind, at: random() };
     case "corrupt":
+    case "corrupt-mark":
       return { kind, at: random(), xor: 1 + Math.floor(random() * 255) };
     default:
       return { kind };

@@ -103,6 +103,14 @@ for (const version of ["3", "4.1"] as const) {
       });
     }
 
+    test("corrupted record marks end in typed errors, in time, and the next calls are served", async () => {
+      await attemptAll({ seed: 5, rates: { "corrupt-mark": 0.02 } }, "marks");
+      assert.ok(proxy.log.some(({ fault }) => fault.kind === "corrupt-mark"));
+      // A server that was told of more bytes waits for them: the connection counts as dead after a while.
+      const next = await client.getattr(client.root.handle, { timeoutMs: 30_000 });
+      assert.equal(next.type, "directory");
+    });
+
     test("nothing is left: one connection and every slot serve after all of it, and closing leaves none", async () => {
       const calls = client.features.callsInFlightMax * 2;
       await Promise.all(Array.from({ length: calls }, () => client.getattr(client.root.handle)));

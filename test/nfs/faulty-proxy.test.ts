@@ -107,6 +107,33 @@ test("corrupt changes a byte of the record and never its mark", async () => {
   assert(changed >= 1 && changed <= 2, `${changed} bytes changed`);
 });
 
+test("corrupt-mark changes a byte of the mark and none behind it", async () => {
+  const sent = record("a".repeat(1000));
+  const received: Buffer[] = [];
+  const { promise: whole, resolve } = Promise.withResolvers<Buffer>();
+  const server = createServer((socket) => {
+    socket
+      .on("error", () => {})
+      .on("data", (chunk) => {
+        received.push(chunk);
+        const bytes = Buffer.concat(received);
+        if (bytes.length === sent.length) resolve(bytes);
+      });
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  assert(address !== null && typeof address !== "string");
+  const faults = { seed: 2, rates: { "corrupt-mark": 1 } };
+  await using proxy = await startProxy({ host: "127.0.0.1", port: address.port, faults });
+  const client = connect(proxy.port, "127.0.0.1").on("error", () => {});
+  client.write(sent);
+  const bytes = await whole;
+  client.destroy();
+  server.close();
+  assert.notDeepEqual(bytes.subarray(0, 4), sent.subarray(0, 4));
+  assert.deepEqual(bytes.subarray(4), sent.subarray(4));
+});
+
 for (const delayMs of [0.5, 2.4]) {
   test(`a round trip takes ${delayMs} ms more, and no byte changes`, async () => {
     const many = Array.from({ length: 2000 }, (_, index) => record(`${index}`.padEnd(4000)));

@@ -115,6 +115,7 @@ class FaultyWay {
     const fault = this.#decide(this.#records++);
     const bytes = Buffer.concat([this.#held, record]);
     this.#held = Buffer.alloc(0);
+    const bodyStart = bytes.length - record.length + 4;
     switch (fault.kind) {
       case "pass":
         return await this.#write(bytes);
@@ -135,7 +136,14 @@ class FaultyWay {
       case "duplicate":
         return await this.#write(Buffer.concat([bytes, record]));
       case "corrupt":
-        return await this.#write(corrupted(bytes, record.length, fault));
+        return await this.#write(corrupted(bytes, bodyStart, fault));
+      case "corrupt-mark":
+        return await this.#write(
+          Buffer.concat([
+            corrupted(bytes.subarray(0, bodyStart), bodyStart - 4, fault),
+            bytes.subarray(bodyStart),
+          ]),
+        );
     }
   }
 
@@ -178,10 +186,10 @@ function recordLength(bytes: Buffer): number | undefined {
   }
 }
 
-/** The last record of these bytes with one byte behind its mark changed. */
-function corrupted(bytes: Buffer, recordBytes: number, fault: { at: number; xor: number }): Buffer {
+/** These bytes with one from `start` on changed. */
+function corrupted(bytes: Buffer, start: number, fault: { at: number; xor: number }): Buffer {
   const changed = Buffer.from(bytes);
-  const position = bytes.length - recordBytes + 4 + Math.floor((recordBytes - 4) * fault.at);
+  const position = start + Math.floor((bytes.length - start) * fault.at);
   changed.writeUInt8(changed.readUInt8(position) ^ fault.xor, position);
   return changed;
 }

@@ -75,6 +75,8 @@ export function sequenceResult({ sequence, slot }: Pick<Compound, "sequence" | "
 export class HostileServer4 extends LyingServer {
   readonly #answers = new Map<number, Buffer>();
   #answerAll: ((call: Compound) => Answer) | undefined;
+  readonly #failures = new Map<number, number[]>();
+  readonly #counts = new Map<number, number>();
   /** Of attribute lease_time. */
   leaseSeconds = 20;
   /** Of maxread and maxwrite. */
@@ -100,6 +102,16 @@ export class HostileServer4 extends LyingServer {
     this.#answers.set(code, behind);
   }
 
+  /** The next time that it meets this operation it fails with this status; once for each status. */
+  failNext(code: number, ...statuses: readonly number[]): void {
+    this.#failures.set(code, [...statuses]);
+  }
+
+  /** How often it was asked for an operation. */
+  count(code: number): number {
+    return this.#counts.get(code) ?? 0;
+  }
+
   /** What compounds within the session are answered with. */
   answerAll(answer: (call: Compound) => Answer): void {
     this.#answerAll = answer;
@@ -118,6 +130,11 @@ export class HostileServer4 extends LyingServer {
     for (let index = 0; index < count; index++) {
       const code = reader.word();
       compound = { ...compound, operations: [...compound.operations, code] };
+      this.#counts.set(code, this.count(code) + 1);
+      const failure = this.#failures.get(code)?.shift();
+      if (failure !== undefined) {
+        return accepted(word(failure, 0, index + 1), ...results, word(code, failure))(xid);
+      }
       if (code === operation.sequence) {
         reader.skip(16);
         compound = { ...compound, sequence: reader.word(), slot: reader.word() };

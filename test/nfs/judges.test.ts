@@ -1,11 +1,10 @@
 /** An NFS client that is not ours, libnfs, reads what we wrote, and we what it wrote. */
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { check } from "../../src/lab/guest/process.ts";
 import { connectNfs, type NfsClient, type NfsVersion } from "../../src/nfs/index.ts";
+import { scratchDirectory } from "../../tools/scratch.ts";
 import { berthNfs, urlOf } from "./berth-nfs.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
 
@@ -22,11 +21,10 @@ describe("libnfs", () => {
   let local: string;
   before(async () => {
     server = await startGanesha();
-    local = await mkdtemp(join(tmpdir(), "berth-judges-"));
+    local = scratchDirectory("judges");
   });
   after(async () => {
     await server?.[Symbol.asyncDispose]();
-    if (local !== undefined) await rm(local, { recursive: true, force: true });
   });
 
   function judgeUrl(path: string, version: 3 | 4): string {

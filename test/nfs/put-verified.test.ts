@@ -1,9 +1,9 @@
 /** `berth nfs put` and `get` believe a server only what it has confirmed. */
 import assert from "node:assert/strict";
-import { access, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { access, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, beforeEach, describe, test } from "node:test";
+import { before, beforeEach, describe, test } from "node:test";
+import { scratchDirectory } from "../../tools/scratch.ts";
 import { berthNfs } from "./berth-nfs.ts";
 import { directoryAttributes, HostileServer, procedure } from "./hostile-server.ts";
 import { accepted, opaque, word } from "./lying-server.ts";
@@ -18,7 +18,7 @@ describe("a server that loses what it was given", () => {
   let server: HostileServer;
   let local: string;
   before(async () => {
-    local = await mkdtemp(join(tmpdir(), "berth-put-"));
+    local = scratchDirectory("put");
     await writeFile(join(local, "source"), Buffer.alloc(lengthBytes, "x"));
   });
   beforeEach(async () => {
@@ -31,7 +31,6 @@ describe("a server that loses what it was given", () => {
     );
     server.answer(procedure.write, accepted(word(0, 0, 0), word(lengthBytes, 0), word(1, 1)));
   });
-  after(async () => await rm(local, { recursive: true, force: true }));
 
   const url = (path: string) =>
     `nfs://127.0.0.1:${server.port}/srv/data${path}?version=3&mountPort=${server.port}&sourcePort=any`;

@@ -3,14 +3,14 @@
  * of this machine; and the certificates for it.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { BerthError } from "../../src/core/errors.ts";
 import { requirePrograms } from "../../src/lab/guest/packages.ts";
 import { startTied, type Tied } from "../../src/lab/guest/process.ts";
+import { scratchDirectory } from "../../tools/scratch.ts";
 
 export interface Stunnel extends AsyncDisposable {
   /** PEM of the authority that has signed the server's certificate, and its file. */
@@ -27,7 +27,7 @@ const readyMsMax = 10_000;
 /** @param serverName the one name in the server's certificate */
 export async function startStunnel(serverName: string, targets: readonly number[]): Promise<Stunnel> {
   requirePrograms(["stunnel4", "openssl"]);
-  const directory = await mkdtemp(join(tmpdir(), "berth-stunnel-"));
+  const directory = scratchDirectory("stunnel");
   let stunnel: Tied | undefined;
   try {
     makeCertificates(directory, serverName);
@@ -43,17 +43,12 @@ export async function startStunnel(serverName: string, targets: readonly number[
       caFile,
       ca: await readFile(caFile, "utf8"),
       otherCa: await readFile(join(directory, "other-ca.pem"), "utf8"),
-      [Symbol.asyncDispose]: () => end(stunnel, directory),
+      [Symbol.asyncDispose]: async () => void (await stunnel?.kill()),
     };
   } catch (reason) {
-    await end(stunnel, directory);
+    await stunnel?.kill();
     throw reason;
   }
-}
-
-async function end(stunnel: Tied | undefined, directory: string): Promise<void> {
-  await stunnel?.kill();
-  await rm(directory, { recursive: true, force: true });
 }
 
 function service(directory: string, target: number, port: number): string {

@@ -1,8 +1,7 @@
-/** The program as it ships, bundled from the sources as they are now, for as long as the test's process lives. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Program } from "../../src/lab/site/site.ts";
 import { bundle } from "../../tools/bundle.ts";
+import { scratchDirectory } from "../../tools/scratch.ts";
 
 /** In the repository: the program finds its examples from where it lies. */
 const cache = join(import.meta.dirname, "../../.cache");
@@ -15,9 +14,7 @@ export function bundledProgram(): Promise<Program> {
 }
 
 async function make(): Promise<Program> {
-  mkdirSync(cache, { recursive: true });
-  const directory = mkdtempSync(join(cache, "bundle-"));
-  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+  const directory = scratchDirectory("bundle", cache);
   const file = join(directory, "berth.js");
   await bundle(file);
   return { node: process.execPath, flags: [], bundle: file };

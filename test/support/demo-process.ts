@@ -34,8 +34,12 @@ export async function assertKeepsAll(demo: Demo): Promise<void> {
 
 /** Resolves once the demo is in its middle: a pod writes, its volume is mounted. */
 export async function untilMounted(demo: Demo): Promise<void> {
+  await untilSaid(demo, "NodePublishVolume");
+}
+
+export async function untilSaid(demo: Demo, text: string): Promise<void> {
   const closed = once(demo, "close");
-  while (!demo.output().includes("NodePublishVolume")) {
+  while (!demo.output().includes(text)) {
     assert.ok(demo.exitCode === null && demo.signalCode === null, demo.output());
     await Promise.race([once(demo.stdout ?? demo, "data"), closed]);
   }

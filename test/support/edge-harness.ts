@@ -1,6 +1,5 @@
 /** A driver's edge on a Unix socket of its own, and a client of it. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import {
   create,
@@ -20,6 +19,7 @@ import { CsiServer, type CsiServerOptions } from "../../src/csi/server.ts";
 import type { Implementation } from "../../src/csi/service.ts";
 import { type CsiImplementations, csiServices } from "../../src/csi/services.ts";
 import type { Identity } from "../../src/gen/csi/v1/csi_pb.ts";
+import { scratchDirectory } from "../../tools/scratch.ts";
 
 export interface LogLine {
   readonly level: keyof Log;
@@ -149,7 +149,7 @@ export async function startEdge(
 }
 
 export function temporaryDirectory(t: Lifetime): string {
-  const directory = mkdtempSync(join(tmpdir(), "berth-"));
+  const directory = scratchDirectory("edge");
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }

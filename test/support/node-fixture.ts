@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Call, Effects } from "../../src/core/call.ts";
 import { silentLog } from "../../src/core/log.ts";
@@ -14,6 +13,7 @@ import { MountWork } from "../../src/node/mounts/mount-work.ts";
 import { type NodeLimits, nodeLimits } from "../../src/node/node-limits.ts";
 import { NodeVolumes, type PublishRequest, type StageRequest } from "../../src/node/node-volumes.ts";
 import { VolumeStats } from "../../src/node/stats/volume-stats.ts";
+import { scratchDirectory } from "../../tools/scratch.ts";
 
 export interface FixtureOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ export interface FixtureOptions {
 
 /** A share with one volume, a kubelet's directory, and a node plugin; gone with `using`. */
 export class NodeFixture implements Disposable {
-  readonly root = mkdtempSync(join(tmpdir(), "berth-node-"));
+  readonly root = scratchDirectory("node");
   readonly share = join(this.root, "share");
   readonly kubelet = join(this.root, "kubelet");
   readonly staging = join(this.kubelet, "plugins/kubernetes.io/csi/d/1/globalmount");

@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Call, Effects } from "../../src/core/call.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
@@ -13,6 +12,7 @@ import { layoutPaths } from "../../src/volumes/layout.ts";
 import { Reaper, type ReapReport } from "../../src/volumes/reaper.ts";
 import { ShareVolumes } from "../../src/volumes/share-volumes.ts";
 import type { VolumeRequest } from "../../src/volumes/volume.ts";
+import { scratchDirectory } from "../../tools/scratch.ts";
 
 export const owner = { cluster: "test", driver: "csi.berth.dev" };
 
@@ -40,7 +40,7 @@ export function requestFor(name: string, more: Partial<VolumeRequest> = {}): Vol
 
 /** A share in a temporary directory, gone when disposed of. */
 export class VolumeFixture implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), "berth-volumes-"));
+  readonly path = scratchDirectory("volumes");
   readonly share: Share;
   readonly context: ShareContext;
   readonly volumes: ShareVolumes;

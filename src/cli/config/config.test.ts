@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempDisposableSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { scratchDirectory } from "../../../tools/scratch.ts";
 import { BerthError } from "../../core/errors.ts";
 import { parseConfig, readConfig } from "./config.ts";
 
@@ -224,7 +224,7 @@ for (const { title, text, message } of [
   {
     title: "a key that is there twice is refused",
     text: "cluster: a\ncluster: b\n",
-    message: "berth.yaml:2: Map keys must be unique",
+    message: "berth.yaml:2: cluster: stands here twice: keep one",
   },
   {
     title: "two documents are refused",
@@ -234,8 +234,7 @@ for (const { title, text, message } of [
   {
     title: "a list as the whole file is refused",
     text: "- cluster\n",
-    message:
-      "berth.yaml:1: 0: is no known key: known are cluster, directories, exports, reaper, usage, ephemeral",
+    message: 'berth.yaml:1: the file is a list: write a mapping of lines "key: value"',
   },
 ]) {
   test(title, () => assert.equal(messageOf(text), message));
@@ -294,6 +293,23 @@ test("whatever the file holds, it is accepted or refused with a message", () => 
   );
 });
 
+for (const [what, text, message] of [
+  [
+    "a binary file is refused, and not repeated",
+    "cluster: a\n\x1b]0;x\x07: b\n",
+    "berth.yaml:2: has bytes that are no text in UTF-8, or a control character: give a YAML file",
+  ],
+  [
+    "bytes that are no UTF-8 are refused",
+    "cluster: \ufffd\n",
+    "berth.yaml:1: has bytes that are no text in UTF-8, or a control character: give a YAML file",
+  ],
+] as const) {
+  test(what, () => {
+    assert.throws(() => parseConfig(text, "berth.yaml"), { code: "invalid-argument", message });
+  });
+}
+
 test("a file that is not there is named, with the reason", () => {
   assert.throws(() => readConfig("/nonexistent/berth.yaml"), {
     message: /^cannot read the configuration \/nonexistent\/berth\.yaml \(ENOENT.*\): give --config/,
@@ -301,8 +317,7 @@ test("a file that is not there is named, with the reason", () => {
 });
 
 test("a file is read from disk", () => {
-  using directory = mkdtempDisposableSync(join(tmpdir(), "berth-config-"));
-  const file = join(directory.path, "berth.yaml");
+  const file = join(scratchDirectory("config"), "berth.yaml");
   writeFileSync(file, full);
   assert.equal(readConfig(file).cluster, "east-1");
 });

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { type Document, isMap, isNode, LineCounter, parseDocument, type YAMLError } from "yaml";
+import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument, type YAMLError } from "yaml";
 import { BerthError } from "../../core/errors.ts";
 import { nearest } from "./near.ts";
 
@@ -22,6 +22,7 @@ export function parseYaml<S extends Schema>(
   text: string,
   file: string,
 ): YamlSource<v.InferOutput<S>> {
+  refuseBinary(text, file);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
   const errorOf = (problems: string[]) => new BerthError("invalid-argument", problems.join("\n"));
@@ -30,7 +31,9 @@ export function parseYaml<S extends Schema>(
     [at(offsetOf(document, path)), ...(path.length > 0 ? [printPath(path)] : []), problem].join(": ");
 
   const broken = [...document.errors, ...document.warnings];
-  if (broken.length > 0) throw errorOf(broken.map((error) => `${at(error.pos[0])}: ${syntaxProblem(error)}`));
+  if (broken.length > 0)
+    throw errorOf(broken.map((error) => `${at(error.pos[0])}: ${syntaxProblem(error, text)}`));
+  if (isSeq(document.contents)) throw errorOf([`${at(0)}: the file is a list: write ${kinds.get("Object")}`]);
   const result = v.safeParse(schema, toValue(document, file), { abortPipeEarly: true });
   if (!result.success) {
     throw errorOf(result.issues.map((issue) => describe(pathOf(issue), problemOf(schema, issue))));
@@ -38,7 +41,22 @@ export function parseYaml<S extends Schema>(
   return { value: result.output, errorAt: (path, problem) => errorOf([describe(path, problem)]) };
 }
 
-function syntaxProblem(error: YAMLError): string {
+/** Messages quote keys and values: a terminal would obey what is in another kind of file. */
+function refuseBinary(text: string, file: string): void {
+  const at = text.search(/[[\p{Cc}\ufffd]--[\t\n\r\x85]]/v);
+  if (at < 0) return;
+  const line = text.slice(0, at).split("\n").length;
+  throw new BerthError(
+    "invalid-argument",
+    `${file}:${line}: has bytes that are no text in UTF-8, or a control character: give a YAML file`,
+  );
+}
+
+function syntaxProblem(error: YAMLError, text: string): string {
+  if (error.code === "DUPLICATE_KEY") {
+    const [key = ""] = /^[^:\n]{0,100}/.exec(text.slice(error.pos[0])) ?? [];
+    return `${key.trim()}: stands here twice: keep one`;
+  }
   return error.code === "MULTIPLE_DOCS" ? "a second document begins here: keep one" : error.message;
 }
 

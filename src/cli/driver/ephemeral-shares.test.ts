@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { scratchDirectory } from "../../../tools/scratch.ts";
 import { silentLog } from "../../core/log.ts";
 import { parseConfig } from "../config/config.ts";
 import { NodeShares } from "./ephemeral-shares.ts";
 
-test("exports that cannot be opened yet are opened when they can, and do not keep the node from ending", async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), "berth-shares-"));
-  t.after(() => rmSync(directory, { recursive: true }));
+test("exports that cannot be opened yet are opened when they can, and do not keep the node from ending", async () => {
+  const directory = scratchDirectory("shares");
   const caFile = join(directory, "ca.pem");
   const text = `cluster: test\nexports:\n  - {name: nas, server: nas, share: /x, tls: {caFile: ${caFile}}}\n`;
   const shares = new NodeShares(parseConfig(text, "test.yaml"), "d.test", silentLog);

@@ -16,6 +16,7 @@ import type { Config, ExportConfig } from "../config/config.ts";
 import type { NodeOptions } from "../options.ts";
 import { NodeShares } from "./ephemeral-shares.ts";
 import { ExportVolumes } from "./export-volumes.ts";
+import { nodeWarnings } from "./node-warnings.ts";
 import type { Half, HalfContext } from "./serve.ts";
 
 /** Between two looks for inline volumes whose pods have gone. */
@@ -24,6 +25,7 @@ const sweepIntervalMs = 5 * 60_000;
 /** What `berth node` serves. */
 export function startNode({ nodeId, kubeletDir }: NodeOptions): (context: HalfContext) => Half {
   return ({ config, driverName, log }) => {
+    for (const warning of nodeWarnings(kubeletDir, process.getuid?.())) log.warn(warning);
     const helpers = new Helpers({ killGroup: (leaderPid) => void process.kill(-leaderPid, "SIGKILL") });
     process.once("exit", () => helpers.close()); // a second signal does not wait: nothing may mount after it
     const parts = { helpers, kubeletDir };

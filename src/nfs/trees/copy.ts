@@ -52,8 +52,9 @@ export async function copyTree(
   source: FileNode,
   target: CopyTarget,
   options: CopyOptions = {},
+  hardLinksMax: number = treeLimits.hardLinksMax,
 ): Promise<CopyReport> {
-  return await new TreeCopy(client, target, options).run(source);
+  return await new TreeCopy(client, target, options, hardLinksMax).run(source);
 }
 
 /** A directory's copy. */
@@ -67,7 +68,7 @@ class TreeCopy implements Visitor<Copy> {
   readonly #progress: ProgressCounter;
   /** Over all directories together. */
   readonly #inFlight = new Budget(treeLimits.filesInFlightMax);
-  readonly #links = new HardLinks<Promise<FileHandle>>();
+  readonly #links: HardLinks<Promise<FileHandle>>;
   readonly #ways = { clone: 0, copy: 0, "read-write": 0, kept: 0 };
   /** The copy of the top: a copy into the source itself must not meet itself. */
   #copyId: bigint | undefined;
@@ -76,8 +77,9 @@ class TreeCopy implements Visitor<Copy> {
   #specials = 0;
   #boundaries = 0;
 
-  constructor(client: NfsClient, target: CopyTarget, options: CopyOptions) {
+  constructor(client: NfsClient, target: CopyTarget, options: CopyOptions, hardLinksMax: number) {
     this.#target = target;
+    this.#links = new HardLinks(hardLinksMax);
     this.#resume = options.resume ?? false;
     this.#files = new FileCopier(client, target.client, this.#resume);
     this.#traversal = new Traversal(client, this, options);

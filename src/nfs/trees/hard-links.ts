@@ -1,5 +1,4 @@
 import type { FileAttributes } from "../file.ts";
-import { treeLimits } from "./limits.ts";
 
 /**
  * Files with several names that were met, each with a value, until all its names were seen. The set is
@@ -9,7 +8,7 @@ export class HardLinks<T> {
   readonly #known = new Map<bigint, { readonly value: T; unseen: number }>();
   readonly #max: number;
 
-  constructor(max: number = treeLimits.hardLinksMax) {
+  constructor(max: number) {
     this.#max = max;
   }
 

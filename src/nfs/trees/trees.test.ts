@@ -131,6 +131,42 @@ test("hard links stay links in a copy, and count once in the usage", async () =>
   assert.deepEqual([usage.sizeBytes, usage.entries, usage.directories], [5n, 4, 2]);
 });
 
+/** Files of 6 bytes with three names each, of which a pass over the tree meets all first names before any other. */
+async function growLinked(files: number) {
+  const memory = new MemoryClient();
+  const client = memory.asClient();
+  const others = ["a", "b"].map((name) => memory.put(`tree/below/${name}`, "directory"));
+  for (let index = 0; index < files; index++) {
+    const file = memory.put(`tree/${index}`, "file", { content: Buffer.from("123456") });
+    for (const other of others) await client.link(file.handle, other.handle, `${index}`);
+  }
+  return { memory, client, source: await client.lookup(memory.root.handle, "tree") };
+}
+
+test("beyond the hard links that are remembered, usage counts each name's share, and says how many", async () => {
+  const { client, source } = await growLinked(10);
+  const exact = await usageOfTree(client, source);
+  assert.deepEqual([exact.sizeBytes, exact.inodes, exact.sharedNames], [60n, 14, 0]);
+  const bounded = await usageOfTree(client, source, {}, 4);
+  // Of six files no name is remembered: each of their three counts a third of the bytes.
+  assert.equal(bounded.sizeBytes, 60n);
+  assert.equal(bounded.sharedNames, 18);
+  assert.equal(bounded.entries, exact.entries);
+  const none = await usageOfTree(client, source, {}, 0);
+  assert.deepEqual([none.sizeBytes, none.sharedNames], [60n, 30]);
+});
+
+test("beyond the hard links that are remembered, a copy's names become files of their own, and are counted", async () => {
+  const { memory, client, source } = await growLinked(10);
+  const place = (name: string) => ({ client, directory: memory.root.handle, name });
+  assert.equal((await copyTree(client, source, place("whole"))).unshared, 0);
+  const { unshared, ways } = await copyTree(client, source, place("apart"), {}, 0);
+  assert.equal(unshared, 30);
+  assert.equal(ways.clone + ways.copy + ways["read-write"], 30);
+  const copy = await usageOfTree(client, await client.lookup(memory.root.handle, "apart"));
+  assert.deepEqual([copy.sizeBytes, copy.inodes], [180n, 34]);
+});
+
 test("what the server will not clone it copies, and what it will not copy goes through us", async () => {
   for (const [refused, way] of [
     [[], "clone"],

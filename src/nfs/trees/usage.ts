@@ -1,6 +1,7 @@
 import type { NfsClient } from "../client.ts";
 import type { FileAttributes, FileNode } from "../file.ts";
 import { HardLinks } from "./hard-links.ts";
+import { treeLimits } from "./limits.ts";
 import { Traversal } from "./traversal.ts";
 import { ProgressCounter, type TreeOptions } from "./tree-options.ts";
 
@@ -29,8 +30,9 @@ export async function usageOfTree(
   client: NfsClient,
   root: FileNode,
   options: TreeOptions = {},
+  hardLinksMax: number = treeLimits.hardLinksMax,
 ): Promise<TreeUsage> {
-  const usage = new Counter();
+  const usage = new Counter(hardLinksMax);
   const progress = new ProgressCounter(options.onProgress);
   usage.add(root.attributes);
   const traversal = new Traversal<undefined>(
@@ -61,7 +63,11 @@ class Counter {
   sizeBytes = 0n;
   sharedNames = 0;
   boundaries = 0;
-  readonly #links = new HardLinks<true>();
+  readonly #links: HardLinks<true>;
+
+  constructor(hardLinksMax: number) {
+    this.#links = new HardLinks(hardLinksMax);
+  }
 
   add(file: FileAttributes): void {
     this.entries++;
@@ -87,7 +93,8 @@ class Counter {
   }
 
   #addFirstName(file: FileAttributes): void {
-    const remembered = this.#links.remember(file, true);
+    // Once one was not, none is: a file of which an earlier name counted its share would count whole beside that.
+    const remembered = this.sharedNames === 0 && this.#links.remember(file, true);
     this.inodes++;
     if (!remembered) this.sharedNames++;
     this.#addBytes(file, remembered ? 1n : BigInt(file.links));

@@ -1,8 +1,8 @@
-/** Requests to the Controller service with something in one of their fields that tries to be a path. */
+/** Requests with something in one of their fields that tries to be a path. */
 import { type DescMessage, type DescMethod, type DescMethodUnary, ScalarType } from "@bufbuild/protobuf";
-import { creation, mount } from "../support/edge-controller-harness.ts";
+import { creation, mount } from "./edge-controller-harness.ts";
 
-const paths = [
+export const hostileTexts = [
   "..",
   ".",
   "../x",
@@ -47,12 +47,13 @@ const classKeys = [
   "adoptExisting",
   "mode",
   "uid",
+  "gid",
   "trashRetention",
   "mountOptions",
   "overcommit",
 ];
 
-type Request = Record<string, unknown>;
+export type Request = Record<string, unknown>;
 
 export function isUnary(method: DescMethod): method is DescMethodUnary {
   return method.methodKind === "unary";
@@ -77,12 +78,12 @@ function goodRequest(method: DescMethod, volumeId: string): Request {
   }
 }
 
-/** The request with each of its strings, however deep, replaced by each of the paths; and each parameter of a class. */
+/** Requests to the Controller service; and each parameter of a class. */
 export function* hostileRequests(method: DescMethod, volumeId: string): Generator<[string, Request]> {
   const good = goodRequest(method, volumeId);
-  for (const path of paths) {
-    for (const [field, set] of stringsOf(method.input)) yield [field, { ...good, ...set(path) }];
-    if (method.name !== "CreateVolume" && method.name !== "GetCapacity") continue;
+  yield* hostileVariants(method.input, good, hostileTexts);
+  if (method.name !== "CreateVolume" && method.name !== "GetCapacity") return;
+  for (const path of hostileTexts) {
     for (const key of classKeys)
       yield [`parameters.${key}`, { ...good, parameters: { ...exportNas, [key]: path } }];
     const named = { ...exportNas, [`${kubernetes}pvc/name`]: path, [`${kubernetes}pvc/namespace`]: path };
@@ -90,6 +91,17 @@ export function* hostileRequests(method: DescMethod, volumeId: string): Generato
       const subDir = `team/\${${template}}`;
       yield [template, { ...good, parameters: { ...named, subDir, adoptExisting: "true" } }];
     }
+  }
+}
+
+/** The request with each of its strings, however deep, replaced by each of the texts. */
+export function* hostileVariants(
+  message: DescMessage,
+  good: Request,
+  texts: readonly string[],
+): Generator<[string, Request]> {
+  for (const text of texts) {
+    for (const [field, set] of stringsOf(message)) yield [field, { ...good, ...set(text) }];
   }
 }
 
@@ -119,3 +131,13 @@ function* stringsOf(message: DescMessage, depth = 0): Generator<[string, (text: 
     }
   }
 }
+
+/** Codes that refuse for good; NOT_FOUND and OK are added where a method may say them. */
+export const refusals = [
+  "INVALID_ARGUMENT",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "NOT_FOUND",
+];
