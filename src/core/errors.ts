@@ -84,3 +84,14 @@ export function isStorageCode(code: ErrorCode): code is StorageCode {
 function isAbort(reason: unknown): boolean {
   return reason instanceof Error && reason.name === "AbortError";
 }
+
+/** For what is an answer more often than a surprise (a missing file): a stack that nobody reads costs more than the look. */
+export function withoutStack<T>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}

@@ -86,7 +86,9 @@ export interface NewClone {
 
 /** A name to be changed; `path` is how its error names it, in place of the options' own. */
 export interface Renaming {
+  readonly fromDirectory: FileHandle;
   readonly from: FileName;
+  readonly toDirectory: FileHandle;
   readonly to: FileName;
   readonly path?: string;
 }
@@ -177,15 +179,10 @@ export interface NfsClient {
   ): Promise<void>;
 
   /**
-   * `rename` of many names, from one directory to another, in order and one after the other, in as few round trips
-   * as the server admits. @returns the failures, by index; empty when all went well
+   * `rename` of many names, in order and one after the other, in as few round trips as the server admits.
+   * @returns the failures, by index; empty when all went well
    */
-  renameMany(
-    fromDirectory: FileHandle,
-    toDirectory: FileHandle,
-    renamings: readonly Renaming[],
-    options?: OperationOptions,
-  ): Promise<ReadonlyMap<number, Error>>;
+  renameMany(renamings: readonly Renaming[], options?: OperationOptions): Promise<ReadonlyMap<number, Error>>;
 
   /** Anything but a directory. In v4 one is removed too, if empty: REMOVE does not tell (RFC 8881 §18.25). */
   remove(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;

@@ -1,4 +1,4 @@
-import { BerthError } from "../core/errors.ts";
+import { BerthError, withoutStack } from "../core/errors.ts";
 import { RpcError } from "../rpc/rpc-error.ts";
 import { type Diagnosis, NfsError, type Outcome } from "./nfs-error.ts";
 import { status, statusName, storageCodeOf } from "./status.ts";
@@ -25,7 +25,8 @@ export function statusError(site: Site, code: number, outcome: Outcome): NfsErro
   const diagnosis = diagnose(site, code);
   const name = statusName(code);
   const message = `${subject(site)} failed with ${name}: ${sentence(diagnosis, site, code)}`;
-  return new NfsError(storageCodeOf(code), message, { ...site, status: name, diagnosis, outcome });
+  const fields = { ...site, status: name, diagnosis, outcome };
+  return withoutStack(() => new NfsError(storageCodeOf(code), message, fields));
 }
 
 /**

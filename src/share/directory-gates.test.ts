@@ -28,7 +28,7 @@ test("works in a directory side by side, and waits for what is moved out of it",
   const all = [
     gates.beside([a], one.run),
     gates.beside([a, c], other.run),
-    gates.alone(b, a, move.run),
+    gates.alone([b, a], [], move.run),
     gates.beside([a], late.run),
   ];
   const running = () => [one, other, move, late].map(({ isRunning }) => isRunning);
@@ -50,7 +50,11 @@ test("works in a directory side by side, and waits for what is moved out of it",
 test("moves between other directories do not wait for each other, and opposite ones do not lock each other out", async () => {
   const gates = new DirectoryGates();
   const [one, opposite, elsewhere] = [new Work(), new Work(), new Work()];
-  const all = [gates.alone(a, b, one.run), gates.alone(b, a, opposite.run), gates.alone(c, c, elsewhere.run)];
+  const all = [
+    gates.alone([a, b], [], one.run),
+    gates.alone([b, a], [], opposite.run),
+    gates.alone([c, c], [], elsewhere.run),
+  ];
   await turn();
   assert.deepEqual([one.isRunning, opposite.isRunning, elsewhere.isRunning], [true, false, true]);
   one.end();
@@ -63,7 +67,7 @@ test("moves between other directories do not wait for each other, and opposite o
 
 test("work that fails lets the next one in", async () => {
   const gates = new DirectoryGates();
-  const failing = gates.alone(a, b, async () => {
+  const failing = gates.alone([a, b], [], async () => {
     await turn();
     throw new Error("no");
   });
@@ -76,7 +80,7 @@ test("nobody waits longer than a second for work that hangs", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const gates = new DirectoryGates();
   const [hung, next] = [new Work(), new Work()];
-  const all = [gates.beside([a], hung.run), gates.alone(a, b, next.run)];
+  const all = [gates.beside([a], hung.run), gates.alone([a, b], [], next.run)];
   t.mock.timers.tick(999);
   await turn();
   assert.equal(next.isRunning, false);
@@ -87,7 +91,7 @@ test("nobody waits longer than a second for work that hangs", async (t) => {
   hung.end();
   await Promise.all(all);
   let isIn = false;
-  await gates.alone(a, b, async () => {
+  await gates.alone([a, b], [], async () => {
     isIn = true;
   });
   assert.ok(isIn);

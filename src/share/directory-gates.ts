@@ -14,6 +14,8 @@ interface Gate {
   readonly waiting: Waiter[];
 }
 
+const none: readonly SharePath[] = [];
+
 /** As long as the server's own delay: to wait longer gains nothing, and a server that hangs holds nobody up. */
 const waitMsMax = 1000;
 
@@ -27,21 +29,27 @@ export class DirectoryGates {
 
   /**
    * Runs what works in some directories beside others of its kind.
-   * @param directories in their order: a directory before those in it. All enter in one order, so no two wait for each other
+   * @param directories in their order (of strings), so that no two wait for each other
    */
   beside<R>(directories: readonly SharePath[], work: () => Promise<R>): Promise<R> {
-    return this.#within(directories, false, work);
+    return this.#within(directories, none, work);
   }
 
-  /** Runs what moves something between two directories while nothing else works in either. */
-  alone<R>(one: SharePath, other: SharePath, work: () => Promise<R>): Promise<R> {
-    const directories = one === other ? [one] : one < other ? [one, other] : [other, one];
-    return this.#within(directories, true, work);
+  /**
+   * Runs what moves things between directories while nothing else works in these.
+   * @param way directories that are looked into for it, beside others
+   */
+  alone<R>(directories: readonly SharePath[], way: readonly SharePath[], work: () => Promise<R>): Promise<R> {
+    return this.#within([...new Set([...directories, ...way])].sort(), directories, work);
   }
 
-  async #within<R>(directories: readonly SharePath[], alone: boolean, work: () => Promise<R>): Promise<R> {
+  async #within<R>(
+    directories: readonly SharePath[],
+    alone: readonly SharePath[],
+    work: () => Promise<R>,
+  ): Promise<R> {
     for (const directory of directories) {
-      const turn = enter(this.#gateOf(directory), alone);
+      const turn = enter(this.#gateOf(directory), alone.includes(directory));
       if (turn !== undefined) await turn;
     }
     try {

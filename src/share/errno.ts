@@ -1,4 +1,4 @@
-import { BerthError, type StorageCode } from "../core/errors.ts";
+import { BerthError, type StorageCode, withoutStack } from "../core/errors.ts";
 import type { SharePath } from "./share-path.ts";
 
 /** What an errno says of one step on a file system, and what its reader can do about it. */
@@ -56,17 +56,6 @@ function errorOf(
   const advice = remedy === undefined ? "" : `: ${remedy}`;
   const message = `${share}: cannot ${step} ${where}: ${cause} (${errno})${advice}`;
   return withoutStack(() => new BerthError(code, message, options));
-}
-
-/** A missing file is an answer more often than a surprise, and a stack that nobody reads costs more than the look. */
-function withoutStack<T>(make: () => T): T {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    return make();
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
 }
 
 export function errnoOf(reason: unknown): string | undefined {

@@ -1,5 +1,13 @@
 import { hasCode } from "../core/errors.ts";
-import type { FileHandle, FileNode, NfsClient, OperationOptions, ReadResult } from "../nfs/index.ts";
+import type {
+  FileHandle,
+  FileNode,
+  NfsClient,
+  OperationOptions,
+  ReadResult,
+  Renaming,
+} from "../nfs/index.ts";
+import type { Move } from "./rename-batches.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
 
 /**
@@ -28,17 +36,44 @@ export class NfsHandles {
     return this.#again(async () => await operation(await this.#directory(path, options)));
   }
 
-  /** The same with two directories, found side by side. */
-  withBoth<R>(
-    one: SharePath,
-    other: SharePath,
-    options: OperationOptions,
-    operation: (one: FileHandle, other: FileHandle) => Promise<R>,
-  ): Promise<R> {
-    return this.#again(async () => {
-      const found = await Promise.all([this.#directory(one, options), this.#directory(other, options)]);
-      return await operation(...found);
-    });
+  /** Renames all, in their order. @returns the failures, by index */
+  async rename(moves: readonly Move[], options: OperationOptions): Promise<ReadonlyMap<number, unknown>> {
+    const failures = new Map(await this.#renameOnce(moves, options));
+    const stale = moves.flatMap((_, index) => (hasCode(failures.get(index), "storage-stale") ? [index] : []));
+    if (stale.length === 0) return failures;
+    this.#known.clear();
+    const again = await this.#renameOnce(
+      moves.filter((_, index) => stale.includes(index)),
+      options,
+    );
+    for (const [position, index] of stale.entries()) {
+      if (again.has(position)) failures.set(index, again.get(position));
+      else failures.delete(index);
+    }
+    return failures;
+  }
+
+  async #renameOnce(moves: readonly Move[], options: OperationOptions): Promise<Map<number, unknown>> {
+    const found = await Promise.allSettled(moves.map((move) => this.#renaming(move, options)));
+    const failures = new Map<number, unknown>();
+    const renamings: Renaming[] = [];
+    const indexes: number[] = [];
+    for (const [index, outcome] of found.entries()) {
+      if (outcome.status === "rejected") failures.set(index, outcome.reason);
+      else indexes[renamings.push(outcome.value) - 1] = index;
+    }
+    for (const [position, failure] of await this.client.renameMany(renamings, options)) {
+      failures.set(indexes[position] ?? position, failure);
+    }
+    return failures;
+  }
+
+  async #renaming({ source, target, path }: Move, options: OperationOptions): Promise<Renaming> {
+    const [fromDirectory, toDirectory] = await Promise.all([
+      this.#directory(source.parent, { ...options, path }),
+      this.#directory(target.parent, { ...options, path }),
+    ]);
+    return { fromDirectory, from: source.name, toDirectory, to: target.name, path };
   }
 
   /** What a path is, in one round trip where the server admits that. Not of the root. */

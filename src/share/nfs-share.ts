@@ -16,7 +16,7 @@ import { usageOfTree } from "../nfs/trees/usage.ts";
 import { DirectoryGates } from "./directory-gates.ts";
 import { LazyClient } from "./lazy-client.ts";
 import { NfsHandles } from "./nfs-handles.ts";
-import { type Move, type Place, RenameBatches, signalOfAll } from "./rename-batches.ts";
+import { type Disturbance, type Move, type Place, RenameBatches, signalOfAll } from "./rename-batches.ts";
 import type {
   Attributes,
   FileStat,
@@ -35,6 +35,8 @@ export interface NfsShareOptions {
   readonly connect: ConnectOptions;
   /** Directories that most operations pass and nobody renames: their handles are remembered. */
   readonly kept?: readonly SharePath[];
+  /** Directories in each of whose subdirectories one operation works at a time. */
+  readonly holders?: readonly SharePath[];
 }
 
 /** Only whoever keeps the share reads its records. */
@@ -50,15 +52,21 @@ export class NfsShare implements Share {
   readonly name: string;
   readonly #client: LazyClient;
   readonly #kept: ReadonlySet<SharePath>;
+  readonly #holders: ReadonlySet<SharePath>;
   readonly #gates = new DirectoryGates();
-  readonly #renames = new RenameBatches(this.#gates, (moves) => this.#move(moves));
+  readonly #renames = new RenameBatches(
+    this.#gates,
+    (move) => this.#disturbanceOf(move),
+    (moves) => this.#move(moves),
+  );
   #handles: NfsHandles | undefined;
   /** Files of unique names that were made a moment ago, to be linked and removed: the one made first goes first. */
   readonly #made = new Map<SharePath, FileHandle>();
 
-  constructor({ name, connect, kept = [] }: NfsShareOptions) {
+  constructor({ name, connect, kept = [], holders = [] }: NfsShareOptions) {
     this.name = `share ${name} (${connect.host}:${connect.path})`;
     this.#kept = new Set(kept);
+    this.#holders = new Set(holders);
     this.#client = new LazyClient((signal) => connectNfs({ ...connect, signal }));
   }
 
@@ -239,25 +247,25 @@ export class NfsShare implements Share {
     );
   }
 
-  /** Of the same two directories. */
-  async #move(moves: readonly Move[]): Promise<ReadonlyMap<number, Error>> {
-    const [first] = moves;
-    if (first === undefined) return new Map();
+  async #move(moves: readonly Move[]): Promise<ReadonlyMap<number, unknown>> {
     const signal = signalOfAll(moves);
     const handles = await this.#open(signal);
-    const { source, target, path } = first;
-    const renamings = moves.map((move) => ({
-      from: move.source.name,
-      to: move.target.name,
-      path: move.path,
-    }));
-    const options = optionsOf(path, signal);
-    return await handles.withBoth(source.parent, target.parent, options, async (one, other) => {
-      const failures = await handles.client.renameMany(one, other, renamings, options);
-      const [failure] = failures.values();
-      if (failures.size === moves.length && hasCode(failure, "storage-stale")) throw failure; // nothing was done
-      return failures;
-    });
+    return await handles.rename(moves, signal === undefined ? {} : { signal });
+  }
+
+  /** Nobody works in a holder's subdirectory but who moves something there: the holder is looked into for it. */
+  #disturbanceOf({ source, target }: Move): Disturbance {
+    const ends = [source.parent, target.parent];
+    const shared = ends.filter((directory) => !this.#isHeld(directory));
+    return {
+      alone: shared.length === 0 ? ends : shared,
+      way: ends.flatMap((directory) => this.#wayIn(directory)).filter((at) => !this.#isHeld(at)),
+    };
+  }
+
+  #isHeld(directory: SharePath): boolean {
+    const parent = splitPath(directory)?.parent;
+    return parent !== undefined && this.#holders.has(parent);
   }
 
   #split(path: SharePath): Place {

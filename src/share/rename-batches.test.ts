@@ -15,7 +15,8 @@ function move(name: string, from = staging, to = root): Move {
 function recorded(failing: readonly string[] = []) {
   const gates = new DirectoryGates();
   const moved: string[][] = [];
-  const batches = new RenameBatches(gates, async (moves) => {
+  const disturbanceOf = ({ source, target }: Move) => ({ alone: [source.parent, target.parent], way: [] });
+  const batches = new RenameBatches(gates, disturbanceOf, async (moves) => {
     const names = moves.map(({ source }) => source.name);
     moved.push(names);
     await turn();
@@ -63,6 +64,10 @@ test("moves of other directories are no company", async () => {
 });
 
 test("where nothing is known of any, all are told the reason", async () => {
-  const batches = new RenameBatches(new DirectoryGates(), () => Promise.reject(new Error("no answer")));
+  const batches = new RenameBatches(
+    new DirectoryGates(),
+    () => ({ alone: [root], way: [] }),
+    () => Promise.reject(new Error("no answer")),
+  );
   await assert.rejects(batches.run(move("a")), /no answer/);
 });

@@ -20,19 +20,33 @@ interface Waiting extends Move {
   readonly reject: (reason: unknown) => void;
 }
 
+/** What a move does to directories in which others work. */
+export interface Disturbance {
+  /** It has to be alone in these. */
+  readonly alone: readonly SharePath[];
+  /** These are only looked into. */
+  readonly way: readonly SharePath[];
+}
+
 /**
- * What is moved between the same two directories waits for them together and then goes at once: each of these
- * moves has to be alone in both, and one by one they would hold up all that works there.
+ * Moves that have to be alone in the same directories wait for that together and then go at once: one by one they would
+ * hold up all that works there.
  */
 export class RenameBatches {
   readonly #gates: DirectoryGates;
-  readonly #move: (moves: readonly Move[]) => Promise<ReadonlyMap<number, Error>>;
+  readonly #disturbanceOf: (move: Move) => Disturbance;
+  readonly #move: (moves: readonly Move[]) => Promise<ReadonlyMap<number, unknown>>;
   /** Those that have not begun yet, by their directories. */
   readonly #batches = new Map<string, Waiting[]>();
 
-  /** @param move moves all, which have the same two directories. @returns the failures, by index */
-  constructor(gates: DirectoryGates, move: (moves: readonly Move[]) => Promise<ReadonlyMap<number, Error>>) {
+  /** @param move moves all. @returns the failures, by index */
+  constructor(
+    gates: DirectoryGates,
+    disturbanceOf: (move: Move) => Disturbance,
+    move: (moves: readonly Move[]) => Promise<ReadonlyMap<number, unknown>>,
+  ) {
     this.#gates = gates;
+    this.#disturbanceOf = disturbanceOf;
     this.#move = move;
   }
 
@@ -42,8 +56,8 @@ export class RenameBatches {
   }
 
   #add(waiting: Waiting): void {
-    const { source, target } = waiting;
-    const key = `${source.parent}\0${target.parent}`;
+    const { alone, way } = this.#disturbanceOf(waiting);
+    const key = [alone.join("\0"), way.join("\0")].join("\0\0");
     const known = this.#batches.get(key);
     if (known !== undefined) {
       known.push(waiting);
@@ -51,7 +65,7 @@ export class RenameBatches {
     }
     const batch = [waiting];
     this.#batches.set(key, batch);
-    void this.#gates.alone(source.parent, target.parent, async () => {
+    void this.#gates.alone(alone, way, async () => {
       this.#batches.delete(key);
       await this.#settle(batch);
     });

@@ -35,6 +35,9 @@ export const layoutPaths: readonly SharePath[] = [
   stagingPath,
 ];
 
+/** Where each volume's record, and each deleted volume, has a directory of its own. */
+export const holderPaths: readonly SharePath[] = [volumesPath, trashPath];
+
 export const identityFile = "identity.json";
 export const treeName = "tree";
 export const recordName = "record";

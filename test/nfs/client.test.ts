@@ -140,10 +140,14 @@ for (const version of ["3", "4.1"] as const) {
       const names = Array.from({ length: 300 }, (_, index) => `entry-${String(index).padStart(3, "0")}`);
       await Promise.all(names.map((name) => client.mkdir(from.handle, name, {})));
       await mkdir(`${server.directory("data")}/to/full/child`, { recursive: true });
-      const renamings = names.map((name) => ({ from: name, to: name }));
-      renamings.splice(200, 0, { from: "gone", to: "gone" }, { from: "entry-200", to: "full" });
-      renamings.push({ from: "gone", to: "last" });
-      const failures = await client.renameMany(from.handle, to.handle, renamings);
+      const renaming = (name: string, other = name) => ({
+        ...{ fromDirectory: from.handle, from: name },
+        ...{ toDirectory: to.handle, to: other },
+      });
+      const renamings = names.map((name) => renaming(name));
+      renamings.splice(200, 0, renaming("gone"), renaming("entry-200", "full"));
+      renamings.push(renaming("gone", "last"));
+      const failures = await client.renameMany(renamings);
       assert.deepEqual([...failures.keys()], [200, 201, 302]);
       assert.ok(
         hasCode(failures.get(200), "storage-no-entry") && hasCode(failures.get(201), "storage-not-empty"),
@@ -153,8 +157,10 @@ for (const version of ["3", "4.1"] as const) {
     });
 
     test("a failed renaming is named by its own path", async () => {
-      const renamings = [{ from: "gone", to: "there", path: "a/gone" }];
-      const failures = await client.renameMany(client.root.handle, client.root.handle, renamings);
+      const { handle } = client.root;
+      const failures = await client.renameMany([
+        { fromDirectory: handle, from: "gone", toDirectory: handle, to: "there", path: "a/gone" },
+      ]);
       assert.match(String(failures.get(0)), /a\/gone/);
     });
 

@@ -4,7 +4,7 @@ import type { Log } from "../../core/log.ts";
 import type { ConnectOptions } from "../../nfs/index.ts";
 import type { ExportLocation } from "../../share/export-location.ts";
 import { NfsShare } from "../../share/nfs-share.ts";
-import { layoutPaths } from "../../volumes/layout.ts";
+import { holderPaths, layoutPaths } from "../../volumes/layout.ts";
 import type { ExportAccess } from "../config/config.ts";
 
 /** An export over the NFS client. It connects when it is first used. */
@@ -14,7 +14,12 @@ export function exportShare(
   access: ExportAccess,
   log: Log,
 ): NfsShare {
-  return new NfsShare({ name, connect: connectOptions(location, access, log), kept: layoutPaths });
+  return new NfsShare({
+    name,
+    connect: connectOptions(location, access, log),
+    kept: layoutPaths,
+    holders: holderPaths,
+  });
 }
 
 function connectOptions(

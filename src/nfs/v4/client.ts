@@ -191,13 +191,10 @@ export class Nfs4Client implements NfsClient {
   }
 
   async renameMany(
-    fromDirectory: FileHandle,
-    toDirectory: FileHandle,
     renamings: readonly Renaming[],
     options?: OperationOptions,
   ): Promise<ReadonlyMap<number, Error>> {
-    const request = requestOf(this.#defaults, options);
-    return await renameMany(this.#runner, fromDirectory, toDirectory, renamings, request);
+    return await renameMany(this.#runner, renamings, requestOf(this.#defaults, options));
   }
 
   async remove(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {

@@ -1,5 +1,4 @@
 import type { Renaming } from "../client.ts";
-import type { FileHandle } from "../file.ts";
 import type { Request } from "../request.ts";
 import { putfh, savefh } from "./filehandle.ts";
 import { rename } from "./rename.ts";
@@ -9,13 +8,11 @@ import type { CompoundRunner } from "./runner.ts";
 /** RENAMEs one after the other, as many as a compound holds; one that fails ends it, and the next begins behind. */
 export async function renameMany(
   runner: CompoundRunner,
-  fromDirectory: FileHandle,
-  toDirectory: FileHandle,
   renamings: readonly Renaming[],
   request: Request,
 ): Promise<ReadonlyMap<number, Error>> {
   const failures = new Map<number, Error>();
-  const tasks = renamings.map(({ from, to, path }) => ({
+  const tasks = renamings.map(({ fromDirectory, from, toDirectory, to, path }) => ({
     operations: [putfh(fromDirectory), savefh, putfh(toDirectory), rename(from, to)],
     request: { ...request, site: { ...request.site, path: path ?? request.site.path } },
   }));
