@@ -105,6 +105,7 @@ export class RpcConnection {
     const calls = [...this.#inFlight.values(), ...this.#queue.splice(0)];
     for (const call of calls) this.#remove(call);
     for (const call of calls) call.fail({ kind: "closed" }, `the connection to ${this.name} was closed`);
+    this.#signals.clear();
   }
 
   #admit(call: PendingCall): boolean {

@@ -85,6 +85,7 @@ export class SlotTable {
     this.#broken = error;
     this.#deadlines.clear();
     for (const waiter of this.#waiters.splice(0)) this.#reject(waiter, error);
+    this.#signals.clear();
   }
 
   #serve(): void {
