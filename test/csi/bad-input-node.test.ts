@@ -146,7 +146,7 @@ if (inMountNamespace()) {
     const edge = await startNode(t);
     const { node, stage, publish } = edge;
     assert.equal((await stage()).code, "OK");
-    symlinkSync(node.root, join(node.kubelet, "out"));
+    symlinkSync(node.share, join(node.kubelet, "out"));
     const details =
       /path .* is not below the kubelet's directory .*: start the node plugin with the --kubelet-dir/;
     for (const path of [

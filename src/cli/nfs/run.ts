@@ -13,8 +13,8 @@ export const nfsExitCodes = {
 
 export const exitCodesHelp = `
 Exit codes: 0 done; 1 the server refused or failed, or part was left undone;
-2 bad usage; 3 the server cannot be reached or does not answer; 130 interrupted (143 by
-SIGTERM); 141 nobody reads the output any more.`;
+2 bad usage; 3 the server cannot be reached or does not answer;
+130 interrupted (143 by SIGTERM); 141 nobody reads the output any more.`;
 
 /** What every command works with. */
 export interface Work {
