@@ -27,7 +27,7 @@ export const limits = {
   listPageEntriesMax: 1000,
   /** gRPC calls in flight in one process; further ones get UNAVAILABLE, and come again. */
   callsInFlightMax: 1024,
-  /** Of these, how many change volumes of one share at once: more would go no faster, and only keep memory. */
+  /** Of these, how many change volumes of one share at once: more would go hardly faster, and each keeps memory. */
   volumeChangesAtOnceMax: 24,
   /** How long a step of a call may wait for its share: below the 10 s that csi-provisioner and csi-resizer give a call. */
   silenceMsMax: 8_000,

@@ -15,7 +15,11 @@ function work() {
   return { run, begun, end: resolve };
 }
 
-const forever = new AbortController().signal;
+const until = (signal: AbortSignal, untilMs = Number.POSITIVE_INFINITY) => ({
+  ...{ signal, untilMs },
+  late: () => new Error("too late"),
+});
+const forever = until(new AbortController().signal);
 
 test("so much runs at once, and the rest in the order in which it came", async () => {
   const turns = new Turns(2);
@@ -45,13 +49,27 @@ test("who is cancelled while waiting leaves the line, and nothing of it is begun
   const [first, second, third] = [work(), work(), work()];
   const abort = new AbortController();
   const running = turns.run(forever, first.run);
-  const cancelled = turns.run(abort.signal, second.run);
+  const cancelled = turns.run(until(abort.signal), second.run);
   const patient = turns.run(forever, third.run);
   abort.abort();
   await assert.rejects(cancelled, (error) => hasCode(error, "cancelled"));
-  await assert.rejects(turns.run(abort.signal, second.run), (error) => hasCode(error, "cancelled"));
+  await assert.rejects(turns.run(until(abort.signal), second.run), (error) => hasCode(error, "cancelled"));
   first.end();
   third.end();
   await Promise.all([running, patient]);
   assert.ok(!second.begun.value && third.begun.value);
+});
+
+test("who has waited for as long as it can leaves the line, and nothing of it is begun", async () => {
+  const turns = new Turns(1);
+  const [first, second] = [work(), work()];
+  const running = turns.run(forever, first.run);
+  const late = turns.run(until(new AbortController().signal, performance.now() + 10), second.run);
+  const keepsNodeAlive = setInterval(() => {}, 1000);
+  await assert.rejects(late, /too late/);
+  clearInterval(keepsNodeAlive);
+  first.end();
+  await running;
+  assert.ok(!second.begun.value);
+  assert.equal(await turns.run(forever, async () => "next"), "next");
 });

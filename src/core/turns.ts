@@ -1,5 +1,14 @@
 import { BerthError } from "./errors.ts";
 
+/** How long somebody waits in line. */
+export interface Patience {
+  readonly signal: AbortSignal;
+  /** On the clock of `performance.now()`; may be infinite. */
+  readonly untilMs: number;
+  /** What is thrown then. */
+  readonly late: () => Error;
+}
+
 /** Lets so much work run at once; the rest waits in line. */
 export class Turns {
   readonly #atOnceMax: number;
@@ -10,14 +19,10 @@ export class Turns {
     this.#atOnceMax = atOnceMax;
   }
 
-  get full(): boolean {
-    return this.#running >= this.#atOnceMax;
-  }
-
-  /** @throws BerthError `cancelled` when the signal fires before its turn has come; then nothing was begun */
-  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    if (!this.full) this.#running += 1;
-    else await this.#turn(signal); // whoever has ended hands its place on
+  /** @throws BerthError `cancelled` when the signal fires before its turn has come, or what `late` makes; then nothing was begun */
+  async run<T>(patience: Patience, work: () => Promise<T>): Promise<T> {
+    if (this.#running < this.#atOnceMax) this.#running += 1;
+    else await this.#turn(patience); // whoever has ended hands its place on
     try {
       return await work();
     } finally {
@@ -27,9 +32,10 @@ export class Turns {
     }
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn({ signal, untilMs, late }: Patience): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = () => {
+        clearTimeout(timer);
         this.#waiting.delete(begin);
         signal.removeEventListener("abort", leave);
       };
@@ -43,9 +49,20 @@ export class Turns {
           new BerthError("cancelled", "the call ended while it waited for others", { cause: signal.reason }),
         );
       };
+      const giveUp = () => {
+        end();
+        reject(late());
+      };
+      const timer = setTimeout(
+        giveUp,
+        Math.min(Math.max(0, untilMs - performance.now()), timerMsMax),
+      ).unref();
       if (signal.aborted) return leave();
       this.#waiting.add(begin);
       signal.addEventListener("abort", leave);
     });
   }
 }
+
+/** What setTimeout can count to. */
+const timerMsMax = 2 ** 31 - 1;

@@ -41,7 +41,8 @@ export interface ExportPlacementParts {
   readonly open: (location: ExportLocation) => OpenedExport;
 }
 
-const knownKeys = [
+/** The keys of a class of `type: export`. */
+export const exportClassKeys = [
   "type",
   "export",
   "server",
@@ -83,7 +84,7 @@ export class ExportPlacement implements Placement {
   }
 
   place(parameters: Parameters, requestedName: string, claim?: ClaimName): Placed {
-    refuseUnknown(parameters, this.type, knownKeys);
+    refuseUnknown(parameters, this.type, exportClassKeys);
     checkOvercommit(parameters);
     mergeOptions([
       optionsIn(parameters["mountOptions"] ?? "", "of mountOptions of the StorageClass's parameters"),

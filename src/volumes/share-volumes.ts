@@ -126,25 +126,17 @@ export class ShareVolumes {
     what: string,
     work: (context: ShareContext) => Promise<T>,
   ): Promise<T> {
-    return await this.#lock.run(name, what, () => this.#inTurn(call, () => this.#with(call, work)));
+    const { signal, deadlineMs = Number.POSITIVE_INFINITY } = call;
+    const untilMs = deadlineMs - limits.answerMsMax; // the rest of the line may be waiting for a share that is silent
+    const patience = { signal, untilMs, late: () => this.#tooMany() };
+    return await this.#lock.run(name, what, () => this.#turns.run(patience, () => this.#with(call, work)));
   }
 
-  /** The rest of the line may be waiting for a share that is silent: the caller hears of that in time. */
-  async #inTurn<T>(call: Call, work: () => Promise<T>): Promise<T> {
-    const { signal, deadlineMs = Number.POSITIVE_INFINITY } = call;
-    if (!this.#turns.full || deadlineMs === Number.POSITIVE_INFINITY)
-      return await this.#turns.run(signal, work);
-    const leftMs = deadlineMs - limits.answerMsMax - performance.now();
-    const late = AbortSignal.timeout(Math.max(0, Math.ceil(leftMs)));
-    try {
-      return await this.#turns.run(AbortSignal.any([signal, late]), work);
-    } catch (reason) {
-      if (!late.aborted || !hasCode(reason, "cancelled")) throw reason;
-      throw new BerthError(
-        "unavailable",
-        `${this.share.name}: ${limits.volumeChangesAtOnceMax} other volumes are being changed, and none was done in time: retry`,
-      );
-    }
+  #tooMany(): BerthError {
+    return new BerthError(
+      "unavailable",
+      `${this.share.name}: ${limits.volumeChangesAtOnceMax} other volumes are being changed, and none was done in time: retry`,
+    );
   }
 
   async #look<T>(call: Call, work: (context: ShareContext) => Promise<T>): Promise<T> {

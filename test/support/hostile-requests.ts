@@ -1,5 +1,6 @@
 /** Requests with something in one of their fields that tries to be a path. */
 import { type DescMessage, type DescMethod, type DescMethodUnary, ScalarType } from "@bufbuild/protobuf";
+import { exportClassKeys } from "../../src/placement/export.ts";
 import { creation, mount } from "./edge-controller-harness.ts";
 
 export const hostileTexts = [
@@ -37,21 +38,6 @@ export const hostileTexts = [
 
 const kubernetes = "csi.storage.k8s.io/";
 export const exportNas = { type: "export", export: "nas" };
-const classKeys = [
-  "type",
-  "export",
-  "server",
-  "share",
-  "subDir",
-  "onDelete",
-  "adoptExisting",
-  "mode",
-  "uid",
-  "gid",
-  "trashRetention",
-  "mountOptions",
-  "overcommit",
-];
 
 export type Request = Record<string, unknown>;
 
@@ -84,7 +70,7 @@ export function* hostileRequests(method: DescMethod, volumeId: string): Generato
   yield* hostileVariants(method.input, good, hostileTexts);
   if (method.name !== "CreateVolume" && method.name !== "GetCapacity") return;
   for (const path of hostileTexts) {
-    for (const key of classKeys)
+    for (const key of exportClassKeys)
       yield [`parameters.${key}`, { ...good, parameters: { ...exportNas, [key]: path } }];
     const named = { ...exportNas, [`${kubernetes}pvc/name`]: path, [`${kubernetes}pvc/namespace`]: path };
     for (const template of ["pvc.metadata.name", "pvc.metadata.namespace"]) {
