@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { Progress } from "../../src/cli/nfs/progress.ts";
+import { put } from "../../src/cli/nfs/transfer.ts";
+import { silentLog } from "../../src/core/log.ts";
 import { run, startTied } from "../../src/lab/guest/process.ts";
 import { berthNfs, berthNfsCommand, urlOf } from "./berth-nfs.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
@@ -92,6 +95,26 @@ describe("berth nfs shows", () => {
       [143, "berth: interrupted: the part that was there is removed\n"],
     );
     assert.equal((await readdir(directory)).length, before);
+  });
+
+  test("that it was ended before it had read anything", async () => {
+    const before = await readdir(directory);
+    await writeFile(`${server.directory("small")}/source`, "some bytes");
+    const stop = new AbortController();
+    const progress = new (class extends Progress {
+      override begin(...what: Parameters<Progress["begin"]>): void {
+        super.begin(...what);
+        stop.abort();
+      }
+    })(false);
+    const ended = put(
+      `${server.directory("small")}/source`,
+      url("/never"),
+      { json: false },
+      { signal: stop.signal, progress, log: silentLog },
+    );
+    await assert.rejects(ended, { message: "interrupted: the part that was there is removed" });
+    assert.deepEqual(await readdir(directory), before);
   });
 
   test("one entry as one entry", async () => {

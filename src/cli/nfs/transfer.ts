@@ -122,6 +122,7 @@ async function writeAll(
     progress.begin("written", total);
     const chunks: Readable =
       source === undefined ? process.stdin : source.createReadStream({ start: 0, autoClose: false });
+    chunks.once("error", () => {}); // told to whoever reads the blocks; aborted before that, it has no other listener
     addAbortSignal(signal, chunks); // standard input may stay silent for ever
     try {
       const blocks = blocksOf(chunks, writeBytesMax);
