@@ -16,6 +16,9 @@
  *     host   kill ID             kills it with all that it started
  *     host   off                 powers the guest off
  *
+ * The line is a canonical terminal, which gives one line at a time: on a raw one `read` takes all that is there, and
+ * the next reader in the same process, here `mapfile`, throws away what it had ahead (bash 5.2, seen with strace).
+ *
  * It is a shell because a process costs 20 ms in a guest, and a Node.js to serve the line 800 ms.
  */
 export const initScript = `#!/bin/bash
@@ -46,7 +49,7 @@ link set lo up
 address add $guest_address dev vec0
 link set vec0 up
 END
-stty -F /dev/ttyS0 raw -echo
+stty -F /dev/ttyS0 raw icanon -echo
 exec 3<>/dev/ttyS0 </dev/null
 cd /root
 set -m
