@@ -88,11 +88,11 @@ export class Claims {
     const known = this.#claims.get(key);
     if (known === undefined) {
       this.#set({ claim, phase: "Pending", volume: undefined, isDeleted: false });
-      this.#options.tasks.run(() => this.#bind(key));
+      this.#options.tasks.run(`binding claim ${key}`, () => this.#bind(key));
     } else if (claim.requestBytes > known.claim.requestBytes && known.volume !== undefined) {
       const { volume } = known;
       this.#set({ ...known, claim: { ...known.claim, requestBytes: claim.requestBytes } });
-      this.#options.tasks.run(() => this.#expand(key, volume, claim.requestBytes));
+      this.#options.tasks.run(`expanding claim ${key}`, () => this.#expand(key, volume, claim.requestBytes));
     }
   }
 
@@ -113,7 +113,7 @@ export class Claims {
       if (!isDeleted || phase === "Pending" || this.#options.isUsed(key) || this.#releasing.has(key))
         continue;
       this.#releasing.add(key);
-      this.#options.tasks.run(() => this.#release(key));
+      this.#options.tasks.run(`releasing claim ${key}`, () => this.#release(key));
     }
   }
 

@@ -162,7 +162,8 @@ export class Cluster {
     for (const kubelet of kubelets) {
       const pods = this.#workloads.placed.filter(({ nodeName }) => nodeName === kubelet.nodeName);
       if (kubelet.isAt(pods)) continue;
-      this.#tasks.run(() => kubelet.reconcile(pods, this.#tasks.signal));
+      const name = `the kubelet of ${kubelet.nodeName}`;
+      this.#tasks.run(name, () => kubelet.reconcile(pods, this.#tasks.signal));
     }
     this.claims.releaseUnused();
   }
@@ -186,9 +187,12 @@ export class Cluster {
       .filter((pod) => this.phaseOf(pod) !== "Running")
       .map((pod) => `Pod/${claimKey(pod)}`);
     const waiting = [...claims, ...pods];
+    const steps = this.#options.kubelets.flatMap((kubelet) => kubelet.steps);
+    const work = [...this.#tasks.names, ...steps].join("; ");
     const last = this.#options.events.of().findLast(({ type }) => type === "Warning");
     const event = last === undefined ? "" : `; the last warning, on ${last.object}: ${last.message}`;
-    return `the cluster has not settled in time: ${waiting.join(", ") || "work"} is under way${event}`;
+    const where = waiting.length === 0 ? "" : `${waiting.join(", ")} not there or not gone; `;
+    return `the cluster has not settled in time: ${where}under way: ${work || "nothing"}${event}`;
   }
 
   #kubeletOf(pod: Pod): Kubelet {

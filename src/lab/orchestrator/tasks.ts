@@ -5,7 +5,7 @@ import type { Changes } from "./events.ts";
 export class Tasks {
   readonly signal: AbortSignal;
   readonly #changes: Changes;
-  #running = 0;
+  readonly #running = new Map<symbol, string>();
   #failure: unknown;
 
   /** @param signal ends all of it */
@@ -15,13 +15,20 @@ export class Tasks {
   }
 
   get areDone(): boolean {
-    return this.#running === 0;
+    return this.#running.size === 0;
   }
 
-  run(work: () => Promise<void>): void {
-    this.#running += 1;
+  /** What is under way, for messages: each thing once. */
+  get names(): readonly string[] {
+    return [...new Set(this.#running.values())];
+  }
+
+  /** @param name what is being done: "reconciling node-1" */
+  run(name: string, work: () => Promise<void>): void {
+    const id = Symbol(name);
+    this.#running.set(id, name);
     const end = (reason?: unknown) => {
-      this.#running -= 1;
+      this.#running.delete(id);
       if (!this.signal.aborted) this.#failure ??= reason;
       this.#changes.notify();
     };

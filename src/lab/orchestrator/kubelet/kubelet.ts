@@ -58,13 +58,16 @@ export class Kubelet {
   readonly #options: KubeletOptions;
   readonly #volumes: KubeletVolumes;
   readonly #pods = new Map<string, PodRecord>();
-  readonly #repeat: Repeat = (step, attempt, signal, onFailure = () => {}) =>
-    untilOk(`${this.nodeName}: ${step}`, attempt, {
-      backoff,
-      clock: this.#options.clock,
-      signal,
-      onFailure,
-    });
+  readonly #steps = new Set<string>();
+  readonly #repeat: Repeat = async (step, attempt, signal, onFailure = () => {}) => {
+    const name = `${this.nodeName}: ${step}`;
+    this.#steps.add(name);
+    try {
+      return await untilOk(name, attempt, { backoff, clock: this.#options.clock, signal, onFailure });
+    } finally {
+      this.#steps.delete(name);
+    }
+  };
 
   constructor(options: KubeletOptions) {
     this.nodeName = options.nodeName;
@@ -93,6 +96,11 @@ export class Kubelet {
     const how = { why: "kubelet has found the plugin, and asks which node it is", timeoutMs: stepTimeoutMs };
     const info = () => caller.call(Node.method.nodeGetInfo, {}, how);
     return (await this.#repeat("NodeGetInfo", info, signal)).nodeId;
+  }
+
+  /** What it is doing, for messages. */
+  get steps(): readonly string[] {
+    return [...this.#steps];
   }
 
   /** `undefined` for a pod that is not here. */

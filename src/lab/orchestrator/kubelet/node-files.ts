@@ -15,6 +15,8 @@ export interface NodeFiles {
 }
 
 const stillMountedExitCode = 10;
+/** Less than people wait for the lab to settle: then it can say what hangs. */
+const scriptMsMax = 20_000;
 
 /** One script each: a process costs 20 ms in a guest. */
 export function nodeFiles(machine: Pick<Machine, "exec" | "check">): NodeFiles {
@@ -23,6 +25,7 @@ export function nodeFiles(machine: Pick<Machine, "exec" | "check">): NodeFiles {
       const data = JSON.stringify(volumeData);
       await machine.check(
         `mkdir -p -m 750 ${quoted(directory)}\necho ${quoted(data)} > ${quoted(volumeDataPath(mountPath))}`,
+        { timeoutMs: scriptMsMax },
       );
     },
     async removeMountPoint(path) {
@@ -34,7 +37,7 @@ set -e
 [ ! -d ${quoted(path)} ] || rmdir ${quoted(path)}
 rm -f ${quoted(volumeDataPath(path))}
 [ ! -d ${quoted(dirname(path))} ] || rmdir ${quoted(dirname(path))}`;
-      const { exitCode, stderr } = await machine.exec(script);
+      const { exitCode, stderr } = await machine.exec(script, { timeoutMs: scriptMsMax });
       if (exitCode === 0) return;
       const cause =
         exitCode === stillMountedExitCode
