@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
+import { NextRun } from "../core/next-run.ts";
 import { closeFd, lookAtOpen, openDirectoryAt, openPath, statOpen, syncFd } from "./fs-at.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
 
@@ -8,9 +9,8 @@ const checkMs = 1000;
 /** A directory that is open, closed when it is no longer kept and nobody uses it any more. */
 export class OpenDirectory {
   readonly fd: number;
+  readonly #syncs = new NextRun(() => syncFd(this.fd));
   #users = 1;
-  #syncRunning: Promise<void> | undefined;
-  #syncNext: Promise<void> | undefined;
 
   constructor(fd: number) {
     this.fd = fd;
@@ -26,28 +26,9 @@ export class OpenDirectory {
     if (this.#users === 0) closeFd(this.fd);
   }
 
-  /**
-   * Makes the directory's entries durable. All who ask while one fsync runs share the next: what they
-   * changed came before it begins.
-   */
+  /** Makes the directory's entries durable. */
   sync(): Promise<void> {
-    if (this.#syncRunning === undefined) return this.#startSync();
-    this.#syncNext ??= this.#syncRunning.then(
-      () => this.#startSync(),
-      () => this.#startSync(),
-    );
-    return this.#syncNext;
-  }
-
-  #startSync(): Promise<void> {
-    this.#syncNext = undefined;
-    const running = syncFd(this.fd);
-    const ended = () => {
-      if (this.#syncRunning === running) this.#syncRunning = undefined;
-    };
-    running.then(ended, ended);
-    this.#syncRunning = running;
-    return running;
+    return this.#syncs.run();
   }
 }
 
