@@ -69,7 +69,8 @@ export async function untilGone(pid: number): Promise<void> {
   }
 }
 
-export function hostMounts(): string {
+/** What is mounted where this process runs. To compare it, run in a namespace of one's own: others mount too. */
+export function ownMounts(): string {
   return readFileSync("/proc/self/mountinfo", "utf8");
 }
 
