@@ -75,7 +75,7 @@ test("exports have their own access, squash, ports and sizes", async () => {
   assert.equal(size, (await stat(process.execPath)).size);
 });
 
-test("a server ends with the process that started it, even when that is killed", async () => {
+test("a server ends with the process that started it, even when that is killed", async (t) => {
   const script = `
     const { startGanesha } = await import("./ganesha.ts");
     const { nfsPort } = await startGanesha();
@@ -84,6 +84,7 @@ test("a server ends with the process that started it, even when that is killed",
     cwd: import.meta.dirname,
     stdio: ["pipe", "pipe", "inherit"],
   });
+  t.after(() => owner.kill("SIGKILL")); // a failure would else wait for it for ever
   const [port] = await once(createInterface(owner.stdout), "line");
   const connection = connect(Number(port), "127.0.0.1");
   await once(connection, "connect");

@@ -126,7 +126,7 @@ test("a guest that powers off ends, and a script in it fails", async () => {
   await failed;
 });
 
-test("a guest ends with the process that booted it, even when that is killed", async () => {
+test("a guest ends with the process that booted it, even when that is killed", async (t) => {
   const script = `
     const { GuestNetwork } = await import("../../src/lab/guest/network.ts");
     const { StorageGuest } = await import("../../src/lab/guest/storage.ts");
@@ -137,6 +137,7 @@ test("a guest ends with the process that booted it, even when that is killed", a
     cwd: import.meta.dirname,
     stdio: ["pipe", "pipe", "inherit"],
   });
+  t.after(() => owner.kill("SIGKILL")); // a failure would else wait for it for ever
   const [address] = await once(createInterface(owner.stdout), "line");
   const connection = connect(2049, String(address));
   await once(connection, "connect");
