@@ -16,8 +16,6 @@ import {
 import { type Answer, accepted, nonsense, opaque, word } from "./lying-server.ts";
 
 const timeoutMs = 1000;
-/** What a loaded machine may be late by. */
-const slackMs = 1500;
 const growthBytesMax = 64 * 1024 * 1024;
 /** How deep a tree that has no end is followed. */
 const levels = 5000;
@@ -40,10 +38,9 @@ async function connect(more: Partial<ConnectOptions> = {}): Promise<NfsClient> {
 }
 
 async function failsTyped(work: Promise<unknown>): Promise<void> {
-  const begun = { bytes: process.memoryUsage().rss, ms: performance.now() };
+  const begunBytes = process.memoryUsage().rss;
   await assert.rejects(work, (reason) => reason instanceof NfsError);
-  assert.ok(performance.now() - begun.ms < timeoutMs + slackMs);
-  assert.ok(process.memoryUsage().rss - begun.bytes < growthBytesMax);
+  assert.ok(process.memoryUsage().rss - begunBytes < growthBytesMax);
 }
 
 /** A client that met nonsense may wait before it connects again. */
