@@ -43,7 +43,8 @@ const attemptsMax = 5;
 /**
  * Creates a volume, or goes on with a creation that was cut off. Its steps:
  *
- * 1. build the directory in staging under a name with a nonce, with its final mode and owner;
+ * 1. make the record's directory, look what is at the path, and build the directory in staging under a name with a
+ *    nonce, with its final mode and owner;
  * 2. claim the volume's name: the record, which names the nonce and the directory's fileid, is linked;
  * 3. claim its path, and make the parents that are missing;
  * 4. rename the directory to its path.
