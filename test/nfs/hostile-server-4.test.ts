@@ -223,3 +223,19 @@ async function opened() {
   const made = await connect();
   return { features: made.features, close: () => made.close() };
 }
+
+test("a server that writes less than it is given, and says OK, gives no half file its second name", async () => {
+  const stateid = Buffer.alloc(16);
+  const changed = word(0, 0, 0, 0, 0);
+  server.answer(operation.open, Buffer.concat([stateid, changed, word(0, 0, 0)]));
+  server.answer(operation.close, stateid);
+  server.answer(operation.write, word(2, 2, 0, 0)); // two bytes, on the disk
+  server.answer(operation.link, changed);
+  server.failNext(operation.verify, 10027); // NOT_SAME
+  const [writes, links] = [server.count(operation.write), server.count(operation.link)];
+  const { handle } = client.root;
+  const target = { directory: handle, way: ["records"], name: "record" };
+  await client.createLinked(handle, "temporary", {}, Buffer.from("abcd"), target);
+  const done = [server.count(operation.write) - writes, server.count(operation.link) - links];
+  assert.deepEqual(done, [1 + 2, 1], "once more from the start, then the name");
+});
