@@ -26,7 +26,8 @@ export async function rejectsWith(
 ): Promise<void> {
   await assert.rejects(work, (reason) => {
     assert.ok(hasCode(reason, code), `expected ${code}, got ${String(reason)}`);
-    assert.ok(reason.message.includes(share.name), `no share is named: ${reason.message}`);
+    const address = /\((.*)\)$/.exec(share.name)?.[1] ?? share.name;
+    assert.ok(reason.message.includes(address), `no share is named: ${reason.message}`);
     assert.ok(reason.message.includes(path), `no path is named: ${reason.message}`);
     return true;
   });
@@ -49,9 +50,17 @@ async function winnerOf(operations: readonly Promise<unknown>[]): Promise<number
   return results.findIndex(({ status }) => status === "fulfilled");
 }
 
-/** Registers the facts about any `Share`, each on a share of its own. */
-export function shareContract(name: string, makeShare: () => Promise<ShareFixture>): void {
-  const fact: Fact = (title, work) =>
+/** Registers the facts about names that are claimed. */
+export function claimsContract(name: string, makeShare: () => Promise<ShareFixture>): void {
+  const fact = factOn(makeShare);
+  describe(`${name}, for claims`, () => {
+    linkFacts(fact);
+    linkedFacts(fact);
+  });
+}
+
+function factOn(makeShare: () => Promise<ShareFixture>): Fact {
+  return (title, work) =>
     test(title, async () => {
       const fixture = await makeShare();
       try {
@@ -60,7 +69,11 @@ export function shareContract(name: string, makeShare: () => Promise<ShareFixtur
         await fixture.close();
       }
     });
+}
 
+/** Registers the facts about any `Share`, each on a share of its own. */
+export function shareContract(name: string, makeShare: () => Promise<ShareFixture>): void {
+  const fact = factOn(makeShare);
   describe(`${name}, as any share`, () => {
     statFacts(fact);
     directoryFacts(fact);
