@@ -79,7 +79,7 @@ test("a server ends with the process that started it, even when that is killed",
   const script = `
     const { startGanesha } = await import("./ganesha.ts");
     const { nfsPort } = await startGanesha();
-    console.log(nfsPort);`;
+    console.log(String(nfsPort));`;
   const owner = spawn(process.execPath, ["--input-type=module", "-e", script], {
     cwd: import.meta.dirname,
     stdio: ["pipe", "pipe", "inherit"],
