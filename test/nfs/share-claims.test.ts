@@ -4,7 +4,8 @@ import { symlink } from "node:fs/promises";
 import { after, before } from "node:test";
 import { check } from "../../src/lab/guest/process.ts";
 import { NfsShare } from "../../src/share/nfs-share.ts";
-import { claimsContract, type ShareFixture } from "../support/share-contract.ts";
+import { claimsContract } from "../support/claim-facts.ts";
+import type { ShareFixture } from "../support/share-contract.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
 
 let server: Ganesha;

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { type ErrorCode, hasCode } from "../../src/core/errors.ts";
 import type { Share } from "../../src/share/share.ts";
 import { join, parseSharePath, type SharePath, shareRoot } from "../../src/share/share-path.ts";
+import { linkedFacts, linkFacts } from "./claim-facts.ts";
 import { usageFacts } from "./usage-facts.ts";
 
 /** A share with nothing on it, and hands that put there what no `Share` makes itself. */
@@ -37,12 +38,12 @@ export async function namesOf(share: Share, path: SharePath = shareRoot): Promis
   return (await Array.fromAsync(share.list(path))).map(({ name }) => name).sort();
 }
 
-async function textOf(share: Share, path: SharePath): Promise<string> {
+export async function textOf(share: Share, path: SharePath): Promise<string> {
   return Buffer.from(await share.readFile(path, 100)).toString();
 }
 
 /** Which one succeeded; all others say that it exists. */
-async function winnerOf(operations: readonly Promise<unknown>[]): Promise<number> {
+export async function winnerOf(operations: readonly Promise<unknown>[]): Promise<number> {
   const results = await Promise.allSettled(operations);
   const losers = results.filter((result) => result.status === "rejected");
   assert.equal(losers.length, operations.length - 1);
@@ -50,16 +51,7 @@ async function winnerOf(operations: readonly Promise<unknown>[]): Promise<number
   return results.findIndex(({ status }) => status === "fulfilled");
 }
 
-/** Registers the facts about names that are claimed. */
-export function claimsContract(name: string, makeShare: () => Promise<ShareFixture>): void {
-  const fact = factOn(makeShare);
-  describe(`${name}, for claims`, () => {
-    linkFacts(fact);
-    linkedFacts(fact);
-  });
-}
-
-function factOn(makeShare: () => Promise<ShareFixture>): Fact {
+export function factOn(makeShare: () => Promise<ShareFixture>): Fact {
   return (title, work) =>
     test(title, async () => {
       const fixture = await makeShare();
@@ -206,79 +198,6 @@ function fileFacts(fact: Fact): void {
     await fixture.makeSymlink("target", at("symlink"));
     await rejectsWith(share, "storage-exists", "symlink", share.createFile(at("symlink"), bytes("")));
     assert.deepEqual(await namesOf(share), ["file", "symlink"]);
-  });
-}
-
-function linkFacts(fact: Fact): void {
-  fact("link gives a file another name", async (share) => {
-    await share.createFile(at("temporary"), bytes("content"));
-    await share.link(at("temporary"), at("record"));
-    await share.removeFile(at("temporary"));
-    assert.equal(await textOf(share, at("record")), "content");
-  });
-
-  fact("link says storage-exists and leaves what is there", async (share) => {
-    await share.createFile(at("a"), bytes("a"));
-    await share.createFile(at("b"), bytes("b"));
-    await rejectsWith(share, "storage-exists", "b", share.link(at("a"), at("b")));
-    assert.equal(await textOf(share, at("b")), "b");
-  });
-
-  fact("of 20 links to one name at once one wins", async (share) => {
-    const temporaries = Array.from({ length: 20 }, (_, index) => at(`temporary-${index}`));
-    for (const temporary of temporaries) await share.createFile(temporary, bytes(temporary));
-    const winner = await winnerOf(temporaries.map((path) => share.link(path, at("record"))));
-    assert.equal(await textOf(share, at("record")), temporaries[winner]);
-  });
-}
-
-function linkedFacts(fact: Fact): void {
-  fact("createLinked makes a file of two names", async (share) => {
-    await share.makeDirectory(at("records"), 0o755);
-    await share.createLinked(at("temporary"), bytes("content"), at("records/record"));
-    for (const name of ["temporary", "records/record"])
-      assert.equal(await textOf(share, at(name)), "content");
-    await share.removeFile(at("temporary"));
-    assert.equal(await textOf(share, at("records/record")), "content");
-  });
-
-  fact("createLinked of a large file makes all of it", async (share) => {
-    const content = bytes("0123456789abcdef".repeat(2 ** 17));
-    await share.createLinked(at("temporary"), content, at("record"));
-    assert.ok(Buffer.from(content).equals(await share.readFile(at("record"), content.length)));
-  });
-
-  fact("createLinked says storage-exists of either name, and leaves what is there", async (share) => {
-    await share.createFile(at("b"), bytes("b"));
-    const taken = share.createLinked(at("a"), bytes("a"), at("b"));
-    await assert.rejects(taken, (reason) => hasCode(reason, "storage-exists"));
-    assert.equal(await textOf(share, at("b")), "b");
-    assert.equal(await textOf(share, at("a")), "a");
-    const again = share.createLinked(at("a"), bytes("other"), at("c"));
-    await assert.rejects(again, (reason) => hasCode(reason, "storage-exists"));
-    assert.deepEqual(await namesOf(share), ["a", "b"]);
-  });
-
-  fact("of 20 files created for one name at once one gets it", async (share) => {
-    const temporaries = Array.from({ length: 20 }, (_, index) => at(`temporary-${index}`));
-    const winner = await winnerOf(
-      temporaries.map((path) => share.createLinked(path, bytes(path), at("record"))),
-    );
-    assert.equal(await textOf(share, at("record")), temporaries[winner]);
-  });
-
-  fact("moveFile gives a file another name for its first, and replaces nothing", async (share) => {
-    await share.makeDirectory(at("claims"), 0o755);
-    await share.createFile(at("a"), bytes("a"));
-    await share.moveFile(at("a"), at("claims/a"));
-    assert.deepEqual(await namesOf(share), ["claims"]);
-    await share.createFile(at("b"), bytes("b"));
-    await rejectsWith(share, "storage-exists", "", share.moveFile(at("b"), at("claims/a")));
-    assert.equal(await textOf(share, at("claims/a")), "a");
-    assert.equal(await textOf(share, at("b")), "b");
-    await rejectsWith(share, "storage-no-entry", "", share.moveFile(at("gone"), at("c")));
-    await rejectsWith(share, "storage-no-entry", "", share.moveFile(at("b"), at("gone/b")));
-    assert.deepEqual(await namesOf(share), ["b", "claims"]);
   });
 }
 

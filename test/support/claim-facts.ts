@@ -1,0 +1,97 @@
+/** What any `Share` does with names of files that several may want. */
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { hasCode } from "../../src/core/errors.ts";
+import {
+  at,
+  bytes,
+  type Fact,
+  factOn,
+  namesOf,
+  rejectsWith,
+  type ShareFixture,
+  textOf,
+  winnerOf,
+} from "./share-contract.ts";
+
+/** Registers these facts alone. */
+export function claimsContract(name: string, makeShare: () => Promise<ShareFixture>): void {
+  const fact = factOn(makeShare);
+  describe(`${name}, for claims`, () => {
+    linkFacts(fact);
+    linkedFacts(fact);
+  });
+}
+
+export function linkFacts(fact: Fact): void {
+  fact("link gives a file another name", async (share) => {
+    await share.createFile(at("temporary"), bytes("content"));
+    await share.link(at("temporary"), at("record"));
+    await share.removeFile(at("temporary"));
+    assert.equal(await textOf(share, at("record")), "content");
+  });
+
+  fact("link says storage-exists and leaves what is there", async (share) => {
+    await share.createFile(at("a"), bytes("a"));
+    await share.createFile(at("b"), bytes("b"));
+    await rejectsWith(share, "storage-exists", "b", share.link(at("a"), at("b")));
+    assert.equal(await textOf(share, at("b")), "b");
+  });
+
+  fact("of 20 links to one name at once one wins", async (share) => {
+    const temporaries = Array.from({ length: 20 }, (_, index) => at(`temporary-${index}`));
+    for (const temporary of temporaries) await share.createFile(temporary, bytes(temporary));
+    const winner = await winnerOf(temporaries.map((path) => share.link(path, at("record"))));
+    assert.equal(await textOf(share, at("record")), temporaries[winner]);
+  });
+}
+
+export function linkedFacts(fact: Fact): void {
+  fact("createLinked makes a file of two names", async (share) => {
+    await share.makeDirectory(at("records"), 0o755);
+    await share.createLinked(at("temporary"), bytes("content"), at("records/record"));
+    for (const name of ["temporary", "records/record"])
+      assert.equal(await textOf(share, at(name)), "content");
+    await share.removeFile(at("temporary"));
+    assert.equal(await textOf(share, at("records/record")), "content");
+  });
+
+  fact("createLinked of a large file makes all of it", async (share) => {
+    const content = bytes("0123456789abcdef".repeat(2 ** 17));
+    await share.createLinked(at("temporary"), content, at("record"));
+    assert.ok(Buffer.from(content).equals(await share.readFile(at("record"), content.length)));
+  });
+
+  fact("createLinked says storage-exists of either name, and leaves what is there", async (share) => {
+    await share.createFile(at("b"), bytes("b"));
+    const taken = share.createLinked(at("a"), bytes("a"), at("b"));
+    await assert.rejects(taken, (reason) => hasCode(reason, "storage-exists"));
+    assert.equal(await textOf(share, at("b")), "b");
+    assert.equal(await textOf(share, at("a")), "a");
+    const again = share.createLinked(at("a"), bytes("other"), at("c"));
+    await assert.rejects(again, (reason) => hasCode(reason, "storage-exists"));
+    assert.deepEqual(await namesOf(share), ["a", "b"]);
+  });
+
+  fact("of 20 files created for one name at once one gets it", async (share) => {
+    const temporaries = Array.from({ length: 20 }, (_, index) => at(`temporary-${index}`));
+    const winner = await winnerOf(
+      temporaries.map((path) => share.createLinked(path, bytes(path), at("record"))),
+    );
+    assert.equal(await textOf(share, at("record")), temporaries[winner]);
+  });
+
+  fact("moveFile gives a file another name for its first, and replaces nothing", async (share) => {
+    await share.makeDirectory(at("claims"), 0o755);
+    await share.createFile(at("a"), bytes("a"));
+    await share.moveFile(at("a"), at("claims/a"));
+    assert.deepEqual(await namesOf(share), ["claims"]);
+    await share.createFile(at("b"), bytes("b"));
+    await rejectsWith(share, "storage-exists", "", share.moveFile(at("b"), at("claims/a")));
+    assert.equal(await textOf(share, at("claims/a")), "a");
+    assert.equal(await textOf(share, at("b")), "b");
+    await rejectsWith(share, "storage-no-entry", "", share.moveFile(at("gone"), at("c")));
+    await rejectsWith(share, "storage-no-entry", "", share.moveFile(at("b"), at("gone/b")));
+    assert.deepEqual(await namesOf(share), ["b", "claims"]);
+  });
+}
