@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
-import { closeFd, lookAtOpen, openDirectoryAt, openPath, statOpen, syncFd } from "./fs-at.ts";
+import { closeFd, lookAtOpen, openDirectoryAt, openPath, statOpen, syncFd, touchFd } from "./fs-at.ts";
+import { keepsOrder } from "./journal-order.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
 
 const checkMs = 1000;
@@ -8,12 +9,15 @@ const checkMs = 1000;
 /** A directory that is open, closed when it is no longer kept and nobody uses it any more. */
 export class OpenDirectory {
   readonly fd: number;
+  /** Of its file system. */
+  readonly keepsOrder: boolean;
   #users = 1;
   #syncRunning: Promise<void> | undefined;
   #syncNext: Promise<void> | undefined;
 
-  constructor(fd: number) {
+  constructor(fd: number, keepsOrder: boolean) {
     this.fd = fd;
+    this.keepsOrder = keepsOrder;
   }
 
   use(): this {
@@ -26,11 +30,24 @@ export class OpenDirectory {
     if (this.#users === 0) closeFd(this.fd);
   }
 
-  /**
-   * Makes the directory's entries durable. All who ask while one fsync runs share the next: what they
-   * changed came before it begins.
-   */
+  /** Makes the directory's entries and attributes durable. Where the order is kept that is left to `syncAll`. */
   sync(): Promise<void> {
+    return this.keepsOrder ? Promise.resolve() : this.#shareSync();
+  }
+
+  /**
+   * Makes everything durable that was done on the file system so far, where it keeps the order: else each step was
+   * durable by itself. The directory is changed, so the change is the last of all, and that one is committed:
+   * fsync of a directory commits the running transaction of ext3 and ext4 (fs/ext4/fsync.c, ext4_fsync_journal), and
+   * XFS's log up to the checkpoint that has its last change (xfs_log_force_inode by ili_commit_seq; xlog_cil_force_seq
+   * waits for those before it). Setting times is such a change, also under `lazytime`.
+   */
+  syncAll(): Promise<void> {
+    return this.keepsOrder ? this.#shareSync() : Promise.resolve();
+  }
+
+  /** All who ask while one runs share the next: what they changed came before it begins. */
+  #shareSync(): Promise<void> {
     if (this.#syncRunning === undefined) return this.#startSync();
     this.#syncNext ??= this.#syncRunning.then(
       () => this.#startSync(),
@@ -41,7 +58,7 @@ export class OpenDirectory {
 
   #startSync(): Promise<void> {
     this.#syncNext = undefined;
-    const running = syncFd(this.fd);
+    const running = this.keepsOrder ? touchFd(this.fd).then(() => syncFd(this.fd)) : syncFd(this.fd);
     const ended = () => {
       if (this.#syncRunning === running) this.#syncRunning = undefined;
     };
@@ -101,10 +118,10 @@ export class OpenDirectories {
 
   #openNow(path: SharePath): OpenDirectory {
     const split = splitPath(path);
-    if (split === undefined) return new OpenDirectory(openPath(this.#rootPath));
+    if (split === undefined) return openRoot(this.#rootPath);
     const parent = this.#get(split.parent);
     try {
-      return new OpenDirectory(openDirectoryAt(parent.fd, split.name));
+      return new OpenDirectory(openDirectoryAt(parent.fd, split.name), parent.keepsOrder);
     } finally {
       parent.release();
     }
@@ -121,5 +138,16 @@ export class OpenDirectories {
       this.forget();
       return;
     }
+  }
+}
+
+/** A share is one file system: what lies on another below it can never become a volume (EXDEV). */
+function openRoot(path: string): OpenDirectory {
+  const fd = openPath(path);
+  try {
+    return new OpenDirectory(fd, keepsOrder(fd));
+  } catch (reason) {
+    closeFd(fd);
+    throw reason;
   }
 }
