@@ -15,7 +15,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: dist/berth.js ## run the experiment on this machine and check its invariants (as root)
+demo: dist/berth.js ## run the experiment on this machine and check its invariants (best as root)
 	@tools/install-debian.sh --for-demo
 	@node dist/berth.js lab demo $(ARGS)
 

@@ -6,7 +6,8 @@
 #   tools/install-debian.sh --for-demo     install what the demo's guests need; where that cannot be, say so and
 #                                          exit 0: the demo has other tiers
 #
-# No service is started or enabled: the tests run their own, in namespaces of their own.
+# No service is started or enabled: the tests run their own, in namespaces of their own. What apt-get says is shown
+# if it fails.
 set -eu
 
 # NFS-Ganesha, the server in user space; rpcbind, without which it does not start.
@@ -15,7 +16,9 @@ ganesha="nfs-ganesha nfs-ganesha-vfs rpcbind"
 guests="user-mode-linux nfs-common nfs-kernel-server xfsprogs btrfs-progs e2fsprogs quota kmod iproute2"
 # Judges: an NFS client that is not ours, and TLS around a connection as Amazon EFS has it.
 judges="libnfs-utils stunnel4 openssl"
-packages="$ganesha $guests $judges"
+# pgrep and pkill, by which tests find processes in guests.
+processes="procps"
+packages="$ganesha $guests $judges $processes"
 case ${1:-} in --for-demo*) packages="$guests rpcbind" ;; esac
 
 missing() {
@@ -27,6 +30,14 @@ missing() {
       *) printf '%s ' "$package" ;;
     esac
   done
+}
+
+# Runs apt-get, and keeps what it says to itself unless it fails.
+apt_get() {
+  said=$(apt-get -qq "$@" 2>&1) || {
+    printf '%s\n' "$said" >&2
+    return 1
+  }
 }
 
 # Only what this script has brought; a server that runs already is somebody's.
@@ -46,7 +57,7 @@ if [ "${1:-}" = --for-demo ] && [ -n "$lacking" ]; then
     echo "For the demo on real kernels, first: sudo apt-get install --no-install-recommends $lacking" >&2
     exit 0
   fi
-  echo "Installing what the demo's guests need: $lacking" >&2
+  trap 'exit 130' INT # waits for what is below
   sh "$0" --for-demo-now >&2 || echo "That failed; the demo takes what there is." >&2
   exit 0
 fi
@@ -61,17 +72,23 @@ if [ -n "$lacking" ]; then
     echo "run the tests in one: docker run --rm --privileged -v \"\$PWD:/berth\" -w /berth node:24-bookworm make test" >&2
     exit 1
   fi
-  # A policy that forbids all starts for as long as the installation takes (policy-rc.d(8)).
+  echo "Installing Debian packages, once, and starting no service: $lacking" >&2
+  export DEBIAN_FRONTEND=noninteractive
+  apt_get update
+  # shellcheck disable=SC2086  # a list of words
+  apt_get install -y --no-install-recommends --download-only $lacking
+  # A dpkg that is cut in the middle is a person's to repair: from here on Ctrl-C waits for the end.
+  trap '' INT TERM HUP
+  # A policy that forbids all starts for as long as the installation takes (policy-rc.d(8)). What a SIGKILL leaves of
+  # it forbids nothing, and goes the next time.
   policy=/usr/sbin/policy-rc.d
-  if [ ! -e "$policy" ]; then
+  if [ ! -e "$policy" ] || grep -q "$(basename "$0")" "$policy"; then
     trap 'rm -f "$policy"' EXIT
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    printf '#!/bin/sh\n# of %s\n[ ! -d /proc/%s ] || exit 101\n' "$(basename "$0")" $$ >"$policy"
     chmod +x "$policy"
   fi
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
   # shellcheck disable=SC2086  # a list of words
-  apt-get install -y -qq --no-install-recommends $lacking
+  apt_get install -y --no-install-recommends $lacking
   for package in $lacking; do
     case $package in
       nfs-kernel-server) disable nfs-server.service nfs-blkmap.service ;;

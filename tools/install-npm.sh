@@ -7,6 +7,7 @@ own=node_modules/.bin
 PATH="${PATH#"$PWD/$own:"}"
 
 command -v npm >/dev/null || { echo "npm is missing: apt-get install npm" >&2; exit 1; }
+echo "Installing npm packages into node_modules, once; Node.js 24 is one of them" >&2
 npm ci --no-progress --loglevel=error
 
 # npm 9 (Debian 12's) takes .bin/node away again, together with the package for the other architecture.

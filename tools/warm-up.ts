@@ -13,7 +13,8 @@ const { probe } = Identity.method;
 
 /**
  * Starts the driver, calls it once and ends it: Node.js then writes down what it compiled, and later starts
- * read it (see `loader` in bundle.ts). With the flags that it ships with, or V8 would not take it.
+ * read it (see `loader` in bundle.ts). With the flags that it ships with, or V8 would not take it. What it warns of,
+ * such as that who builds it may not mount, matters where it is to run.
  */
 export async function warmUp(bundle: string): Promise<void> {
   const directory = scratchDirectory("build");
@@ -21,7 +22,7 @@ export async function warmUp(bundle: string): Promise<void> {
   const node = ["--node-id", "build", "--kubelet-dir", directory];
   const child = spawn(
     process.execPath,
-    [...flags, bundle, "all", "--endpoint", endpoint, "--log-level", "warn", ...node],
+    [...flags, bundle, "all", "--endpoint", endpoint, "--log-level", "error", ...node],
     {
       stdio: ["ignore", "ignore", "inherit"],
       timeout: startMsMax,

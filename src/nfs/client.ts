@@ -84,6 +84,13 @@ export interface NewClone {
   readonly whole: AttributeChanges;
 }
 
+/** A name for a file, in the directory that `way` leads to from another. */
+export interface LinkTarget {
+  readonly directory: FileHandle;
+  readonly way: readonly FileName[];
+  readonly name: FileName;
+}
+
 /** A name to be changed; `path` is how its error names it, in place of the options' own. */
 export interface Renaming {
   readonly fromDirectory: FileHandle;
@@ -202,6 +209,30 @@ export interface NfsClient {
 
   /** Another name for a file, made only if that name is free. @throws `storage-exists` */
   link(file: FileHandle, directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
+
+  /**
+   * `create` with all of its content, then `link` of it to another name: in v4 in one request, unless it is too large for
+   * one. No sooner has it that name than its content is whole and durable. After a failure with outcome "done" the
+   * file is there, perhaps under its first name only.
+   * @throws `storage-exists` whatever is at either name
+   */
+  createLinked(
+    directory: FileHandle,
+    name: FileName,
+    attributes: AttributeChanges,
+    content: Uint8Array,
+    target: LinkTarget,
+    options?: OperationOptions,
+  ): Promise<FileHandle>;
+
+  /** `link`, then `remove` of the name that the file has in `directory`: in v4 in one request. Outcomes as `createLinked`. */
+  moveFile(
+    file: FileHandle,
+    directory: FileHandle,
+    name: FileName,
+    target: LinkTarget,
+    options?: OperationOptions,
+  ): Promise<void>;
 
   /** @throws `storage-exists` */
   symlink(

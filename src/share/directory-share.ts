@@ -118,20 +118,29 @@ export class DirectoryShare implements Share {
   }
 
   createFile(path: SharePath, content: Uint8Array): Promise<void> {
-    return this.#at("create", path, async (parent, name) => {
-      const fd = await createFileAt(parent.fd, name);
-      try {
-        await writeAll(fd, content);
-      } finally {
-        closeFd(fd);
-      }
-    });
+    return this.#at("create", path, (parent, name) => writeNew(parent, name, content));
   }
 
   link(existing: SharePath, created: SharePath): Promise<void> {
     return this.#between("link to", existing, created, async (from, source, to, target) => {
       await linkAt(from.fd, source, to.fd, target);
       await to.sync();
+    });
+  }
+
+  createLinked(path: SharePath, content: Uint8Array, created: SharePath): Promise<void> {
+    return this.#between("create", path, created, async (from, source, to, target) => {
+      await writeNew(from, source, content);
+      await linkAt(from.fd, source, to.fd, target);
+      await to.sync();
+    });
+  }
+
+  moveFile(existing: SharePath, created: SharePath): Promise<void> {
+    return this.#between("move to", existing, created, async (from, source, to, target) => {
+      await linkAt(from.fd, source, to.fd, target);
+      await to.sync();
+      await unlinkAt(from.fd, source);
     });
   }
 
@@ -314,6 +323,15 @@ export class DirectoryShare implements Share {
       "storage-unsupported",
       `${this.name}: ${path === shareRoot ? "the path" : path} ${cause}`,
     );
+  }
+}
+
+async function writeNew(parent: OpenDirectory, name: string, content: Uint8Array): Promise<void> {
+  const fd = await createFileAt(parent.fd, name);
+  try {
+    await writeAll(fd, content);
+  } finally {
+    closeFd(fd);
   }
 }
 

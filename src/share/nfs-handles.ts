@@ -1,11 +1,13 @@
 import { hasCode } from "../core/errors.ts";
-import type {
-  FileHandle,
-  FileNode,
-  NfsClient,
-  OperationOptions,
-  ReadResult,
-  Renaming,
+import {
+  type FileHandle,
+  type FileNode,
+  type LinkTarget,
+  type NfsClient,
+  NfsError,
+  type OperationOptions,
+  type ReadResult,
+  type Renaming,
 } from "../nfs/index.ts";
 import type { Move } from "./rename-batches.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
@@ -26,7 +28,7 @@ export class NfsHandles {
 
   /**
    * Runs `operation` on a directory's handle. If a remembered one on the way to it turns out to be stale,
-   * once more with fresh ones: nothing was done on a stale handle.
+   * once more with fresh ones, if nothing has been done.
    */
   with<R>(
     path: SharePath,
@@ -92,12 +94,23 @@ export class NfsHandles {
     });
   }
 
+  /** Where a file at `path` is linked to: from the innermost directory whose handle is known or worth knowing. */
+  async linkTarget(path: SharePath, options: OperationOptions): Promise<LinkTarget> {
+    const { from, rest } = this.#nearest(path);
+    const [name = "", ...way] = rest.reverse();
+    const parent = splitPath(path)?.parent;
+    if (parent === undefined || way.length === 0 || !this.#kept.has(parent))
+      return { directory: from, way: way.reverse(), name };
+    return { directory: await this.#directory(parent, options), way: [], name };
+  }
+
   async #again<R>(operation: () => Promise<R>): Promise<R> {
     try {
       return await operation();
     } catch (error) {
       if (!hasCode(error, "storage-stale")) throw error;
       this.#known.clear();
+      if (error instanceof NfsError && error.outcome === "done") throw error; // its first part, on other handles
       return await operation();
     }
   }

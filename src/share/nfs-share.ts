@@ -123,6 +123,29 @@ export class NfsShare implements Share {
     );
   }
 
+  async createLinked(
+    path: SharePath,
+    content: Uint8Array,
+    created: SharePath,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#between(path, created, signal, async (handles, parent, name, options) => {
+      const target = await handles.linkTarget(created, options);
+      const attributes = { mode: newFileMode };
+      const handle = await handles.client.createLinked(parent, name, attributes, content, target, options);
+      this.#remember(path, handle);
+    });
+  }
+
+  async moveFile(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void> {
+    const file = this.#made.get(existing) ?? (await this.#lookup(existing, signal)).handle;
+    await this.#between(existing, created, signal, async (handles, parent, name, options) => {
+      const target = await handles.linkTarget(created, options);
+      await handles.client.moveFile(file, parent, name, target, options);
+    });
+    this.#made.delete(existing);
+  }
+
   makeDirectory(path: SharePath, mode: number, signal?: AbortSignal): Promise<FileStat> {
     return this.#at(path, signal, async (client, parent, name, options) => {
       const { handle, attributes } = await client.mkdir(parent, name, { mode }, options);
@@ -234,6 +257,27 @@ export class NfsShare implements Share {
     const options = optionsOf(path, signal);
     return await this.#gates.beside(this.#wayIn(parent), () =>
       handles.with(parent, options, (directory) => operation(handles.client, directory, name, options)),
+    );
+  }
+
+  /** Runs an operation on a name in its directory, and on one in another. */
+  async #between(
+    path: SharePath,
+    other: SharePath,
+    signal: AbortSignal | undefined,
+    operation: (
+      handles: NfsHandles,
+      parent: FileHandle,
+      name: string,
+      options: OperationOptions,
+    ) => Promise<void>,
+  ): Promise<void> {
+    const { parent, name } = this.#split(path);
+    const handles = await this.#open(signal);
+    const options = optionsOf(path, signal);
+    const ways = [...this.#wayIn(parent), ...this.#wayIn(this.#split(other).parent)];
+    await this.#gates.beside([...new Set(ways)].sort(), () =>
+      handles.with(parent, options, (directory) => operation(handles, directory, name, options)),
     );
   }
 

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
+import { NextRun } from "../core/next-run.ts";
 import { closeFd, lookAtOpen, openDirectoryAt, openPath, statOpen, syncFd, touchFd } from "./fs-at.ts";
 import { keepsOrder } from "./journal-order.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
@@ -11,9 +12,9 @@ export class OpenDirectory {
   readonly fd: number;
   /** Of its file system. */
   readonly keepsOrder: boolean;
+  /** All who ask while one runs share the next: what they changed came before it begins. */
+  readonly #syncs = new NextRun(() => this.#sync());
   #users = 1;
-  #syncRunning: Promise<void> | undefined;
-  #syncNext: Promise<void> | undefined;
 
   constructor(fd: number, keepsOrder: boolean) {
     this.fd = fd;
@@ -32,7 +33,7 @@ export class OpenDirectory {
 
   /** Makes the directory's entries and attributes durable. Where the order is kept that is left to `syncAll`. */
   sync(): Promise<void> {
-    return this.keepsOrder ? Promise.resolve() : this.#shareSync();
+    return this.keepsOrder ? Promise.resolve() : this.#syncs.run();
   }
 
   /**
@@ -43,28 +44,12 @@ export class OpenDirectory {
    * waits for those before it). Setting times is such a change, also under `lazytime`.
    */
   syncAll(): Promise<void> {
-    return this.keepsOrder ? this.#shareSync() : Promise.resolve();
+    return this.keepsOrder ? this.#syncs.run() : Promise.resolve();
   }
 
-  /** All who ask while one runs share the next: what they changed came before it begins. */
-  #shareSync(): Promise<void> {
-    if (this.#syncRunning === undefined) return this.#startSync();
-    this.#syncNext ??= this.#syncRunning.then(
-      () => this.#startSync(),
-      () => this.#startSync(),
-    );
-    return this.#syncNext;
-  }
-
-  #startSync(): Promise<void> {
-    this.#syncNext = undefined;
-    const running = this.keepsOrder ? touchFd(this.fd).then(() => syncFd(this.fd)) : syncFd(this.fd);
-    const ended = () => {
-      if (this.#syncRunning === running) this.#syncRunning = undefined;
-    };
-    running.then(ended, ended);
-    this.#syncRunning = running;
-    return running;
+  async #sync(): Promise<void> {
+    if (this.keepsOrder) await touchFd(this.fd);
+    await syncFd(this.fd);
   }
 }
 

@@ -88,6 +88,12 @@ export interface Share {
   /** Another name for a file, made only if that name is free. @throws `storage-exists` */
   link(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void>;
 
+  /** `createFile`, then `link`, in one round trip where the server admits it. Fails as the step that failed. */
+  createLinked(path: SharePath, content: Uint8Array, created: SharePath, signal?: AbortSignal): Promise<void>;
+
+  /** `link`, then `removeFile` of the first name, likewise: a rename that replaces nothing. */
+  moveFile(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void>;
+
   /** @throws `storage-exists` whatever is there */
   makeDirectory(path: SharePath, mode: number, signal?: AbortSignal): Promise<FileStat>;
 

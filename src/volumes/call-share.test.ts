@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 import { newCall, requestFor, VolumeFixture } from "../../test/support/volume-fixture.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
@@ -9,7 +9,7 @@ import { parseSharePath } from "../share/share-path.ts";
 import { CallShare } from "./call-share.ts";
 
 const path = parseSharePath("a");
-const unavailable = { code: "storage-unavailable", message: /^share test .*: no answer for 1 s/ };
+const unavailable = { code: "storage-unavailable", message: /^share test .*: no answer for \d+ s/ };
 
 /** A share whose looks take so long; for ever unless given. */
 function slowShare({ share }: VolumeFixture, ms?: number): Share {
@@ -40,16 +40,15 @@ const deadlineIn = (ms: number) => ({ ...newCall(), deadlineMs: performance.now(
 
 test("a share that does not answer is given up before the caller's deadline, and so is the rest of the call", async () => {
   using fixture = new VolumeFixture();
-  const share = new CallShare(slowShare(fixture), deadlineIn(1000 + limits.answerMsMax));
-  const beganMs = performance.now();
-  const both = await Promise.allSettled([share.stat(path), share.await(new Promise<never>(() => {}))]);
-  assert.deepEqual(
-    both.map(({ status }) => status),
-    ["rejected", "rejected"],
-  );
+  const deadlineMs = 1000 + limits.answerMsMax;
+  const share = new CallShare(slowShare(fixture), deadlineIn(deadlineMs));
+  const both = Promise.allSettled([share.stat(path), share.await(new Promise<never>(() => {}))]);
+  // Timers fire in their order however busy the machine is; what one has begun is done a turn later.
+  const deadline = delay(deadlineMs, []).then(async (nothing) => await turn(nothing));
+  const statuses = (await Promise.race([both, deadline])).map(({ status }) => status);
+  assert.deepEqual(statuses, ["rejected", "rejected"], "before the deadline");
   await assert.rejects(share.makeDirectory(path, 0o700), unavailable);
   assert.deepEqual(fixture.left(), []);
-  assert.ok(performance.now() - beganMs < 1000 + limits.answerMsMax, "before the deadline");
   await share.close();
 });
 
@@ -88,8 +87,8 @@ test("whoever waits in line behind calls that a silent share holds up hears of i
     const last = messages.pop() ?? "";
     assert.match(
       last,
-      /share test .*(24 other volumes are being changed, and none was done|no answer for 1 s)/,
+      /share test .*(24 other volumes are being changed, and none was done|no answer for \d+ s)/,
     );
-    for (const message of messages) assert.match(message, /share test .*: no answer for 1 s/);
+    for (const message of messages) assert.match(message, /share test .*: no answer for \d+ s/);
   }
 });

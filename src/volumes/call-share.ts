@@ -84,6 +84,14 @@ export class CallShare implements Share {
     return this.#step((signal) => this.base.link(existing, created, signal));
   }
 
+  createLinked(path: SharePath, content: Uint8Array, created: SharePath): Promise<void> {
+    return this.#step((signal) => this.base.createLinked(path, content, created, signal));
+  }
+
+  moveFile(existing: SharePath, created: SharePath): Promise<void> {
+    return this.#step((signal) => this.base.moveFile(existing, created, signal));
+  }
+
   makeDirectory(path: SharePath, mode: number): Promise<FileStat> {
     return this.#step((signal) => this.base.makeDirectory(path, mode, signal));
   }

@@ -18,25 +18,24 @@ export async function claimFile(
 ): Promise<"claimed" | "taken"> {
   const temporary = stagedFilePath(nonce);
   try {
-    await share.createFile(temporary, content);
-    return await linkClaim(share, temporary, path, content);
+    return await makeClaim(share, temporary, path, content);
   } finally {
     await forget(share, temporary);
   }
 }
 
 /**
- * The second half of `claimFile`. An answer may be lost after its step took effect: so whatever the link
- * says, the name is read back. `content` holds a nonce, so equal bytes are ours.
+ * `claimFile` that leaves the name of its own behind. An answer may be lost after its step took effect: so whatever
+ * it says, the name is read back. `content` holds a nonce, so equal bytes are ours.
  */
-export async function linkClaim(
+export async function makeClaim(
   share: Share,
   temporary: SharePath,
   path: SharePath,
   content: Uint8Array,
 ): Promise<"claimed" | "taken"> {
   try {
-    await share.link(temporary, path);
+    await share.createLinked(temporary, content, path);
     return "claimed";
   } catch (reason) {
     const found = await readIfThere(share, path);

@@ -5,7 +5,7 @@ import { limits } from "../core/limits.ts";
 import type { Nonce } from "../core/nonce.ts";
 import { sideBySide } from "../core/side-by-side.ts";
 import { printVolumeId, type VolumeName } from "../core/volume-id.ts";
-import type { FileStat } from "../share/share.ts";
+import type { FileStat, Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import {
   ensureLayout,
@@ -16,7 +16,7 @@ import {
   removeIfEmpty,
   volumeOf,
 } from "./catalog.ts";
-import { forget, linkClaim } from "./claim.ts";
+import { forget, makeClaim } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import {
   berthName,
@@ -43,7 +43,8 @@ const attemptsMax = 5;
 /**
  * Creates a volume, or goes on with a creation that was cut off. Its steps:
  *
- * 1. build the directory in staging under a name with a nonce, with its final mode and owner;
+ * 1. make the record's directory, look what is at the path, and build the directory in staging under a name with a
+ *    nonce, with its final mode and owner;
  * 2. claim the volume's name: the record, which names the nonce and the directory's fileid, is linked;
  * 3. claim its path, and make the parents that are missing;
  * 4. rename the directory to its path.
@@ -61,36 +62,16 @@ export async function createVolume(
   const name = request.id.name;
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     call.signal.throwIfAborted();
-    const [found, existing] = await sideBySide<[VolumeRecord | undefined, FileStat | undefined]>([
-      findRecord(share, name),
-      statIfThere(share, pathOf(request)),
-    ]).catch(async (reason: unknown) => {
-      await refuseClosed(share, name, pathOf(request), reason);
-      call.effects.begin(); // what an earlier attempt left is not known: no answer may be final
-      if (!hasCode(reason, "failed-precondition")) throw reason;
-      throw new BerthError("unavailable", `${share.name}: ${reason.message}`, { cause: reason });
-    });
+    call.effects.begin();
+    const { found, existing } = await begin(share, name, pathOf(request));
     if (found === undefined) {
-      if (existing !== undefined) {
-        if ((await readRecord(share, name)) !== undefined) continue; // made since the first look
-        const held = await findHeld(context, pathOf(request));
-        if (held !== undefined) {
-          call.effects.begin();
-          await clear(context, pathOf(request), held).catch((reason: unknown) => {
-            throw comeAgain(reason);
-          });
-          continue;
-        }
-        await refuseExisting(context, request, existing);
-      }
-      call.effects.begin();
+      if (existing !== undefined && !(await mayAdopt(context, request, existing))) continue;
       const claimed = await buildAndClaim(context, request, existing);
       if (claimed === undefined) continue;
       await moveIntoPlace(context, name, claimed.record, request.adopt, claimed.temporary);
       return volumeOf(request.id, claimed.record, true);
     }
     if (found.deleted !== undefined && isOwnedBy(found.identity, context.owner)) {
-      call.effects.begin();
       // A deletion that was cut off: finish it, then start anew.
       await retire(context, name, found, fateOf(found)).catch((reason: unknown) => {
         throw comeAgain(reason);
@@ -98,13 +79,66 @@ export async function createVolume(
       continue;
     }
     refuseOther(context, request, found);
-    call.effects.begin(); // an earlier attempt made the claim
     const isAdopted = found.identity.adopted === true; // in place from the start, whoever has claimed it
     if (isAdopted || !(await isInPlace(share, found)))
       await moveIntoPlace(context, name, found, request.adopt);
     return volumeOf(request.id, found, true);
   }
   throw new BerthError("aborted", `${share.name}: ${name} keeps changing while it is created: retry`);
+}
+
+/**
+ * Makes the record's directory, and looks what is at the path. Most often nothing of the name is there: then this first
+ * step of all tells so, and no look at the record is needed.
+ */
+async function begin(
+  share: Share,
+  name: VolumeName,
+  path: SharePath,
+): Promise<{ readonly found: VolumeRecord | undefined; readonly existing: FileStat | undefined }> {
+  const undo = () => removeIfEmpty(share, recordPath(name));
+  const unknown = async (reason: unknown): Promise<never> => {
+    await refuseClosed(share, name, path, reason);
+    if (!hasCode(reason, "failed-precondition")) throw reason;
+    // What an earlier attempt left is not known: no answer may be final.
+    throw new BerthError("unavailable", `${share.name}: ${reason.message}`, { cause: reason });
+  };
+  const [obstacle, existing] = await sideBySide<[unknown, FileStat | undefined]>([
+    share.makeDirectory(recordPath(name), 0o700).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    ),
+    statIfThere(share, path),
+  ]).catch(unknown);
+  if (obstacle === undefined) return { found: undefined, existing };
+  const found = await findRecord(share, name).catch(unknown);
+  if (found !== undefined || hasCode(obstacle, "storage-exists", "storage-no-entry"))
+    return { found, existing };
+  throw await settled(obstacle, undo);
+}
+
+/**
+ * What to do about something that is at the path already. @returns false when it has gone, or its owner has come:
+ * look again. @throws BerthError for what is not taken over; nothing is left then
+ */
+async function mayAdopt(context: ShareContext, request: VolumeRequest, existing: FileStat): Promise<boolean> {
+  const { share } = context;
+  const { name } = request.id;
+  try {
+    if ((await readRecord(share, name)) !== undefined) return false; // made since the first look
+    const held = await findHeld(context, pathOf(request));
+    if (held === undefined) {
+      await refuseExisting(context, request, existing);
+      return true;
+    }
+    await clear(context, pathOf(request), held).catch((reason: unknown) => {
+      throw comeAgain(reason);
+    });
+    return false;
+  } catch (reason) {
+    await removeIfEmpty(share, recordPath(name));
+    throw reason;
+  }
 }
 
 const pathOf = ({ path, id }: VolumeRequest): SharePath => path ?? directoryPath(id.name);
@@ -207,8 +241,7 @@ async function buildAndClaim(
           `${limits.recordBytesMax} that are read again: give it fewer mount flags`,
       );
     }
-    await share.createFile(temporary, content);
-    const outcome = await linkClaim(share, temporary, join(recordPath(name), identityFile), content);
+    const outcome = await makeClaim(share, temporary, join(recordPath(name), identityFile), content);
     if (outcome === "claimed") {
       const sizeBytes = BigInt(identity.sizeBytes);
       return { record: { identity, generation: 0, sizeBytes, deleted: undefined }, temporary };

@@ -29,7 +29,9 @@ import { decodeIdentity, type Identity, nonceOf, type VolumeRecord } from "./rec
  * the record's and let go before it: a claim whose record is gone or is another's was left behind, and whoever
  * meets it takes it away.
  */
-export type ClaimOutcome = { readonly kind: "claimed" } | ({ readonly kind: "taken" } & Held);
+export type ClaimOutcome =
+  /** @property isMoved whether `source` has gone with it */
+  { readonly kind: "claimed"; readonly isMoved: boolean } | ({ readonly kind: "taken" } & Held);
 
 /** A directory that a volume has. */
 export interface Held {
@@ -55,26 +57,29 @@ const looksBelowMax = 1000;
 /**
  * Claims the directory that a record names.
  * @param source a name of the record's `identity.json`
+ * @param fate of that name, once the directory is claimed
  * @throws BerthError `storage-no-entry` when `source` is gone: the volume was deleted meanwhile
  */
 export async function claimPath(
   context: ShareContext,
   { identity }: VolumeRecord,
   source: SharePath,
+  fate: "keep" | "move",
 ): Promise<ClaimOutcome> {
   const { share } = context;
   const { path } = identity.directory;
   let refusal: unknown;
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     try {
-      await share.link(source, claimPathOf(path));
-      return { kind: "claimed" };
+      if (fate === "move") await share.moveFile(source, claimPathOf(path));
+      else await share.link(source, claimPathOf(path));
+      return { kind: "claimed", isMoved: fate === "move" };
     } catch (reason) {
       refusal = reason;
     }
     const found = await look(share, path);
     if (found.kind === "held" && found.at === path && found.identity.nonce === identity.nonce) {
-      return { kind: "claimed" }; // by an earlier attempt, or by this one, whose answer was lost
+      return { kind: "claimed", isMoved: false }; // by an earlier attempt, or by this one, whose answer was lost
     }
     if (!hasCode(refusal, "storage-exists", ...absent)) throw refusal;
     if (found.kind === "free") {

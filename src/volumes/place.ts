@@ -13,6 +13,7 @@ import {
   isInPlace,
   isThere,
   readRecord,
+  removeIfEmpty,
 } from "./catalog.ts";
 import { forget } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
@@ -30,6 +31,8 @@ const attemptsMax = 8;
 /**
  * Brings a volume that has its record to its path, if the share may promise as much: the last steps of a
  * creation. Each may have been done before; and somebody else may have put something there.
+ * @param temporary a name of the record that nobody needs when the path is claimed; given by who has just found
+ * nothing at the path
  */
 export async function moveIntoPlace(
   context: ShareContext,
@@ -40,14 +43,26 @@ export async function moveIntoPlace(
 ): Promise<void> {
   const { share } = context;
   const source = temporary ?? join(recordPath(name), identityFile);
-  const forgetIt = temporary === undefined ? async () => {} : () => forget(share, temporary);
+  let isForgotten = temporary === undefined;
+  let isFree = temporary !== undefined;
+  const forgetIt = async (): Promise<void> => {
+    if (!isForgotten) await forget(share, source);
+  };
   const giveUp = () => takeBack(context, name, record);
   await admit(context, name, record).catch(async (reason: unknown) => {
     await forgetIt();
     throw reason;
   });
   try {
-    await claimOrRefuse(context, name, record, source);
+    const { isMoved, atOnce } = await claimOrRefuse(
+      context,
+      name,
+      record,
+      source,
+      temporary === undefined ? "keep" : "move",
+    );
+    isForgotten ||= isMoved;
+    isFree &&= atOnce;
   } catch (reason) {
     await forgetIt();
     const unclaimed = () => giveUpUnclaimed(context, name, record);
@@ -57,7 +72,7 @@ export async function moveIntoPlace(
   const placing =
     record.identity.adopted === true
       ? takeOver(context, name, record, adopt, giveUp)
-      : placeTree(context, name, record, giveUp);
+      : placeTree(context, name, record, giveUp, isFree);
   await sideBySide([placing, forgetIt()]);
 }
 
@@ -87,6 +102,7 @@ export async function refuseClosed(
     () => false,
   );
   if (!isUnrecorded) return;
+  await removeIfEmpty(share, recordPath(name));
   throw new BerthError(
     "permission-denied",
     `${share.name}: the directory ${path} is to lie in one that is closed to Berth: let Berth's user pass there ` +
@@ -101,12 +117,13 @@ async function claimOrRefuse(
   name: VolumeName,
   record: VolumeRecord,
   source: SharePath,
-): Promise<void> {
+  fate: "keep" | "move",
+): Promise<{ readonly isMoved: boolean; readonly atOnce: boolean }> {
   const { share } = context;
   const { path } = record.identity.directory;
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    const outcome = await claimPath(context, record, source);
-    if (outcome.kind === "claimed") return;
+    const outcome = await claimPath(context, record, source, fate);
+    if (outcome.kind === "claimed") return { isMoved: outcome.isMoved, atOnce: attempt === 1 };
     await clear(context, path, outcome);
   }
   throw new BerthError("aborted", `${share.name}: ${path} keeps changing while ${name} is created: retry`);
@@ -140,18 +157,19 @@ async function giveUpUnclaimed(context: ShareContext, name: VolumeName, record: 
   await takeBack(context, name, record);
 }
 
-/** Step 4. */
+/** Step 4. @param isFree nothing was at the path a moment ago, and by now no other volume can be */
 async function placeTree(
   context: ShareContext,
   name: VolumeName,
   record: VolumeRecord,
   giveUp: () => Promise<void>,
+  isFree: boolean,
 ): Promise<void> {
   const { share } = context;
   const { path } = record.identity.directory;
   const staged = stagedTreePath(name, nonceOf(record.identity));
   try {
-    await refuseWhatIsThere(share, path); // the rename would replace an empty directory
+    if (!isFree) await refuseWhatIsThere(share, path); // the rename would replace an empty directory
     await renameWithParents(context, staged, path);
   } catch (reason) {
     if (await isInPlace(share, record)) return; // another call did it, or our answer was lost

@@ -142,9 +142,12 @@ async function bringBack(
   log: Log,
 ): Promise<boolean> {
   const name = parseVolumeId(record.identity.id)?.name;
-  const isLive = await isInPlace(share, record);
+  const { path, fileid } = record.identity.directory;
+  const claim = await claimAt(share, path);
+  // File systems give a fileid to the next directory: what is claimed by another, under this fileid, is that one's.
+  const isAnothers = claim !== undefined && claim.nonce !== nonce && claim.directory.fileid === fileid;
+  const isLive = !isAnothers && (await isInPlace(share, record));
   if (!isLive && (await isEmpty(share, join(entry, treeName)))) return false;
-  const claim = await claimAt(share, record.identity.directory.path);
   if (isLive && record.identity.adopted === true && claim?.nonce !== nonce) return false; // it was given up
   if (!isLive || name === undefined || (await isThere(share, recordPath(name)))) {
     throw new BerthError(

@@ -123,7 +123,7 @@ export async function restoreVolume(context: ShareContext, call: Call, name: Vol
 /** @throws BerthError `already-exists` when another volume has, lies in or contains the directory now */
 async function reclaim(context: ShareContext, { nonce, record }: Found, name: VolumeName): Promise<void> {
   const { share } = context;
-  const outcome = await claimPath(context, record, join(recordPath(name), identityFile));
+  const outcome = await claimPath(context, record, join(recordPath(name), identityFile), "keep");
   if (outcome.kind === "claimed") return;
   await share.rename(recordPath(name), join(trashEntryPath(nonce), recordName));
   throw taken(share, outcome.at);

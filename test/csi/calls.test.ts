@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
 import type { DescMethod, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
+import type { ClientUnaryCall } from "@grpc/grpc-js";
 import { BerthError } from "../../src/core/errors.ts";
 import { csiServices } from "../../src/csi/services.ts";
 import {
@@ -113,12 +114,18 @@ describe("a request that is no message", () => {
   });
 });
 
+const timeoutMs = 60_000;
+
 describe("the signal of a call", () => {
   test("fires at the client's deadline", async (t) => {
     const handler = hanging();
     const { client } = await startEdge(t, { identity: handler.implementation });
-    const answer = await client.call(Identity.method.probe, {}, { timeoutMs: 100 });
-    assert.equal(answer.code, "DEADLINE_EXCEEDED");
+    // The deadline comes when the handler runs, and not before.
+    t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: Date.now() });
+    const answer = client.call(Identity.method.probe, {}, { timeoutMs });
+    await handler.started;
+    t.mock.timers.tick(timeoutMs);
+    assert.equal((await answer).code, "DEADLINE_EXCEEDED");
     const reason = await handler.aborted;
     assert.ok(reason instanceof BerthError);
     assert.equal(reason.code, "deadline-exceeded");
@@ -231,10 +238,12 @@ describe("calls in flight", () => {
       { identity: { ...handler.implementation, getPluginInfo: async () => ({ name: "x" }) } },
       { inFlightMax: 1 },
     );
-    const first = client.call(Identity.method.probe, {}, { timeoutMs: 300 });
+    const leave = Promise.withResolvers<ClientUnaryCall>();
+    const first = client.call(Identity.method.probe, {}, { onCall: leave.resolve });
     await handler.started;
     assert.equal((await client.call(Identity.method.getPluginInfo, {})).code, "UNAVAILABLE");
-    assert.equal((await first).code, "DEADLINE_EXCEEDED");
+    (await leave.promise).cancel();
+    assert.equal((await first).code, "CANCELLED");
     await handler.aborted;
     assert.equal((await client.call(Identity.method.getPluginInfo, {})).response?.name, "x");
   });

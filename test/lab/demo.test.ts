@@ -5,51 +5,54 @@ import { test } from "node:test";
 import {
   assertKeepsAll,
   descendantsOf,
-  hostMounts,
+  ownMounts,
   startDemo,
   untilGone,
   untilMounted,
 } from "../support/demo-process.ts";
+import { inMountNamespace } from "../support/mount-namespace.ts";
 
-const guests = ["--tier", "guests", "--nodes", "2"];
+if (inMountNamespace()) {
+  const guests = ["--tier", "guests", "--nodes", "2"];
 
-test("the demo keeps all six invariants on real kernels, and shows the server's directory in both mounts", async () => {
-  const demo = await startDemo(...guests);
-  await assertKeepsAll(demo);
-  const server = "10\\.\\d+\\.\\d+\\.\\d+:/srv/xfs/pvc-[0-9a-f]{8}…";
-  assert.match(demo.output(), new RegExp(`${server} .*/globalmount$`, "m"));
-  assert.match(demo.output(), new RegExp(`${server} .*/mount$`, "m"));
-  assert.match(demo.output(), new RegExp(`${server} .* /data$`, "m"));
-});
-
-test("SIGKILL while guests boot leaves no process and no mount", async () => {
-  const before = hostMounts();
-  const demo = await startDemo(...guests);
-  let others = descendantsOf(demo.pid);
-  while (others.length < 20) {
-    assert.equal(demo.exitCode, null, demo.output());
-    await new Promise(setImmediate);
-    others = descendantsOf(demo.pid);
-  }
-  demo.kill("SIGKILL");
-  await once(demo, "close");
-  await Promise.all(others.map(untilGone));
-  assert.equal(hostMounts(), before);
-});
-
-for (const [signal, exitCode] of [
-  ["SIGINT", 130],
-  ["SIGKILL", null],
-] as const) {
-  test(`${signal} while pods run in guests leaves no process and no mount`, async () => {
-    const before = hostMounts();
+  test("the demo keeps all six invariants on real kernels, and shows the server's directory in both mounts", async () => {
     const demo = await startDemo(...guests);
-    await untilMounted(demo);
-    const others = descendantsOf(demo.pid);
-    demo.kill(signal);
-    const [code] = await once(demo, "close");
-    assert.equal(code, exitCode);
-    await Promise.all(others.map(untilGone));
-    assert.equal(hostMounts(), before);
+    await assertKeepsAll(demo);
+    const server = "10\\.\\d+\\.\\d+\\.\\d+:/srv/xfs/pvc-[0-9a-f]{8}…";
+    assert.match(demo.output(), new RegExp(`${server} .*/globalmount$`, "m"));
+    assert.match(demo.output(), new RegExp(`${server} .*/mount$`, "m"));
+    assert.match(demo.output(), new RegExp(`${server} .* /data$`, "m"));
   });
+
+  test("SIGKILL while guests boot leaves no process and no mount", async () => {
+    const before = ownMounts();
+    const demo = await startDemo(...guests);
+    let others = descendantsOf(demo.pid);
+    while (others.length < 20) {
+      assert.equal(demo.exitCode, null, demo.output());
+      await new Promise(setImmediate);
+      others = descendantsOf(demo.pid);
+    }
+    demo.kill("SIGKILL");
+    await once(demo, "close");
+    await Promise.all(others.map(untilGone));
+    assert.equal(ownMounts(), before);
+  });
+
+  for (const [signal, exitCode] of [
+    ["SIGINT", 130],
+    ["SIGKILL", null],
+  ] as const) {
+    test(`${signal} while pods run in guests leaves no process and no mount`, async () => {
+      const before = ownMounts();
+      const demo = await startDemo(...guests);
+      await untilMounted(demo);
+      const others = descendantsOf(demo.pid);
+      demo.kill(signal);
+      const [code] = await once(demo, "close");
+      assert.equal(code, exitCode);
+      await Promise.all(others.map(untilGone));
+      assert.equal(ownMounts(), before);
+    });
+  }
 }

@@ -9,15 +9,20 @@ import { type Answer, accepted, type Last, LyingServer, opaque, word } from "./l
 
 /** RFC 8881 §16.2. */
 export const operation = {
+  close: 4,
   getattr: 9,
   getfh: 10,
+  link: 11,
   lookup: 15,
+  open: 18,
   putfh: 22,
   putrootfh: 24,
   read: 25,
   readdir: 26,
   readlink: 27,
   remove: 28,
+  verify: 37,
+  write: 38,
   exchangeId: 42,
   createSession: 43,
   destroySession: 44,
@@ -71,6 +76,13 @@ export function result(code: number, ...behind: readonly Buffer[]): Buffer {
 export function sequenceResult({ sequence, slot }: Pick<Compound, "sequence" | "slot">): Buffer {
   return result(operation.sequence, sessionId, word(sequence, slot, 63, 63, 0));
 }
+
+const withOneArgument: ReadonlySet<number> = new Set([
+  operation.putfh,
+  operation.lookup,
+  operation.remove,
+  operation.link,
+]);
 
 export class HostileServer4 extends LyingServer {
   readonly #answers = new Map<number, Buffer>();
@@ -153,7 +165,20 @@ export class HostileServer4 extends LyingServer {
   /** Reads the arguments of an operation. */
   #behind(code: number, reader: CallReader): Buffer {
     const told = this.#answers.get(code);
-    if (code === operation.putfh || code === operation.lookup || code === operation.remove) reader.opaque();
+    if (withOneArgument.has(code)) reader.opaque(); // a handle, or a name
+    if (code === operation.open)
+      reader
+        .skip(4 * 3 + 8)
+        .opaque()
+        .skip(4 * 2)
+        .bitmap();
+    if (code === operation.open) reader.opaque().skip(4).opaque(); // attributes, claim, name
+    if (code === operation.close) reader.skip(4 + 16);
+    if (code === operation.write) reader.skip(16 + 8 + 4).opaque();
+    if (code === operation.verify) {
+      reader.bitmap();
+      reader.opaque();
+    }
     if (code === operation.reclaimComplete) reader.word();
     if (code === operation.read) reader.skip(16 + 8 + 4);
     if (code === operation.readdir) reader.skip(8 + 8 + 4 + 4).bitmap();
@@ -184,9 +209,9 @@ class CallReader {
     return this.#call.readUInt32BE(this.#offset - 4);
   }
 
-  opaque(): void {
+  opaque(): this {
     const length = this.word();
-    this.skip(length + (-length & 3));
+    return this.skip(length + (-length & 3));
   }
 
   bitmap(): readonly number[] {

@@ -39,10 +39,9 @@ function entry(name: string | Buffer, cookie: number): Buffer {
 const lyingName = Buffer.concat([word(1, 0, 7, 0xffffffff), Buffer.from("name"), word(0, 1, 0, 0)]);
 
 async function failsTyped(work: Promise<unknown>): Promise<void> {
-  const begun = { bytes: process.memoryUsage().rss, ms: performance.now() };
+  const begunBytes = process.memoryUsage().rss;
   await assert.rejects(work, (reason) => reason instanceof NfsError);
-  assert.ok(performance.now() - begun.ms < timeoutMs + 1000);
-  assert.ok(process.memoryUsage().rss - begun.bytes < growthBytesMax);
+  assert.ok(process.memoryUsage().rss - begunBytes < growthBytesMax);
 }
 
 /** The last page, with all that is in it. */

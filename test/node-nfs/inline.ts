@@ -24,7 +24,13 @@ function inline(pod: string, attributes: Readonly<Record<string, string>> = {}):
   return { volumeId, volumeContext: { ...ofKubelet, ...attributes } };
 }
 
-const publish = (volume: NodeVolume, pod: string) => node.publish(volume, pod, { stagingPath: "" });
+/** As kubelet, which asks again while the plugin, just started, looks whether the volume was left behind. */
+async function publish(volume: NodeVolume, pod: string) {
+  for (;;) {
+    const ended = await node.publish(volume, pod, { stagingPath: "" });
+    if (ended.code !== "ABORTED") return ended;
+  }
+}
 
 /** The directories of inline volumes on the share, and their records. */
 const onShare = async () =>

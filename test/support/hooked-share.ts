@@ -12,6 +12,20 @@ const mutating: ReadonlySet<string> = new Set([
   "removeTree",
 ]);
 
+/** Those that are two steps in one, as two: so what comes between them is tried as well. */
+function composed(share: Share): Pick<Share, "createLinked" | "moveFile"> {
+  return {
+    async createLinked(path, content, created) {
+      await share.createFile(path, content);
+      await share.link(path, created);
+    },
+    async moveFile(existing, created) {
+      await share.link(existing, created);
+      await share.removeFile(existing);
+    },
+  };
+}
+
 /** What happens to one changing step. */
 export type Fate = "done" | "not done" | "done, answer lost";
 
@@ -25,8 +39,9 @@ export function hookedShare(
   error: () => Error,
 ): Share {
   let steps = 0;
-  return new Proxy(share, {
+  const hooked: Share = new Proxy(share, {
     get(target, key) {
+      if (key === "createLinked" || key === "moveFile") return composed(hooked)[key];
       const member: unknown = Reflect.get(target, key, target);
       if (typeof member !== "function") return member;
       if (typeof key !== "string" || !mutating.has(key)) return member.bind(target);
@@ -39,4 +54,5 @@ export function hookedShare(
       };
     },
   });
+  return hooked;
 }

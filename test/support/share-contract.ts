@@ -26,7 +26,8 @@ export async function rejectsWith(
 ): Promise<void> {
   await assert.rejects(work, (reason) => {
     assert.ok(hasCode(reason, code), `expected ${code}, got ${String(reason)}`);
-    assert.ok(reason.message.includes(share.name), `no share is named: ${reason.message}`);
+    const address = /\((.*)\)$/.exec(share.name)?.[1] ?? share.name;
+    assert.ok(reason.message.includes(address), `no share is named: ${reason.message}`);
     assert.ok(reason.message.includes(path), `no path is named: ${reason.message}`);
     return true;
   });
@@ -49,9 +50,17 @@ async function winnerOf(operations: readonly Promise<unknown>[]): Promise<number
   return results.findIndex(({ status }) => status === "fulfilled");
 }
 
-/** Registers the facts about any `Share`, each on a share of its own. */
-export function shareContract(name: string, makeShare: () => Promise<ShareFixture>): void {
-  const fact: Fact = (title, work) =>
+/** Registers the facts about names that are claimed. */
+export function claimsContract(name: string, makeShare: () => Promise<ShareFixture>): void {
+  const fact = factOn(makeShare);
+  describe(`${name}, for claims`, () => {
+    linkFacts(fact);
+    linkedFacts(fact);
+  });
+}
+
+function factOn(makeShare: () => Promise<ShareFixture>): Fact {
+  return (title, work) =>
     test(title, async () => {
       const fixture = await makeShare();
       try {
@@ -60,12 +69,17 @@ export function shareContract(name: string, makeShare: () => Promise<ShareFixtur
         await fixture.close();
       }
     });
+}
 
+/** Registers the facts about any `Share`, each on a share of its own. */
+export function shareContract(name: string, makeShare: () => Promise<ShareFixture>): void {
+  const fact = factOn(makeShare);
   describe(`${name}, as any share`, () => {
     statFacts(fact);
     directoryFacts(fact);
     fileFacts(fact);
     linkFacts(fact);
+    linkedFacts(fact);
     renameFacts(fact);
     removeFacts(fact);
     removeTreeFacts(fact);
@@ -215,6 +229,56 @@ function linkFacts(fact: Fact): void {
     for (const temporary of temporaries) await share.createFile(temporary, bytes(temporary));
     const winner = await winnerOf(temporaries.map((path) => share.link(path, at("record"))));
     assert.equal(await textOf(share, at("record")), temporaries[winner]);
+  });
+}
+
+function linkedFacts(fact: Fact): void {
+  fact("createLinked makes a file of two names", async (share) => {
+    await share.makeDirectory(at("records"), 0o755);
+    await share.createLinked(at("temporary"), bytes("content"), at("records/record"));
+    for (const name of ["temporary", "records/record"])
+      assert.equal(await textOf(share, at(name)), "content");
+    await share.removeFile(at("temporary"));
+    assert.equal(await textOf(share, at("records/record")), "content");
+  });
+
+  fact("createLinked of a large file makes all of it", async (share) => {
+    const content = bytes("0123456789abcdef".repeat(2 ** 17));
+    await share.createLinked(at("temporary"), content, at("record"));
+    assert.ok(Buffer.from(content).equals(await share.readFile(at("record"), content.length)));
+  });
+
+  fact("createLinked says storage-exists of either name, and leaves what is there", async (share) => {
+    await share.createFile(at("b"), bytes("b"));
+    const taken = share.createLinked(at("a"), bytes("a"), at("b"));
+    await assert.rejects(taken, (reason) => hasCode(reason, "storage-exists"));
+    assert.equal(await textOf(share, at("b")), "b");
+    assert.equal(await textOf(share, at("a")), "a");
+    const again = share.createLinked(at("a"), bytes("other"), at("c"));
+    await assert.rejects(again, (reason) => hasCode(reason, "storage-exists"));
+    assert.deepEqual(await namesOf(share), ["a", "b"]);
+  });
+
+  fact("of 20 files created for one name at once one gets it", async (share) => {
+    const temporaries = Array.from({ length: 20 }, (_, index) => at(`temporary-${index}`));
+    const winner = await winnerOf(
+      temporaries.map((path) => share.createLinked(path, bytes(path), at("record"))),
+    );
+    assert.equal(await textOf(share, at("record")), temporaries[winner]);
+  });
+
+  fact("moveFile gives a file another name for its first, and replaces nothing", async (share) => {
+    await share.makeDirectory(at("claims"), 0o755);
+    await share.createFile(at("a"), bytes("a"));
+    await share.moveFile(at("a"), at("claims/a"));
+    assert.deepEqual(await namesOf(share), ["claims"]);
+    await share.createFile(at("b"), bytes("b"));
+    await rejectsWith(share, "storage-exists", "", share.moveFile(at("b"), at("claims/a")));
+    assert.equal(await textOf(share, at("claims/a")), "a");
+    assert.equal(await textOf(share, at("b")), "b");
+    await rejectsWith(share, "storage-no-entry", "", share.moveFile(at("gone"), at("c")));
+    await rejectsWith(share, "storage-no-entry", "", share.moveFile(at("b"), at("gone/b")));
+    assert.deepEqual(await namesOf(share), ["b", "claims"]);
   });
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Clock } from "../../src/core/clock.ts";
 import { BerthError } from "../../src/core/errors.ts";
+import { randomNonce } from "../../src/core/nonce.ts";
 import { Reaper, type ReaperOptions } from "../../src/volumes/reaper.ts";
 import { ShareVolumes } from "../../src/volumes/share-volumes.ts";
 import { RecordedLog } from "../support/edge-harness.ts";
@@ -231,6 +232,19 @@ describe("the reaper", () => {
     await fixture.reap();
     assert.equal(readFileSync(fixture.at("victim/data"), "utf8"), "precious");
     assert.equal((await fixture.volumes.get(newCall(), idOf("victim"))).state, "ready");
+  });
+
+  test("removes a creation that came to nothing, also when its directory's fileid is another volume's now", async () => {
+    using fixture = new VolumeFixture();
+    await fixture.volumes.create(newCall(), requestFor("pvc"));
+    const identity = readFileSync(fixture.at(".berth/volumes/pvc/identity.json"), "utf8");
+    const givenUp = randomNonce();
+    const record = fixture.at(".berth/trash", givenUp, "record");
+    mkdirSync(record, { recursive: true });
+    writeFileSync(join(record, "identity.json"), identity.replaceAll(JSON.parse(identity).nonce, givenUp));
+    await reaperOf(fixture, new RecordedLog()).pass(never);
+    assert.deepEqual(trashEntries(fixture), []);
+    assert.equal((await fixture.volumes.get(newCall(), idOf("pvc"))).state, "ready");
   });
 
   test("leaves what is not Berth's in trash and staging alone", async () => {

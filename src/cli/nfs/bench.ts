@@ -6,7 +6,7 @@ import { type Measured, measureCalls, measureItems, measureTransfer } from "./be
 import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openTarget } from "./opened.ts";
 import { printJson, printLine, printNote } from "./output.ts";
-import { Interrupted, type Work } from "./run.ts";
+import { Interrupted, outlasting, type Work } from "./run.ts";
 import { writeBlocks } from "./write-behind.ts";
 
 export interface BenchOptions extends PrintOptions {
@@ -35,7 +35,12 @@ export async function bench(target: string, options: BenchOptions, work: Work): 
   const directory = await nodeOf(opened, signal);
   await refuseReadOnly(client, target, directory, signal);
   const name = `.berth-bench-${randomNonce()}`;
-  const made = await client.mkdir(directory.handle, name, { mode: 0o700 }, { signal, path: name });
+  const made = await client.mkdir(
+    directory.handle,
+    name,
+    { mode: 0o700 },
+    { signal: outlasting(signal), path: name },
+  );
   if (options.json !== true) printHeader(client);
   try {
     for await (const measured of steps(client, made, options, signal)) print(measured, options);

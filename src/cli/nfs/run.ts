@@ -31,6 +31,21 @@ export class Interrupted extends BerthError {
   }
 }
 
+/** How long after Ctrl-C it is waited for the server: whether something was made, and that it is removed. */
+export const cleanUpMsMax = 5000;
+
+/**
+ * For calls that make what an interrupted command removes: fires a while after the other. A call that is cut short may
+ * still be done, and then nobody would know what there is to remove.
+ */
+export function outlasting(signal: AbortSignal): AbortSignal {
+  const late = new AbortController();
+  const begin = () => void setTimeout(() => late.abort(signal.reason), cleanUpMsMax).unref();
+  if (signal.aborted) begin();
+  else signal.addEventListener("abort", begin, { once: true });
+  return late.signal;
+}
+
 /** Runs a command until it ends or Ctrl-C cancels it; sets the exit code and says what failed. */
 export async function runCommand(
   json: boolean | undefined,

@@ -8,13 +8,11 @@ import type { PrintOptions } from "./inspect.ts";
 import { fileOf, openHolder, openTarget, placeOf } from "./opened.ts";
 import { printLine } from "./output.ts";
 import { type Progress, report, type Total } from "./progress.ts";
-import { Interrupted, type Work } from "./run.ts";
+import { cleanUpMsMax, Interrupted, outlasting, type Work } from "./run.ts";
 import { blocksOf, RestartedServer, writeBlocks } from "./write-behind.ts";
 
 /** How often a file is written from its start because the server restarted meanwhile. */
 const attemptsMax = 3;
-/** For taking back what was begun; the command's own signal may have fired. */
-const cleanUpMsMax = 5000;
 
 /** A file of the server into a new local one. */
 export async function get(source: string, path: string, { json }: PrintOptions, work: Work): Promise<void> {
@@ -89,14 +87,14 @@ export async function put(path: string, target: string, { json }: PrintOptions, 
   await using opened = await openHolder(target, work);
   const { client } = opened;
   const { directory, name, path: shown } = await placeOf(opened, signal);
-  const options = { signal, path: shown };
+  const options = { signal: outlasting(signal), path: shown };
   const { handle } = await client.create(directory.handle, name, { mode: 0o644 }, undefined, options);
   try {
     const sizeBytes = await writeAll(client, handle, source, signal, progress);
     progress.end();
     report(json, { sizeBytes }, () => printLine(`${sizeText(sizeBytes)} written, and on the server's disk`));
   } catch (error) {
-    // A part under the whole's name would be taken for it.
+    // A part under the whole's name would be taken for it. The command's own signal may have fired.
     await client.remove(directory.handle, name, { timeoutMs: cleanUpMsMax }).catch(() => {});
     throw signal.aborted ? interrupted(progress, error) : asLocalFailure(path, error);
   }

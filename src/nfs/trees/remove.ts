@@ -108,14 +108,17 @@ class Removal implements Visitor<Round> {
         this.#removeMany(directory, names, options),
       );
     } catch (error) {
+      if (isGone(error)) return; // the directory, with all in it
       directory.failed = true;
       return this.#traversal.failures.note(error);
     }
     const removed = files.filter((_, index) => !failures.has(index));
     directory.data.removed += removed.length;
     this.progress.add(removed.length, sizeOf(removed));
-    if (failures.size > 0) directory.failed = true;
-    for (const failure of failures.values()) this.#traversal.failures.note(failure);
+    // STALE too: a server may tell so of a name that another removes at this moment.
+    const left = [...failures.values()].filter((failure) => !isGone(failure));
+    if (left.length > 0) directory.failed = true;
+    for (const failure of left) this.#traversal.failures.note(failure);
   }
 
   /** A refusal of all is thrown, so that it can be tried as the owner. */

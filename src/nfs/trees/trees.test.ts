@@ -294,6 +294,37 @@ test("entries that appear while a directory is emptied go too", async () => {
   assert.deepEqual([...memory.dump().keys()], [""]);
 });
 
+for (const code of ["storage-no-entry", "storage-stale"] as const) {
+  test(`what another removes at the same moment is no failure where the server answers ${code}`, async () => {
+    const memory = new MemoryClient();
+    memory.put("tree/a/file", "file");
+    const { handle } = memory.put("tree/b", "directory");
+    memory.put("tree/b/theirs", "file");
+    let isTheirs = false;
+    memory.onOperation = (operation, _, name) => {
+      if (operation !== "remove" || name !== "theirs" || isTheirs) return;
+      isTheirs = true;
+      void memory.remove(handle, name);
+      throw failure(code, name);
+    };
+    const { entries } = await removeTree(memory.asClient(), memory.root.handle, "tree");
+    assert.deepEqual([entries, [...memory.dump().keys()]], [4, [""]]);
+  });
+}
+
+test("a directory that another has emptied and removed is no failure", async () => {
+  const memory = new MemoryClient();
+  memory.put("tree/file", "file");
+  const theirs = memory.removeMany.bind(memory);
+  memory.removeMany = async (...removal) => {
+    await theirs(...removal);
+    await memory.rmdir(memory.root.handle, "tree");
+    throw failure("storage-stale", "tree");
+  };
+  await removeTree(memory.asClient(), memory.root.handle, "tree");
+  assert.deepEqual([...memory.dump().keys()], [""]);
+});
+
 test("an abort ends the work with code cancelled and no further request", async () => {
   const memory = grow([{ path: ["a", "b"], type: "file" }]);
   const abort = new AbortController();

@@ -3,6 +3,7 @@ import { rpcLimits } from "../../rpc/limits.ts";
 import type {
   CopyRange,
   CopyResult,
+  LinkTarget,
   NewClone,
   NfsClient,
   NfsFeatures,
@@ -221,6 +222,40 @@ export class Nfs3Client implements NfsClient {
     await this.#runner.run(link(file, directory, name), requestOf(this.#defaults, options));
   }
 
+  async createLinked(
+    directory: FileHandle,
+    name: FileName,
+    attributes: AttributeChanges,
+    content: Uint8Array,
+    target: LinkTarget,
+    options?: OperationOptions,
+  ): Promise<FileHandle> {
+    const { handle } = await this.create(directory, name, attributes, undefined, options);
+    try {
+      for (let doneBytes = 0; doneBytes < content.length; ) {
+        const rest = content.subarray(doneBytes);
+        doneBytes += (await this.write(handle, BigInt(doneBytes), rest, "file-sync", options)).writtenBytes;
+      }
+      await this.#linkTo(handle, target, options);
+    } catch (error) {
+      throw afterChange(error);
+    }
+    return handle;
+  }
+
+  async moveFile(
+    file: FileHandle,
+    directory: FileHandle,
+    name: FileName,
+    target: LinkTarget,
+    options?: OperationOptions,
+  ): Promise<void> {
+    await this.#linkTo(file, target, options);
+    await this.remove(directory, name, options).catch((error: unknown) => {
+      throw afterChange(error);
+    });
+  }
+
   async symlink(
     directory: FileHandle,
     name: FileName,
@@ -308,6 +343,15 @@ export class Nfs3Client implements NfsClient {
     const { handle, attributes } = made;
     if (handle !== undefined) return await this.#known({ handle, attributes }, request);
     return await this.#known(await this.#runner.run(lookup(directory, name), request), request);
+  }
+
+  async #linkTo(
+    file: FileHandle,
+    { directory, way, name }: LinkTarget,
+    options: OperationOptions | undefined,
+  ): Promise<void> {
+    const { handle } = way.length === 0 ? { handle: directory } : await this.resolve(directory, way, options);
+    await this.link(file, handle, name, options);
   }
 
   /** What v3 does not have is refused here, as a server would. */

@@ -2,6 +2,7 @@ import type { RpcConnection } from "../../rpc/connection.ts";
 import type {
   CopyRange,
   CopyResult,
+  LinkTarget,
   NewClone,
   NfsClient,
   NfsFeatures,
@@ -35,6 +36,7 @@ import { cloneNew, clonesPerCompound } from "./clone-new.ts";
 import { commit } from "./commit.ts";
 import { copyAll } from "./copy-all.ts";
 import { closeNew, openNew } from "./create.ts";
+import { createLinked } from "./create-linked.ts";
 import { getfh, putfh, savefh } from "./filehandle.ts";
 import { fsstat } from "./fsstat.ts";
 import { Gather } from "./gather.ts";
@@ -42,6 +44,7 @@ import { getattr } from "./getattr.ts";
 import { link } from "./link.ts";
 import { lookup } from "./lookup.ts";
 import { mkdir } from "./mkdir.ts";
+import { moveFile } from "./move-file.ts";
 import { read } from "./read.ts";
 import { readNamed } from "./read-named.ts";
 import { readdir } from "./readdir.ts";
@@ -57,7 +60,7 @@ import { setattr } from "./setattr.ts";
 import { symlink } from "./symlink.ts";
 import { verifyDirectory } from "./verify.ts";
 import { write } from "./write.ts";
-import { writeNew } from "./write-new.ts";
+import { type Made, writeNew } from "./write-new.ts";
 import { type firstXattrs, getxattr, listAllXattrs, setxattr, xattrListsPerCompound } from "./xattr.ts";
 
 /** `NfsClient` over v4.1 and v4.2: each method is one compound, or a few. */
@@ -140,8 +143,7 @@ export class Nfs4Client implements NfsClient {
     options?: OperationOptions,
   ): Promise<FileNode> {
     const request = requestOf(this.#defaults, options);
-    const open = openNew(this.#runner.clientId, name, attributes);
-    const made = [putfh(directory), open, closeNew, getfh] as const;
+    const made = this.#newFile(directory, name, attributes);
     if (content === undefined || content.length === 0) {
       const [, , , handle, now] = await this.#runner.run([...made, getattr], request);
       return { handle, attributes: now };
@@ -226,6 +228,34 @@ export class Nfs4Client implements NfsClient {
   ): Promise<void> {
     const operations = [putfh(file), savefh, putfh(directory), link(name)];
     await this.#runner.run(operations, requestOf(this.#defaults, options));
+  }
+
+  async createLinked(
+    directory: FileHandle,
+    name: FileName,
+    attributes: AttributeChanges,
+    content: Uint8Array,
+    target: LinkTarget,
+    options?: OperationOptions,
+  ): Promise<FileHandle> {
+    const request = requestOf(this.#defaults, options);
+    return await createLinked(
+      this.#runner,
+      this.#newFile(directory, name, attributes),
+      content,
+      target,
+      request,
+    );
+  }
+
+  async moveFile(
+    file: FileHandle,
+    directory: FileHandle,
+    name: FileName,
+    target: LinkTarget,
+    options?: OperationOptions,
+  ): Promise<void> {
+    await moveFile(this.#runner, file, directory, name, target, requestOf(this.#defaults, options));
   }
 
   async symlink(
@@ -333,6 +363,10 @@ export class Nfs4Client implements NfsClient {
   async close(): Promise<void> {
     await this.#runner.close();
     this.#connection.close();
+  }
+
+  #newFile(directory: FileHandle, name: FileName, attributes: AttributeChanges): Made {
+    return [putfh(directory), openNew(this.#runner.clientId, name, attributes), closeNew, getfh];
   }
 
   /** What v4.1 does not have is refused here, as a server would. */

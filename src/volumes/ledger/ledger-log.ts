@@ -3,7 +3,7 @@ import { limits } from "../../core/limits.ts";
 import type { Nonce } from "../../core/nonce.ts";
 import { join, type SharePath } from "../../share/share-path.ts";
 import { isThere } from "../catalog.ts";
-import { forget, linkClaim } from "../claim.ts";
+import { forget, makeClaim } from "../claim.ts";
 import type { ShareContext } from "../context.ts";
 import { stagedFilePath } from "../layout.ts";
 import {
@@ -95,8 +95,7 @@ export class LedgerLog {
     const temporary = stagedFilePath(nonce);
     let outcome: "claimed" | "taken";
     try {
-      await share.createFile(temporary, content);
-      outcome = await linkClaim(share, temporary, entryPath(number), content);
+      outcome = await makeClaim(share, temporary, entryPath(number), content);
     } catch (reason) {
       await forget(share, temporary);
       throw reason;

@@ -1,4 +1,5 @@
 import { BerthError } from "../../core/errors.ts";
+import { NextRun } from "../../core/next-run.ts";
 import type { Nonce } from "../../core/nonce.ts";
 import type { Share } from "../../share/share.ts";
 import { shareRoot } from "../../share/share-path.ts";
@@ -46,6 +47,7 @@ export class Ledger {
   readonly #context: ShareContext;
   readonly #log: LedgerLog;
   #waiting: Waiting[] = [];
+  readonly #looks = new NextRun(() => isThere(this.#context.share, ledgerPath));
   #turn: Promise<unknown> = Promise.resolve();
   #flushing = false;
   #isKept = false;
@@ -188,7 +190,7 @@ export class Ledger {
 
   /** Once there it stays; until then every creation has to look. */
   async #kept(): Promise<boolean> {
-    this.#isKept ||= await isThere(this.#context.share, ledgerPath);
+    this.#isKept ||= await this.#looks.run();
     return this.#isKept;
   }
 
