@@ -23,7 +23,7 @@ demo: dist/berth.js ## run the experiment on this machine and check its invarian
 test-options := --test-concurrency=2 --test-timeout=300000
 # A folder of test/ stands in one of the two.
 fast-tests := 'src/**/*.test.ts' 'test/*.test.ts' 'test/{csi,volumes}/*.test.ts'
-nfs-tests := 'test/{e2e,export,lab,nfs,node-nfs}/*.test.ts'
+nfs-tests := 'test/{e2e,export,lab,nfs,node-nfs,power}/*.test.ts'
 
 .PHONY: test
 test: $(installed) ## run the tests (as root: they mount, serve NFS, boot guests; installs Debian packages)

@@ -127,6 +127,7 @@ if (inMountNamespace()) {
       ["a", () => share.setAttributes(at("a"), { mode: 0o700 })],
       ["a/file", () => share.removeFile(at("a/file"))],
       ["a", () => share.removeTree(at("a"))],
+      ["its root", () => share.sync()],
     ] as const) {
       await rejectsWith(share, "storage-read-only", path, operation());
     }

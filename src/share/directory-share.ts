@@ -20,7 +20,6 @@ import {
   readOpen,
   removeDirectoryAt,
   renameAt,
-  syncFd,
   unlinkAt,
   writeAll,
 } from "./fs-at.ts";
@@ -52,7 +51,7 @@ export interface DirectoryShareOptions {
   readonly name: string;
   /** An absolute path; it exists already. */
   readonly path: string;
-  /** Directories that most operations pass, worth keeping open. */
+  /** Directories that most operations pass, worth keeping open. The first is Berth's own, and there once anything was done. */
   readonly kept?: readonly SharePath[];
   readonly clock?: Clock;
 }
@@ -60,19 +59,23 @@ export interface DirectoryShareOptions {
 /**
  * A local directory as a share, for clusters of one node, development and tests. It works on open
  * directories (see `fs-at.ts`): no symbolic link, planted at whatever moment, leads out of the share.
- * Like NFS (RFC 1813 §1), it answers only when what it did would survive a power cut.
+ * Where the file system keeps the order of changes, `sync` alone waits for its journal; elsewhere each step does.
  */
 export class DirectoryShare implements Share {
   readonly name: string;
   readonly #path: string;
   readonly #directories: OpenDirectories;
+  /** Changed by `sync`. */
+  readonly #own: SharePath;
   readonly #clock: Clock;
 
   constructor(options: DirectoryShareOptions) {
     this.name = `share ${options.name} (${options.path})`;
     this.#path = options.path;
     this.#clock = options.clock ?? systemClock;
-    this.#directories = new OpenDirectories(options.path, options.kept ?? [], this.#clock);
+    const kept = options.kept ?? [];
+    this.#own = kept[0] ?? shareRoot;
+    this.#directories = new OpenDirectories(options.path, kept, this.#clock);
   }
 
   async stat(path: SharePath): Promise<FileStat> {
@@ -154,12 +157,13 @@ export class DirectoryShare implements Share {
   }
 
   setAttributes(path: SharePath, attributes: Attributes): Promise<void> {
-    return this.#with("change mode or owner of", path, path, async ({ fd }) => {
+    return this.#with("change mode or owner of", path, path, async (directory) => {
+      const { fd } = directory;
       const { mode, uid, gid } = attributes;
       if (uid !== undefined || gid !== undefined) changeOwner(fd, uid ?? -1, gid ?? -1);
       // After the owner: chown takes away set-uid and set-gid bits.
       if (mode !== undefined) changeMode(fd, mode);
-      await syncFd(fd);
+      await directory.sync();
     });
   }
 
@@ -204,6 +208,10 @@ export class DirectoryShare implements Share {
         availableInodes: found.ffree,
       };
     });
+  }
+
+  sync(): Promise<void> {
+    return this.#with("sync", this.#own, this.#own, (directory) => directory.syncAll());
   }
 
   async close(): Promise<void> {

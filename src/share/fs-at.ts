@@ -9,6 +9,7 @@ import {
   fchownSync,
   fstatSync,
   fsync,
+  futimes,
   link,
   lstatSync,
   mkdir,
@@ -169,5 +170,11 @@ export const readOpen = (fd: number): Dirent<Buffer>[] =>
 
 /** Makes what was done in a directory, or written to a file, durable. */
 export const syncFd = (fd: number): Promise<void> => answered((callback) => fsync(fd, callback));
+
+/** Changes what is open, if only its times. Its owner may do that. */
+export function touchFd(fd: number): Promise<void> {
+  const now = new Date();
+  return answered((callback) => futimes(fd, now, now, callback));
+}
 
 export { closeSync as closeFd, fchmodSync as changeMode, fchownSync as changeOwner };

@@ -219,6 +219,9 @@ export class NfsShare implements Share {
     });
   }
 
+  /** Nothing is left to do: a server answers a step when it is durable (RFC 1813 §1). */
+  async sync(): Promise<void> {}
+
   async close(): Promise<void> {
     await this.#client.close();
   }

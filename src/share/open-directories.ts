@@ -1,7 +1,8 @@
 import { statSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
 import { NextRun } from "../core/next-run.ts";
-import { closeFd, lookAtOpen, openDirectoryAt, openPath, statOpen, syncFd } from "./fs-at.ts";
+import { closeFd, lookAtOpen, openDirectoryAt, openPath, statOpen, syncFd, touchFd } from "./fs-at.ts";
+import { keepsOrder } from "./journal-order.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
 
 const checkMs = 1000;
@@ -9,11 +10,15 @@ const checkMs = 1000;
 /** A directory that is open, closed when it is no longer kept and nobody uses it any more. */
 export class OpenDirectory {
   readonly fd: number;
-  readonly #syncs = new NextRun(() => syncFd(this.fd));
+  /** Of its file system. */
+  readonly keepsOrder: boolean;
+  /** All who ask while one runs share the next: what they changed came before it begins. */
+  readonly #syncs = new NextRun(() => this.#sync());
   #users = 1;
 
-  constructor(fd: number) {
+  constructor(fd: number, keepsOrder: boolean) {
     this.fd = fd;
+    this.keepsOrder = keepsOrder;
   }
 
   use(): this {
@@ -26,9 +31,25 @@ export class OpenDirectory {
     if (this.#users === 0) closeFd(this.fd);
   }
 
-  /** Makes the directory's entries durable. */
+  /** Makes the directory's entries and attributes durable. Where the order is kept that is left to `syncAll`. */
   sync(): Promise<void> {
-    return this.#syncs.run();
+    return this.keepsOrder ? Promise.resolve() : this.#syncs.run();
+  }
+
+  /**
+   * Makes everything durable that was done on the file system so far, where it keeps the order: else each step was
+   * durable by itself. The directory is changed, so the change is the last of all, and that one is committed:
+   * fsync of a directory commits the running transaction of ext3 and ext4 (fs/ext4/fsync.c, ext4_fsync_journal), and
+   * XFS's log up to the checkpoint that has its last change (xfs_log_force_inode by ili_commit_seq; xlog_cil_force_seq
+   * waits for those before it). Setting times is such a change, also under `lazytime`.
+   */
+  syncAll(): Promise<void> {
+    return this.keepsOrder ? this.#syncs.run() : Promise.resolve();
+  }
+
+  async #sync(): Promise<void> {
+    if (this.keepsOrder) await touchFd(this.fd);
+    await syncFd(this.fd);
   }
 }
 
@@ -82,10 +103,10 @@ export class OpenDirectories {
 
   #openNow(path: SharePath): OpenDirectory {
     const split = splitPath(path);
-    if (split === undefined) return new OpenDirectory(openPath(this.#rootPath));
+    if (split === undefined) return openRoot(this.#rootPath);
     const parent = this.#get(split.parent);
     try {
-      return new OpenDirectory(openDirectoryAt(parent.fd, split.name));
+      return new OpenDirectory(openDirectoryAt(parent.fd, split.name), parent.keepsOrder);
     } finally {
       parent.release();
     }
@@ -102,5 +123,16 @@ export class OpenDirectories {
       this.forget();
       return;
     }
+  }
+}
+
+/** A share is one file system: what lies on another below it can never become a volume (EXDEV). */
+function openRoot(path: string): OpenDirectory {
+  const fd = openPath(path);
+  try {
+    return new OpenDirectory(fd, keepsOrder(fd));
+  } catch (reason) {
+    closeFd(fd);
+    throw reason;
   }
 }

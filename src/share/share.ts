@@ -62,8 +62,9 @@ export interface Attributes {
  *
  * - A path is relative to the share's root and never leaves it; a symbolic link on the way is an
  *   error (`storage-not-a-directory`), not followed.
- * - What was created, linked, renamed or changed is durable once it has been answered: it survives a crash
- *   of the machine that holds the share. A removal may come back; what it removed was garbage by then.
+ * - What was created, linked, renamed or changed is durable, at the latest, once a later `sync` has been answered: it
+ *   survives a crash of the machine that holds the share. Before that a crash may take back the last steps, never
+ *   one without those after it. A removal may come back; what it removed was garbage by then.
  * - Every failure is a `BerthError` with a storage code and a message that names share and path.
  * - An operation may fail after it took effect (a lost answer). `createFile`, `makeDirectory`,
  *   `link` and `rename` then may say `storage-exists` or `storage-no-entry` of their own doing: the
@@ -81,7 +82,7 @@ export interface Share {
   /** A whole small file. @throws `storage-too-large` beyond `bytesMax`, and for what is no regular file `storage-unsupported` */
   readFile(path: SharePath, bytesMax: number, signal?: AbortSignal): Promise<Uint8Array>;
 
-  /** A new file of durable content; `link` makes a name durable. @throws `storage-exists`; after another failure the file may be there in part */
+  /** A new file whose content is durable, or will be before any name of it is. @throws `storage-exists`; after another failure the file may be there in part */
   createFile(path: SharePath, content: Uint8Array, signal?: AbortSignal): Promise<void>;
 
   /** Another name for a file, made only if that name is free. @throws `storage-exists` */
@@ -121,6 +122,12 @@ export interface Share {
   usage(path: SharePath, options?: TreeOptions): Promise<TreeUsage>;
 
   space(path: SharePath, signal?: AbortSignal): Promise<Space>;
+
+  /**
+   * Resolves when everything durable that this process has done on the share so far, and all of others that it has
+   * seen. To be waited for before anything outside the share is told or decided.
+   */
+  sync(): Promise<void>;
 
   /** Ends connections and forgets handles. */
   close(): Promise<void>;

@@ -39,6 +39,7 @@ export class CallShare implements Share {
   /** What the first of the steps that were given up could tell. */
   #known: string | undefined;
   #over: BerthError | undefined;
+  #hasChanged = false;
 
   constructor(base: Share, call: Call) {
     this.name = base.name;
@@ -49,15 +50,20 @@ export class CallShare implements Share {
     else call.signal.addEventListener("abort", this.#hurry);
   }
 
+  /** Whether a step has begun that is to change something, whatever became of it. */
+  get hasChanged(): boolean {
+    return this.#hasChanged;
+  }
+
   stat(path: SharePath): Promise<FileStat> {
-    return this.#step((signal) => this.base.stat(path, signal));
+    return this.#wait((signal) => this.base.stat(path, signal));
   }
 
   async *list(path: SharePath): AsyncIterable<ShareEntry> {
     const entries = this.base.list(path, this.#abort.signal)[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const { done, value } = await this.#step(() => entries.next());
+        const { done, value } = await this.#wait(() => entries.next());
         if (done === true) return;
         yield value;
       }
@@ -67,7 +73,7 @@ export class CallShare implements Share {
   }
 
   readFile(path: SharePath, bytesMax: number): Promise<Uint8Array> {
-    return this.#step((signal) => this.base.readFile(path, bytesMax, signal));
+    return this.#wait((signal) => this.base.readFile(path, bytesMax, signal));
   }
 
   createFile(path: SharePath, content: Uint8Array): Promise<void> {
@@ -107,11 +113,16 @@ export class CallShare implements Share {
   }
 
   space(path: SharePath): Promise<Space> {
-    return this.#step((signal) => this.base.space(path, signal));
+    return this.#wait((signal) => this.base.space(path, signal));
+  }
+
+  sync(): Promise<void> {
+    return this.#wait(() => this.base.sync());
   }
 
   /** Long work is none of a call's: it keeps the time-outs of its own requests. */
   removeTree(path: SharePath, options?: TreeOptions): ReturnType<Share["removeTree"]> {
+    this.#hasChanged = true;
     return this.base.removeTree(path, options);
   }
 
@@ -130,7 +141,13 @@ export class CallShare implements Share {
     this.#call.signal.removeEventListener("abort", this.#hurry);
   }
 
+  /** A step that changes something, or may. */
   #step<T>(begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.#hasChanged = true;
+    return this.#wait(begin);
+  }
+
+  #wait<T>(begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#over !== undefined) return Promise.reject(this.#over);
     return new Promise((resolve, reject) => {
       const beganMs = performance.now();

@@ -76,6 +76,7 @@ export class Reaper {
     const swept = await this.#sweeper.sweep(await this.#list(stagingPath), signal);
     await Ledger.of(this.#context).releaseGone(this.#options.stagingGraceMs);
     const report = reportOf(outcomes, swept);
+    if (report.purged + swept > 0) await this.#context.share.sync();
     this.#tell(report);
     return report;
   }

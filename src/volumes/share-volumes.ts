@@ -129,7 +129,11 @@ export class ShareVolumes {
     const { signal, deadlineMs = Number.POSITIVE_INFINITY } = call;
     const untilMs = deadlineMs - limits.answerMsMax; // the rest of the line may be waiting for a share that is silent
     const patience = { signal, untilMs, late: () => this.#tooMany() };
-    return await this.#lock.run(name, what, () => this.#turns.run(patience, () => this.#with(call, work)));
+    return await this.#lock.run(name, what, () =>
+      this.#turns.run(patience, () =>
+        this.#with(call, (context, share) => durably(call, share, () => work(context))),
+      ),
+    );
   }
 
   #tooMany(): BerthError {
@@ -144,14 +148,31 @@ export class ShareVolumes {
     return await this.#with(call, work);
   }
 
-  async #with<T>(call: Call, work: (context: ShareContext) => Promise<T>): Promise<T> {
+  async #with<T>(call: Call, work: (context: ShareContext, share: CallShare) => Promise<T>): Promise<T> {
     const share = new CallShare(this.#context.share, call);
     try {
-      return await work({ ...this.#context, share });
+      return await work({ ...this.#context, share }, share);
     } finally {
       await share.close();
     }
   }
+}
+
+/**
+ * The one place where changes of volumes are made durable before they are told. A success is so too where the call has
+ * changed nothing: it may rest on what another one, here or in another process, did a moment ago and has not yet
+ * made durable. A refusal is when the call took something back.
+ */
+async function durably<T>(call: Call, share: CallShare, work: () => Promise<T>): Promise<T> {
+  const [outcome] = await Promise.allSettled([work()]);
+  if (outcome.status === "fulfilled" || share.hasChanged) {
+    await share.sync().catch((reason: unknown) => {
+      call.effects.begin(); // all of it may be there, or come back: no answer may be final
+      throw reason;
+    });
+  }
+  if (outcome.status === "rejected") throw outcome.reason;
+  return outcome.value;
 }
 
 async function read(
