@@ -84,10 +84,13 @@ async function life(network: GuestNetwork, round: number, told: Told, answers: n
   ];
   const job = await guest.start(`exec ${commandLine(command)}`);
   const ended = job.exited.then(async () => assert.fail(`the worker ended: ${await job.output()}`));
-  await Promise.race([reached, ended]);
+  try {
+    await Promise.race([reached, ended]);
+  } finally {
+    enough.abort(); // who watches keeps the process
+  }
   ended.catch(() => {}); // with its machine
   await guest.kill();
-  enough.abort();
   return linesOf(path);
 }
 
