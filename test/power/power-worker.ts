@@ -1,6 +1,6 @@
 /**
  * Works on the volumes of two shares until its machine loses power:
- * `node doomed-worker.ts KNOWN TOLD ROUND`. First it checks what KNOWN says of the lives before, then goes on
+ * `node power-worker.ts KNOWN TOLD ROUND`. First it checks what KNOWN says of the lives before, then goes on
  * with what they have begun, then does more. All that it tells is on the other side of TOLD when it goes on.
  */
 import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
