@@ -51,7 +51,7 @@ export interface DirectoryShareOptions {
   readonly name: string;
   /** An absolute path; it exists already. */
   readonly path: string;
-  /** Directories that most operations pass, worth keeping open. The first is Berth's own, and there once anything was done. */
+  /** Directories that most operations pass, worth keeping open. The first is there before anything else is done. */
   readonly kept?: readonly SharePath[];
   readonly clock?: Clock;
 }
@@ -210,8 +210,12 @@ export class DirectoryShare implements Share {
     });
   }
 
-  sync(): Promise<void> {
-    return this.#with("sync", this.#own, this.#own, (directory) => directory.syncAll());
+  async sync(): Promise<void> {
+    try {
+      await this.#with("sync", this.#own, this.#own, (directory) => directory.syncAll());
+    } catch (reason) {
+      if (!hasCode(reason, "storage-no-entry")) throw reason; // else nothing was ever done here
+    }
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Call } from "../core/call.ts";
-import { BerthError } from "../core/errors.ts";
+import { BerthError, hasCode } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Attributes, FileStat, Share, ShareEntry, Space, TreeOptions } from "../share/share.ts";
 import type { SharePath } from "../share/share-path.ts";
@@ -10,6 +10,9 @@ interface Waiting {
   dueMs: number;
   readonly reject: (reason: unknown) => void;
 }
+
+/** What a step fails with that has changed nothing, or has left no more than a temporary file. */
+const unchanged = ["storage-exists", "storage-no-entry", "storage-not-empty", "storage-read-only"] as const;
 
 /** By when a step that begins now must have its answer, so that the caller has one by its deadline. */
 function dueMsOf(beganMs: number, deadlineMs: number): number {
@@ -50,7 +53,7 @@ export class CallShare implements Share {
     else call.signal.addEventListener("abort", this.#hurry);
   }
 
-  /** Whether a step has begun that is to change something, whatever became of it. */
+  /** Whether a step has changed something, or may have. */
   get hasChanged(): boolean {
     return this.#hasChanged;
   }
@@ -132,7 +135,8 @@ export class CallShare implements Share {
 
   /** Waits for what others have begun as long as for a step of its own. */
   await<T>(shared: Promise<T>): Promise<T> {
-    return this.#step(() => shared);
+    this.#hasChanged = true; // as far as this call can tell
+    return this.#wait(() => shared);
   }
 
   /** The call has ended. */
@@ -141,10 +145,16 @@ export class CallShare implements Share {
     this.#call.signal.removeEventListener("abort", this.#hurry);
   }
 
-  /** A step that changes something, or may. */
-  #step<T>(begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    this.#hasChanged = true;
-    return this.#wait(begin);
+  /** A step that is to change something. */
+  async #step<T>(begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    try {
+      const result = await this.#wait(begin);
+      this.#hasChanged = true;
+      return result;
+    } catch (reason) {
+      this.#hasChanged ||= !hasCode(reason, ...unchanged);
+      throw reason;
+    }
   }
 
   #wait<T>(begin: (signal: AbortSignal) => Promise<T>): Promise<T> {

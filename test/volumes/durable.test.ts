@@ -73,7 +73,7 @@ test("every change is durable before it is answered, and so is what was found do
   assertDurable(await since(() => volumes.restore(newCall(), idOf("a").name)), "restore");
   assertDurable(await since(() => volumes.create(newCall(), requestFor("b"))), "create");
   const again = await since(() => volumes.create(newCall(), requestFor("b")));
-  assert.deepEqual(again, ["sync"], "another process may have made it a moment ago");
+  assert.deepEqual(again, ["makeDirectory", "sync"], "another process may have made it a moment ago");
 });
 
 test("who only looks waits for nothing to become durable", async () => {
@@ -100,7 +100,8 @@ test("a refusal waits for what it has taken back, and for nothing else", async (
   const other = requestFor("a", { parameters: { type: "directory", mode: "0700" } });
   const refused = (code: "already-exists" | "resource-exhausted", work: Promise<unknown>) =>
     assert.rejects(work, (reason) => hasCode(reason, code));
-  assert.deepEqual(await since(() => refused("already-exists", volumes.create(newCall(), other))), []);
+  const steps = await since(() => refused("already-exists", volumes.create(newCall(), other)));
+  assert.deepEqual(steps, ["makeDirectory"], "which finds the record's directory");
   const context = { ...fixture.context, share, overcommit: parseOvercommit("1") };
   const limited = new ShareVolumes(context);
   const huge = requestFor("huge", { capacity: { requiredBytes: 2n ** 62n, limitBytes: 0n } });
@@ -108,6 +109,13 @@ test("a refusal waits for what it has taken back, and for nothing else", async (
     await since(() => refused("resource-exhausted", limited.create(newCall(), huge))),
     "taken back",
   );
+});
+
+test("where nothing was ever done there is nothing to wait for", async () => {
+  using fixture = new VolumeFixture();
+  const { volumes } = seen(fixture);
+  mkdirSync(fixture.at("a"));
+  await assert.rejects(volumes.create(newCall(), requestFor("a")), { code: "already-exists" });
 });
 
 test("a change that does not become durable has failed, and can be asked for again", async () => {
