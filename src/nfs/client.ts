@@ -84,8 +84,8 @@ export interface NewClone {
   readonly whole: AttributeChanges;
 }
 
-/** A name for a file, in the directory that `way` leads to from another. */
-export interface LinkTarget {
+/** A name in the directory that `way` leads to from another. */
+export interface NameBelow {
   readonly directory: FileHandle;
   readonly way: readonly FileName[];
   readonly name: FileName;
@@ -93,10 +93,8 @@ export interface LinkTarget {
 
 /** A name to be changed; `path` is how its error names it, in place of the options' own. */
 export interface Renaming {
-  readonly fromDirectory: FileHandle;
-  readonly from: FileName;
-  readonly toDirectory: FileHandle;
-  readonly to: FileName;
+  readonly from: NameBelow;
+  readonly to: NameBelow;
   readonly path?: string;
 }
 
@@ -221,7 +219,7 @@ export interface NfsClient {
     name: FileName,
     attributes: AttributeChanges,
     content: Uint8Array,
-    target: LinkTarget,
+    target: NameBelow,
     options?: OperationOptions,
   ): Promise<FileHandle>;
 
@@ -230,7 +228,7 @@ export interface NfsClient {
     file: FileHandle,
     directory: FileHandle,
     name: FileName,
-    target: LinkTarget,
+    target: NameBelow,
     options?: OperationOptions,
   ): Promise<void>;
 

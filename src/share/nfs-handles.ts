@@ -2,14 +2,14 @@ import { hasCode } from "../core/errors.ts";
 import {
   type FileHandle,
   type FileNode,
-  type LinkTarget,
+  type NameBelow,
   type NfsClient,
   NfsError,
   type OperationOptions,
   type ReadResult,
   type Renaming,
 } from "../nfs/index.ts";
-import type { Move } from "./rename-batches.ts";
+import type { Move, Place } from "./rename-batches.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
 
 /**
@@ -71,11 +71,9 @@ export class NfsHandles {
   }
 
   async #renaming({ source, target, path }: Move, options: OperationOptions): Promise<Renaming> {
-    const [fromDirectory, toDirectory] = await Promise.all([
-      this.#directory(source.parent, { ...options, path }),
-      this.#directory(target.parent, { ...options, path }),
-    ]);
-    return { fromDirectory, from: source.name, toDirectory, to: target.name, path };
+    const site = { ...options, path };
+    const [from, to] = await Promise.all([this.below(source, site), this.below(target, site)]);
+    return { from, to, path };
   }
 
   /** What a path is, in one round trip where the server admits that. Not of the root. */
@@ -94,14 +92,12 @@ export class NfsHandles {
     });
   }
 
-  /** Where a file at `path` is linked to: from the innermost directory whose handle is known or worth knowing. */
-  async linkTarget(path: SharePath, options: OperationOptions): Promise<LinkTarget> {
-    const { from, rest } = this.#nearest(path);
-    const [name = "", ...way] = rest.reverse();
-    const parent = splitPath(path)?.parent;
-    if (parent === undefined || way.length === 0 || !this.#kept.has(parent))
-      return { directory: from, way: way.reverse(), name };
-    return { directory: await this.#directory(parent, options), way: [], name };
+  /** A name, from the innermost directory whose handle is known or worth knowing. */
+  async below({ parent, name }: Place, options: OperationOptions): Promise<NameBelow> {
+    if (parent === shareRoot || this.#kept.has(parent))
+      return { directory: await this.#directory(parent, options), way: [], name };
+    const { from, rest } = this.#nearest(parent);
+    return { directory: from, way: rest, name };
   }
 
   async #again<R>(operation: () => Promise<R>): Promise<R> {

@@ -130,7 +130,7 @@ export class NfsShare implements Share {
     signal?: AbortSignal,
   ): Promise<void> {
     await this.#between(path, created, signal, async (handles, parent, name, options) => {
-      const target = await handles.linkTarget(created, options);
+      const target = await handles.below(this.#split(created), options);
       const attributes = { mode: newFileMode };
       const handle = await handles.client.createLinked(parent, name, attributes, content, target, options);
       this.#remember(path, handle);
@@ -140,7 +140,7 @@ export class NfsShare implements Share {
   async moveFile(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void> {
     const file = this.#made.get(existing) ?? (await this.#lookup(existing, signal)).handle;
     await this.#between(existing, created, signal, async (handles, parent, name, options) => {
-      const target = await handles.linkTarget(created, options);
+      const target = await handles.below(this.#split(created), options);
       await handles.client.moveFile(file, parent, name, target, options);
     });
     this.#made.delete(existing);

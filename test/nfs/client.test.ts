@@ -141,8 +141,8 @@ for (const version of ["3", "4.1"] as const) {
       await Promise.all(names.map((name) => client.mkdir(from.handle, name, {})));
       await mkdir(`${server.directory("data")}/to/full/child`, { recursive: true });
       const renaming = (name: string, other = name) => ({
-        ...{ fromDirectory: from.handle, from: name },
-        ...{ toDirectory: to.handle, to: other },
+        from: { directory: from.handle, way: [], name },
+        to: { directory: to.handle, way: [], name: other },
       });
       const renamings = names.map((name) => renaming(name));
       renamings.splice(200, 0, renaming("gone"), renaming("entry-200", "full"));
@@ -156,10 +156,47 @@ for (const version of ["3", "4.1"] as const) {
       assert.deepEqual(await namesOf(client, to.handle), [...names, "full"]);
     });
 
-    test("a failed renaming is named by its own path", async () => {
-      const { handle } = client.root;
+    test("a renaming finds its way to both directories, and none through what is no directory", async () => {
+      const root = client.root.handle;
+      const directory = `${server.directory("data")}/ways`;
+      await mkdir(`${directory}/source/deep`, { recursive: true });
+      await mkdir(`${directory}/target/deep`, { recursive: true });
+      await symlink("target", `${directory}/link`);
+      for (const name of ["a", "b", "c", "d", "e"]) await writeFile(`${directory}/source/deep/${name}`, name);
+      const renaming = (way: readonly string[], name: string) => ({
+        from: { directory: root, way: ["ways", "source", "deep"], name },
+        to: { directory: root, way: ["ways", ...way], name },
+      });
+      const deep = ["target", "deep"];
       const failures = await client.renameMany([
-        { fromDirectory: handle, from: "gone", toDirectory: handle, to: "there", path: "a/gone" },
+        renaming(deep, "a"),
+        renaming(["link", "deep"], "b"),
+        renaming(["link"], "b"),
+        renaming(["source", "deep", "c"], "b"),
+        renaming(["gone"], "b"),
+        renaming(
+          Array.from({ length: 300 }, () => "gone"),
+          "b",
+        ),
+        renaming([], "d"),
+        renaming(deep, "e"),
+      ]);
+      for (const index of [1, 2, 3]) assert.ok(hasCode(failures.get(index), "storage-not-a-directory"));
+      for (const index of [4, 5]) assert.ok(hasCode(failures.get(index), "storage-no-entry"));
+      assert.equal(failures.size, 5);
+      assert.deepEqual(await readdir(`${directory}/source/deep`), ["b", "c"]);
+      assert.deepEqual(await readdir(`${directory}/target/deep`), ["a", "e"]);
+      assert.deepEqual((await readdir(directory)).sort(), ["d", "link", "source", "target"]);
+    });
+
+    test("a failed renaming is named by its own path", async () => {
+      const directory = client.root.handle;
+      const failures = await client.renameMany([
+        {
+          from: { directory, way: [], name: "gone" },
+          to: { directory, way: [], name: "there" },
+          path: "a/gone",
+        },
       ]);
       assert.match(String(failures.get(0)), /a\/gone/);
     });

@@ -3,7 +3,7 @@ import { rpcLimits } from "../../rpc/limits.ts";
 import type {
   CopyRange,
   CopyResult,
-  LinkTarget,
+  NameBelow,
   NewClone,
   NfsClient,
   NfsFeatures,
@@ -227,7 +227,7 @@ export class Nfs3Client implements NfsClient {
     name: FileName,
     attributes: AttributeChanges,
     content: Uint8Array,
-    target: LinkTarget,
+    target: NameBelow,
     options?: OperationOptions,
   ): Promise<FileHandle> {
     const { handle } = await this.create(directory, name, attributes, undefined, options);
@@ -247,7 +247,7 @@ export class Nfs3Client implements NfsClient {
     file: FileHandle,
     directory: FileHandle,
     name: FileName,
-    target: LinkTarget,
+    target: NameBelow,
     options?: OperationOptions,
   ): Promise<void> {
     await this.#linkTo(file, target, options);
@@ -347,7 +347,7 @@ export class Nfs3Client implements NfsClient {
 
   async #linkTo(
     file: FileHandle,
-    { directory, way, name }: LinkTarget,
+    { directory, way, name }: NameBelow,
     options: OperationOptions | undefined,
   ): Promise<void> {
     const { handle } = way.length === 0 ? { handle: directory } : await this.resolve(directory, way, options);

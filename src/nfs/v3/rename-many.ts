@@ -1,5 +1,7 @@
-import type { Renaming } from "../client.ts";
+import type { NameBelow, Renaming } from "../client.ts";
+import type { FileHandle } from "../file.ts";
 import type { Request } from "../request.ts";
+import { lookup } from "./lookup.ts";
 import { rename } from "./rename.ts";
 import type { ProcedureRunner } from "./runner.ts";
 
@@ -10,10 +12,25 @@ export async function renameMany(
   request: Request,
 ): Promise<ReadonlyMap<number, Error>> {
   const failures = new Map<number, Error>();
-  for (const [index, { fromDirectory, from, toDirectory, to, path }] of renamings.entries()) {
-    const site = { ...request.site, path: path ?? request.site.path };
-    const procedure = rename(fromDirectory, from, toDirectory, to);
-    await runner.run(procedure, { ...request, site }).catch((error) => failures.set(index, error));
+  for (const [index, { from, to, path = request.site.path }] of renamings.entries()) {
+    const own = { ...request, site: { ...request.site, path } };
+    try {
+      const source = await directoryOf(runner, from, own);
+      const target = await directoryOf(runner, to, own);
+      await runner.run(rename(source, from.name, target, to.name), own);
+    } catch (error) {
+      failures.set(index, error as Error); // as all that a runner rejects with
+    }
   }
   return failures;
+}
+
+async function directoryOf(
+  runner: ProcedureRunner,
+  { directory, way }: NameBelow,
+  request: Request,
+): Promise<FileHandle> {
+  let handle = directory;
+  for (const name of way) ({ handle } = await runner.run(lookup(handle, name), request));
+  return handle;
 }

@@ -2,7 +2,7 @@ import type { RpcConnection } from "../../rpc/connection.ts";
 import type {
   CopyRange,
   CopyResult,
-  LinkTarget,
+  NameBelow,
   NewClone,
   NfsClient,
   NfsFeatures,
@@ -235,7 +235,7 @@ export class Nfs4Client implements NfsClient {
     name: FileName,
     attributes: AttributeChanges,
     content: Uint8Array,
-    target: LinkTarget,
+    target: NameBelow,
     options?: OperationOptions,
   ): Promise<FileHandle> {
     const request = requestOf(this.#defaults, options);
@@ -252,7 +252,7 @@ export class Nfs4Client implements NfsClient {
     file: FileHandle,
     directory: FileHandle,
     name: FileName,
-    target: LinkTarget,
+    target: NameBelow,
     options?: OperationOptions,
   ): Promise<void> {
     await moveFile(this.#runner, file, directory, name, target, requestOf(this.#defaults, options));

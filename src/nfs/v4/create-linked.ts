@@ -1,4 +1,4 @@
-import type { LinkTarget } from "../client.ts";
+import type { NameBelow } from "../client.ts";
 import type { FileHandle } from "../file.ts";
 import { afterChange } from "../nfs-error.ts";
 import type { Request } from "../request.ts";
@@ -23,7 +23,7 @@ export async function createLinked(
   runner: CompoundRunner,
   made: Made,
   content: Uint8Array,
-  target: LinkTarget,
+  target: NameBelow,
   request: Request,
 ): Promise<FileHandle> {
   const written = [write(0n, content, "file-sync"), verifySize(content.length)] as const;
@@ -43,7 +43,7 @@ async function finish(
   runner: CompoundRunner,
   handle: FileHandle,
   content: Uint8Array,
-  target: LinkTarget,
+  target: NameBelow,
   request: Request,
 ): Promise<FileHandle> {
   try {

@@ -1,4 +1,4 @@
-import type { LinkTarget } from "../client.ts";
+import type { NameBelow } from "../client.ts";
 import type { FileHandle } from "../file.ts";
 import type { Request } from "../request.ts";
 import { status } from "../status.ts";
@@ -10,7 +10,7 @@ import { resolve } from "./resolve.ts";
 import type { CompoundRunner } from "./runner.ts";
 
 /** SAVEFH of the file, the way to the directory, LINK: behind what makes the file the current one. */
-export function linkTo({ directory, way, name }: LinkTarget): Operation<void>[] {
+export function linkTo({ directory, way, name }: NameBelow): Operation<void>[] {
   return [savefh, putfh(directory), ...way.map(lookup), link(name)];
 }
 
@@ -18,7 +18,7 @@ export function linkTo({ directory, way, name }: LinkTarget): Operation<void>[] 
 export async function linkAlone(
   runner: CompoundRunner,
   file: FileHandle,
-  { directory, way, name }: LinkTarget,
+  { directory, way, name }: NameBelow,
   request: Request,
 ): Promise<void> {
   const { handle } =

@@ -1,4 +1,4 @@
-import type { LinkTarget } from "../client.ts";
+import type { NameBelow } from "../client.ts";
 import type { FileHandle, FileName } from "../file.ts";
 import { afterChange } from "../nfs-error.ts";
 import type { Request } from "../request.ts";
@@ -13,7 +13,7 @@ export async function moveFile(
   file: FileHandle,
   directory: FileHandle,
   name: FileName,
-  target: LinkTarget,
+  target: NameBelow,
   request: Request,
 ): Promise<void> {
   const linked = [putfh(file), ...linkTo(target)];

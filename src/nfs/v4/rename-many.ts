@@ -1,43 +1,88 @@
-import type { Renaming } from "../client.ts";
+import type { NameBelow, Renaming } from "../client.ts";
 import type { Request } from "../request.ts";
 import { putfh, savefh } from "./filehandle.ts";
+import { lookup } from "./lookup.ts";
+import type { Operation } from "./operation.ts";
 import { rename } from "./rename.ts";
-import { runEach } from "./run-each.ts";
+import { resolve } from "./resolve.ts";
+import { runEach, type Task } from "./run-each.ts";
 import type { CompoundRunner } from "./runner.ts";
 
-/** RENAMEs one after the other, as many as a compound holds; one that fails ends it, and the next begins behind. */
+type RenameTask = Task<readonly Operation<unknown>[]>;
+
+/**
+ * RENAMEs one after the other, each behind the ways to its two directories, as many as a compound holds; one that fails
+ * ends it, and the next begins behind.
+ */
 export async function renameMany(
   runner: CompoundRunner,
   renamings: readonly Renaming[],
   request: Request,
 ): Promise<ReadonlyMap<number, Error>> {
   const failures = new Map<number, Error>();
-  const tasks = renamings.map(({ fromDirectory, from, toDirectory, to, path }) => ({
-    operations: [putfh(fromDirectory), savefh, putfh(toDirectory), rename(from, to)],
-    request: { ...request, site: { ...request.site, path: path ?? request.site.path } },
-  }));
+  const tasks: RenameTask[] = [];
+  const indexes: number[] = [];
+  for (const [index, renaming] of renamings.entries()) {
+    const { path = request.site.path } = renaming;
+    const own = { ...request, site: { ...request.site, path } };
+    try {
+      const operations = operationsOf(await shortened(runner, renaming, own));
+      indexes[tasks.push({ operations, request: own }) - 1] = index;
+    } catch (error) {
+      failures.set(index, error as Error); // as all that a runner rejects with
+    }
+  }
   for (let done = 0; done < tasks.length; ) {
-    const part = tasks.slice(done, done + renamesPerCompound(runner));
+    const part = tasks.slice(done, done + fitting(runner, tasks.slice(done)));
     for (const [index, outcome] of (await runEach(runner, part)).entries()) {
-      if (outcome.status === "rejected") failures.set(done + index, outcome.reason);
+      if (outcome.status === "rejected") failures.set(indexes[done + index] ?? 0, outcome.reason);
     }
     done += part.length;
   }
   return failures;
 }
 
-/** How many fit into a request, and the answer that the server keeps of it. */
-function renamesPerCompound({ operationsMax, limits }: CompoundRunner): number {
-  const byOperations = operationsMax / operationsEach;
-  const byRequest = (limits.requestBytesMax - headersBytes) / requestBytesEach;
-  const byReply = (limits.cachedBytesMax - headersBytes) / replyBytesEach;
-  return Math.max(1, Math.floor(Math.min(byOperations, byRequest, byReply)));
+function operationsOf({ from, to }: Renaming): readonly Operation<unknown>[] {
+  return [...wayTo(from), savefh, ...wayTo(to), rename(from.name, to.name)];
 }
 
+const wayTo = ({ directory, way }: NameBelow): Operation<void>[] => [putfh(directory), ...way.map(lookup)];
+
+/** With handles in place of ways that no compound holds. */
+async function shortened(runner: CompoundRunner, renaming: Renaming, request: Request): Promise<Renaming> {
+  const { from, to } = renaming;
+  if (operationsEach + from.way.length + to.way.length <= runner.operationsMax) return renaming;
+  const found = async (place: NameBelow): Promise<NameBelow> => {
+    const { handle } = await resolve(runner, putfh(place.directory), place.way, request);
+    return { directory: handle, way: [], name: place.name };
+  };
+  return { ...renaming, from: await found(from), to: await found(to) };
+}
+
+/** How many of them fit into a request, and the answer that the server keeps of it; one at least. */
+function fitting({ operationsMax, limits }: CompoundRunner, tasks: readonly RenameTask[]): number {
+  let [operations, requestBytes, replyBytes] = [0, headersBytes, headersBytes];
+  const end = tasks.findIndex(({ operations: { length } }) => {
+    operations += length;
+    requestBytes += requestBytesEach + (length - operationsEach) * nameBytesMax;
+    replyBytes += replyBytesEach + (length - operationsEach) * operationReplyBytes;
+    return (
+      operations > operationsMax ||
+      requestBytes > limits.requestBytesMax ||
+      replyBytes > limits.cachedBytesMax
+    );
+  });
+  return end === -1 ? tasks.length : Math.max(1, end);
+}
+
+/** Without ways. */
 const operationsEach = 4;
 /** RPC header and SEQUENCE. */
 const headersBytes = 256;
+/** Of the largest size, with the codes and lengths around it. */
+const nameBytesMax = 256 + 16;
 /** Two handles and two names of the largest size, and the codes and lengths between. */
 const requestBytesEach = 2 * (128 + 256) + 64;
+const operationReplyBytes = 8;
 /** Two times `change_info4` (RFC 8881 §3.3.2), and a code and status for each operation. */
-const replyBytesEach = 2 * 20 + operationsEach * 8;
+const replyBytesEach = 2 * 20 + operationsEach * operationReplyBytes;

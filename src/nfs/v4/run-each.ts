@@ -12,7 +12,7 @@ export interface Task<Operations extends readonly Operation<unknown>[]> {
 type Outcome<Operations extends readonly Operation<unknown>[]> = PromiseSettledResult<ResultsOf<Operations>>;
 
 /**
- * Tasks of the same shape in one compound (RFC 8881 §16.2). What fails ends a compound: that task gets the error,
+ * Tasks in one compound (RFC 8881 §16.2). What fails ends a compound: that task gets the error,
  * and the next compound begins behind it. @returns what became of each; never rejects
  */
 export async function runEach<const Operations extends readonly Operation<unknown>[]>(
@@ -34,20 +34,21 @@ async function runFirst<const Operations extends readonly Operation<unknown>[]>(
   try {
     const all = tasks.flatMap(({ operations }) => operations);
     const reply = await runner.attempt(all, sharedRequest(tasks));
-    const done = tasks.slice(0, Math.floor(reply.results.length / (all.length / tasks.length)));
     const outcomes: Outcome<Operations>[] = [];
     let index = 0;
-    for (const { operations } of done) {
-      const value = reply.results.slice(index, index + operations.length) as ResultsOf<Operations>; // in their order
+    for (const { operations } of tasks) {
+      const end = index + operations.length;
+      if (end > reply.results.length) break;
+      const value = reply.results.slice(index, end) as ResultsOf<Operations>; // in their order
       outcomes.push({ status: "fulfilled", value });
-      index += operations.length;
+      index = end;
     }
-    const failed = tasks[done.length];
+    const failed = tasks[outcomes.length];
     if (reply.status === "ok" || failed === undefined) return outcomes;
     const within = { ...reply, index: reply.index - index };
     const reason = runner.failure(failed.operations, within, failed.request);
     const untouched = failed.operations.slice(0, within.index).every(({ once }) => once !== true);
-    if (done.length > 0 && untouched && isPassing(reply.code)) return outcomes; // its turn comes with the next
+    if (outcomes.length > 0 && untouched && isPassing(reply.code)) return outcomes; // its turn comes with the next
     return [...outcomes, { status: "rejected", reason }];
   } catch (reason) {
     // Without an answer, nobody knows how far it came.
