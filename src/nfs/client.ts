@@ -192,6 +192,9 @@ export interface NfsClient {
   /** Anything but a directory. In v4 one is removed too, if empty: REMOVE does not tell (RFC 8881 §18.25). */
   remove(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
 
+  /** The same that never removes a directory. @throws `storage-unsupported` for one */
+  removeFile(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
+
   /** @throws `storage-not-empty`, `storage-not-a-directory` */
   rmdir(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
 

@@ -177,12 +177,8 @@ export class NfsShare implements Share {
 
   removeFile(path: SharePath, signal?: AbortSignal): Promise<void> {
     return this.#at(path, signal, async (client, parent, name, options) => {
-      if (!this.#made.delete(path)) {
-        // v4's REMOVE takes empty directories too (RFC 8881 §18.25)
-        const { attributes } = await client.lookup(parent, name, options);
-        if (attributes.type === "directory") throw this.#error("storage-unsupported", path, "is a directory");
-      }
-      await client.remove(parent, name, options);
+      if (this.#made.delete(path)) await client.remove(parent, name, options);
+      else await client.removeFile(parent, name, options);
     });
   }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { hasCode } from "../../src/core/errors.ts";
+import { hasCode, type StorageCode } from "../../src/core/errors.ts";
 import { connectNfs, type FileName, type NfsClient, type NfsVersion } from "../../src/nfs/index.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
 
@@ -94,6 +94,22 @@ for (const version of ["3", "4.1"] as const) {
       await client.rename(directory, "second", client.root.handle, "moved");
       await client.remove(client.root.handle, "moved");
       assert.deepEqual(await namesOf(client, directory), ["file", "pointer"]);
+    });
+
+    test("removeFile and rmdir each remove nothing of the other's kind", async () => {
+      const { handle } = client.root;
+      await client.mkdir(handle, "kind-directory", {});
+      await client.create(handle, "kind-file", {});
+      await client.symlink(handle, "kind-link", "kind-directory", {});
+      const refused = (work: Promise<void>, code: StorageCode) =>
+        assert.rejects(work, (error) => hasCode(error, code));
+      await refused(client.removeFile(handle, "kind-directory"), "storage-unsupported");
+      await refused(client.removeFile(handle, "kind-gone"), "storage-no-entry");
+      await refused(client.rmdir(handle, "kind-file"), "storage-not-a-directory");
+      await refused(client.rmdir(handle, "kind-link"), "storage-not-a-directory");
+      for (const name of ["kind-file", "kind-link"]) await client.removeFile(handle, name);
+      const left = (await namesOf(client, handle)).filter((name) => String(name).startsWith("kind-"));
+      assert.deepEqual(left, ["kind-directory"]);
     });
 
     test("nothing goes through a symbolic link", async () => {

@@ -201,6 +201,15 @@ export class Nfs3Client implements NfsClient {
     await this.#runner.run(remove(directory, name), requestOf(this.#defaults, options));
   }
 
+  async removeFile(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
+    const { attributes } = await this.lookup(directory, name, options);
+    if (attributes.type === "directory") {
+      const { site } = requestOf(this.#defaults, options);
+      throw statusError({ ...site, operation: "REMOVE" }, status.isdir, "not-done");
+    }
+    await this.remove(directory, name, options);
+  }
+
   async rmdir(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
     await this.#runner.run(rmdir(directory, name), requestOf(this.#defaults, options));
   }

@@ -45,6 +45,7 @@ import { link } from "./link.ts";
 import { lookup } from "./lookup.ts";
 import { mkdir } from "./mkdir.ts";
 import { moveFile } from "./move-file.ts";
+import type { Operation } from "./operation.ts";
 import { read } from "./read.ts";
 import { readNamed } from "./read-named.ts";
 import { readdir } from "./readdir.ts";
@@ -58,7 +59,7 @@ import type { CompoundRunner } from "./runner.ts";
 import { seek } from "./seek.ts";
 import { setattr } from "./setattr.ts";
 import { symlink } from "./symlink.ts";
-import { verifyDirectory } from "./verify.ts";
+import { verifyDirectory, verifyNoDirectory } from "./verify.ts";
 import { write } from "./write.ts";
 import { type Made, writeNew } from "./write-new.ts";
 import { type firstXattrs, getxattr, listAllXattrs, setxattr, xattrListsPerCompound } from "./xattr.ts";
@@ -203,13 +204,14 @@ export class Nfs4Client implements NfsClient {
     await this.#runner.run([putfh(directory), remove(name)], requestOf(this.#defaults, options));
   }
 
+  async removeFile(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
+    const refusal = { code: status.same, means: status.isdir };
+    await this.#removeIf(verifyNoDirectory, refusal, directory, name, options);
+  }
+
   async rmdir(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
-    const request = requestOf(this.#defaults, options);
-    const operations = [putfh(directory), lookup(name), verifyDirectory, putfh(directory), remove(name)];
-    const reply = await this.#runner.attempt(operations, request);
-    if (reply.status === "ok") return;
-    const code = reply.code === status.notSame ? status.notdir : reply.code;
-    throw this.#runner.failure(operations, { ...reply, code }, request);
+    const refusal = { code: status.notSame, means: status.notdir };
+    await this.#removeIf(verifyDirectory, refusal, directory, name, options);
   }
 
   async removeMany(
@@ -363,6 +365,23 @@ export class Nfs4Client implements NfsClient {
   async close(): Promise<void> {
     await this.#runner.close();
     this.#connection.close();
+  }
+
+  /** REMOVE takes both: what the name is, is asked in the same compound. */
+  async #removeIf(
+    condition: Operation<void>,
+    refusal: { readonly code: number; readonly means: number },
+    directory: FileHandle,
+    name: FileName,
+    options: OperationOptions | undefined,
+  ): Promise<void> {
+    const request = requestOf(this.#defaults, options);
+    const operations = [putfh(directory), lookup(name), condition, putfh(directory), remove(name)];
+    const reply = await this.#runner.attempt(operations, request);
+    if (reply.status === "ok") return;
+    const isRefused = reply.code === refusal.code;
+    const failure = isRefused ? { code: refusal.means, index: operations.length - 1 } : reply;
+    throw this.#runner.failure(operations, failure, request);
   }
 
   #newFile(directory: FileHandle, name: FileName, attributes: AttributeChanges): Made {

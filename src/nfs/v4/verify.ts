@@ -16,6 +16,9 @@ export const verifyDirectory: Operation<void> = {
   decode: nothing,
 };
 
+/** NVERIFY (RFC 8881 §18.15) that it is none: SAME ends the compound. */
+export const verifyNoDirectory: Operation<void> = { ...verifyDirectory, code: 17, name: "NVERIFY" };
+
 /** The same that it has this size. */
 export function verifySize(sizeBytes: number): Operation<void> {
   return {
