@@ -1,4 +1,5 @@
 import { BerthError, hasCode } from "../core/errors.ts";
+import type { Nonce } from "../core/nonce.ts";
 import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { FileStat, Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
@@ -17,6 +18,7 @@ import {
   volumesPath,
 } from "./layout.ts";
 import {
+  type Deleted,
   decodeDeleted,
   decodeIdentity,
   decodeSize,
@@ -24,6 +26,7 @@ import {
   isOwnedBy,
   nonceOf,
   type Owner,
+  type VolumeFate,
   type VolumeRecord,
 } from "./record.ts";
 import type { Volume } from "./volume.ts";
@@ -68,8 +71,7 @@ export async function fileidAt(share: Share, path: SharePath): Promise<string | 
 
 /** The identity in a record's directory, or undefined when there is none. */
 export async function identityAt(share: Share, path: SharePath): Promise<Identity | undefined> {
-  const content = await readIfThere(share, join(path, identityFile));
-  return content === undefined ? undefined : decodeIdentity(content, join(path, identityFile));
+  return await decodedAt(share, join(path, identityFile), decodeIdentity);
 }
 
 /** Whether there is anything at a path, whatever it is. */
@@ -117,24 +119,32 @@ export async function findRecord(share: Share, name: VolumeName): Promise<Volume
 
 /** The record in a directory: in its place, or in the trash. */
 export async function readRecordAt(share: Share, path: SharePath): Promise<VolumeRecord | undefined> {
-  const read = async <T>(
-    file: string,
-    decode: (content: Uint8Array, where: string) => T,
-  ): Promise<T | undefined> => {
-    const content = await readIfThere(share, join(path, file));
-    return content === undefined ? undefined : decode(content, join(path, file));
-  };
-  const [files, identity] = await Promise.all([fileNames(share, path), read(identityFile, decodeIdentity)]);
+  const [files, identity] = await Promise.all([fileNames(share, path), identityAt(share, path)]);
   if (files === undefined || identity === undefined) return undefined;
   const nonce = nonceOf(identity);
   const generation = Math.max(0, ...files.map((file) => generationOf(file, nonce) ?? 0));
-  const size = generation > 0 ? await read(sizeFile(generation, nonce), decodeSize) : undefined;
+  const size =
+    generation > 0 ? await decodedAt(share, join(path, sizeFile(generation, nonce)), decodeSize) : undefined;
   return {
     identity,
     generation,
     sizeBytes: BigInt((size ?? identity).sizeBytes),
-    deleted: files.includes(deletedFile(nonce)) ? await read(deletedFile(nonce), decodeDeleted) : undefined,
+    deleted: files.includes(deletedFile(nonce)) ? await deletedAt(share, path, nonce) : undefined,
   };
+}
+
+/** What a record's directory says of the deletion of the volume with this nonce, if that is decided. */
+export async function deletedAt(share: Share, path: SharePath, nonce: Nonce): Promise<Deleted | undefined> {
+  return await decodedAt(share, join(path, deletedFile(nonce)), decodeDeleted);
+}
+
+async function decodedAt<T>(
+  share: Share,
+  path: SharePath,
+  decode: (content: Uint8Array, where: string) => T,
+): Promise<T | undefined> {
+  const content = await readIfThere(share, path);
+  return content === undefined ? undefined : decode(content, path);
 }
 
 /**
@@ -142,8 +152,12 @@ export async function readRecordAt(share: Share, path: SharePath): Promise<Volum
  * broken one must not lead an operation to another directory.
  * @throws BerthError `failed-precondition`
  */
-export function checkRecord(record: VolumeRecord, id: VolumeId, owner: Owner, share: string): void {
-  const { identity } = record;
+export function checkRecord(
+  { identity }: Pick<VolumeRecord, "identity">,
+  id: VolumeId,
+  owner: Owner,
+  share: string,
+): void {
   if (identity.id !== printVolumeId(id)) {
     throw new BerthError(
       "failed-precondition",
@@ -164,17 +178,13 @@ export function checkRecord(record: VolumeRecord, id: VolumeId, owner: Owner, sh
 export async function stillDecided(
   share: Share,
   at: SharePath,
-  { identity, deleted }: Pick<VolumeRecord, "identity" | "deleted">,
+  { identity, deleted }: VolumeFate,
 ): Promise<boolean> {
   return deleted === undefined || (await isThere(share, join(at, deletedFile(nonceOf(identity)))));
 }
 
 /** Whether a deletion that had been decided was taken back in the meantime (`berth trash restore`). */
-export async function wasRestored(
-  share: Share,
-  name: VolumeName,
-  record: Pick<VolumeRecord, "identity" | "deleted">,
-): Promise<boolean> {
+export async function wasRestored(share: Share, name: VolumeName, record: VolumeFate): Promise<boolean> {
   if (record.deleted === undefined || (await stillDecided(share, recordPath(name), record))) return false;
   const current = await findRecord(share, name); // gone, most often: the deletion is finished
   return current?.identity.nonce === record.identity.nonce && current.deleted === undefined;

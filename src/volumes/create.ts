@@ -63,10 +63,10 @@ export async function createVolume(
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     call.signal.throwIfAborted();
     call.effects.begin();
-    const { found, existing } = await begin(share, name, pathOf(request));
+    const { isMade, found, existing } = await begin(share, name, pathOf(request));
     if (found === undefined) {
       if (existing !== undefined && !(await mayAdopt(context, request, existing))) continue;
-      const claimed = await buildAndClaim(context, request, existing);
+      const claimed = await buildAndClaim(context, request, existing, isMade);
       if (claimed === undefined) continue;
       await moveIntoPlace(context, name, claimed.record, request.adopt, claimed.temporary);
       return volumeOf(request.id, claimed.record, true);
@@ -90,12 +90,17 @@ export async function createVolume(
 /**
  * Makes the record's directory, and looks what is at the path. Most often nothing of the name is there: then this first
  * step of all tells so, and no look at the record is needed.
+ * @returns whether this made the directory, or what was found instead
  */
 async function begin(
   share: Share,
   name: VolumeName,
   path: SharePath,
-): Promise<{ readonly found: VolumeRecord | undefined; readonly existing: FileStat | undefined }> {
+): Promise<{
+  readonly isMade: boolean;
+  readonly found: VolumeRecord | undefined;
+  readonly existing: FileStat | undefined;
+}> {
   const undo = () => removeIfEmpty(share, recordPath(name));
   const unknown = async (reason: unknown): Promise<never> => {
     await refuseClosed(share, name, path, reason);
@@ -110,10 +115,10 @@ async function begin(
     ),
     statIfThere(share, path),
   ]).catch(unknown);
-  if (obstacle === undefined) return { found: undefined, existing };
+  if (obstacle === undefined) return { isMade: true, found: undefined, existing };
   const found = await findRecord(share, name).catch(unknown);
   if (found !== undefined || hasCode(obstacle, "storage-exists", "storage-no-entry"))
-    return { found, existing };
+    return { isMade: false, found, existing };
   throw await settled(obstacle, undo);
 }
 
@@ -210,12 +215,14 @@ function refuseOther(
 /**
  * Steps 1 and 2.
  * @param adopted what is at the path already
+ * @param isMade the record's directory was made a moment ago
  * @returns undefined when somebody else has the claim: what was built is removed, the next look finds theirs
  */
 async function buildAndClaim(
   context: ShareContext,
   request: VolumeRequest,
   adopted: FileStat | undefined,
+  isMade: boolean,
 ): Promise<{ record: VolumeRecord; temporary: SharePath } | undefined> {
   const { share, newNonce } = context;
   const { name } = request.id;
@@ -229,7 +236,7 @@ async function buildAndClaim(
   try {
     const [directory] = await sideBySide<[FileStat, unknown]>([
       adopted === undefined ? build(context, request, staged) : Promise.resolve(adopted),
-      makeRecordDirectory(context, name),
+      isMade ? Promise.resolve() : makeRecordDirectory(context, name),
     ]);
     const identity = identityFor(context, request, nonce, directory, adopted !== undefined);
     const content = encodeRecord(identity);

@@ -3,9 +3,17 @@ import { BerthError, hasCode } from "../core/errors.ts";
 import { sideBySide } from "../core/side-by-side.ts";
 import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
-import { join } from "../share/share-path.ts";
-import { checkRecord, fileidAt, isThere, readRecord, removeIfEmpty } from "./catalog.ts";
-import { forget } from "./claim.ts";
+import { join, type SharePath } from "../share/share-path.ts";
+import {
+  checkRecord,
+  deletedAt,
+  fileidAt,
+  identityAt,
+  isThere,
+  readRecord,
+  removeIfEmpty,
+} from "./catalog.ts";
+import { forget, makeClaim } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import {
   deletedFile,
@@ -17,7 +25,7 @@ import {
   volumesPath,
 } from "./layout.ts";
 import { claimAt, recoverClaim } from "./path-claim.ts";
-import { encodeRecord, newDeleted, nonceOf, type VolumeRecord } from "./record.ts";
+import { type Deleted, encodeRecord, type Identity, newDeleted, nonceOf } from "./record.ts";
 import { fateOf, makeHolder, retire, unclaimed } from "./retire.ts";
 
 /**
@@ -32,19 +40,24 @@ import { fateOf, makeHolder, retire, unclaimed } from "./retire.ts";
  */
 export async function deleteVolume(context: ShareContext, call: Call, id: VolumeId): Promise<void> {
   const { share, owner } = context;
-  const record = await readRecord(share, id.name);
-  if (record === undefined) {
+  const identity = await identityAt(share, recordPath(id.name));
+  if (identity === undefined) {
     await refuseUnrecorded(context, id.name);
     await removeIfEmpty(share, recordPath(id.name)); // of a creation that never came to its claim
     return;
   }
-  checkRecord(record, id, owner, share.name);
-  if (record.deleted === undefined) await refuseStranger(context, id.name, record);
+  checkRecord({ identity }, id, owner, share.name);
+  const [deleted, looks] = await Promise.all([
+    deletedAt(share, recordPath(id.name), nonceOf(identity)),
+    lookAtTree(share, identity),
+  ]);
+  const isDecided = deleted !== undefined;
+  if (!isDecided) await refuseStranger(context, id.name, identity, looks);
   call.effects.begin();
-  const deleted = record.deleted ?? (await decide(context, id.name, record));
-  const decided = { ...record, deleted };
-  await retire(context, id.name, decided, fateOf(decided));
-  if (context.unmanaged === true && fateOf(decided) === "delete") {
+  const record = { identity, deleted };
+  if (isDecided) await retire(context, id.name, record, fateOf(record));
+  else await decideAndRetire(context, id.name, identity, isInPlace(identity, looks));
+  if (context.unmanaged === true && (identity.onDelete ?? "delete") === "delete") {
     call.log.warn(
       `volume ${printVolumeId(id)} is deleted, and its files stay in the trash of ${share.name}: nobody empties that ` +
         "as long as the configuration does not name the export; add it under exports",
@@ -78,6 +91,27 @@ async function refuseOtherShare(share: Share): Promise<void> {
   );
 }
 
+/** What is at a volume's path. */
+interface Looks {
+  /** Whose the path is. */
+  readonly claim: Identity | undefined;
+  /** The fileid of what is there. */
+  readonly found: string | undefined;
+}
+
+async function lookAtTree(share: Share, { directory: { path } }: Identity): Promise<Looks> {
+  const [claim, found] = await Promise.all([claimAt(share, path), fileidAt(share, path)]);
+  return { claim, found };
+}
+
+function isClaimed({ nonce, id }: Identity, { claim }: Looks): boolean {
+  return claim?.nonce === nonce && claim.id === id;
+}
+
+function isInPlace(identity: Identity, looks: Looks): boolean {
+  return isClaimed(identity, looks) && looks.found === identity.directory.fileid;
+}
+
 /**
  * Looks whether what is at the volume's path is the volume's. It may also never have come there, or be gone.
  * @throws BerthError `failed-precondition` for a directory that is not the one that Berth made (restored from a
@@ -86,10 +120,10 @@ async function refuseOtherShare(share: Share): Promise<void> {
 async function refuseStranger(
   { share }: ShareContext,
   name: VolumeName,
-  { identity }: VolumeRecord,
+  identity: Identity,
+  { claim, found }: Looks,
 ): Promise<void> {
   const { path, fileid } = identity.directory;
-  const [claim, found] = await Promise.all([claimAt(share, path), fileidAt(share, path)]);
   const refuse = (cause: string, remedy: string): BerthError =>
     new BerthError("failed-precondition", `${share.name}: ${path} ${cause}, so it is not deleted: ${remedy}`);
   const stranger = (other: string): BerthError =>
@@ -97,7 +131,7 @@ async function refuseStranger(
       `(fileid ${other}) is not the directory that Berth made for this volume (fileid ${fileid})`,
       "move it away by hand",
     );
-  if (claim?.nonce === identity.nonce && claim.id === identity.id) {
+  if (isClaimed(identity, { claim, found })) {
     if (found === undefined || found === fileid) return;
     throw stranger(found);
   }
@@ -113,35 +147,54 @@ async function refuseStranger(
   if (!(await recoverClaim(share, { identity }))) throw unclaimed(share, name, identity);
 }
 
-/**
- * Writes down that the volume is to go. Of several who decide this at once the last one's file stays, and that is
- * no contest that anyone loses: all say the same, and whoever has decided goes on by what it wrote itself. So the file
- * is renamed to its name, whole and durable, where a claim would be linked.
- */
-async function decide(
-  { share, clock, newNonce }: ShareContext,
+/** Steps 1 to 4. @param isInPlace the tree was at its path a moment ago, and claimed */
+async function decideAndRetire(
+  context: ShareContext,
   name: VolumeName,
-  { identity }: VolumeRecord,
-): Promise<NonNullable<VolumeRecord["deleted"]>> {
+  identity: Identity,
+  isInPlace: boolean,
+): Promise<void> {
+  const { share, clock, newNonce } = context;
   const nonce = newNonce();
   const nowMs = clock.nowMs();
-  const deleted = newDeleted({
+  const own = newDeleted({
     nonce,
     deletedAt: new Date(nowMs).toISOString(),
     purgeAfter: new Date(nowMs + identity.trashRetentionMs).toISOString(),
   });
   const temporary = stagedFilePath(nonce);
-  const write = async (): Promise<void> => {
-    await share.createFile(temporary, encodeRecord(deleted));
-    await share.rename(temporary, join(recordPath(name), deletedFile(nonceOf(identity))));
-  };
+  const forgetIt = () => forget(share, temporary);
+  const deleted = await decide(share, name, identity, temporary, own).catch(async (reason: unknown) => {
+    await forgetIt();
+    throw reason;
+  });
+  const record = { identity, deleted: deleted ?? own };
+  const seen = { tree: isInPlace, record: deleted !== undefined };
+  await sideBySide([retire(context, name, record, fateOf(record), seen), forgetIt()]);
+}
+
+/**
+ * Writes down that the volume is to go: a claim that one of several who do it at once makes. The entry in the trash is
+ * needed next, and made beside it.
+ * @returns what is written there; undefined when the record is gone, since another call has finished the deletion
+ */
+async function decide(
+  share: Share,
+  name: VolumeName,
+  identity: Identity,
+  temporary: SharePath,
+  deleted: Deleted,
+): Promise<Deleted | undefined> {
+  const nonce = nonceOf(identity);
+  const path = join(recordPath(name), deletedFile(nonce));
   try {
-    // The entry in the trash is needed next.
-    await sideBySide([write(), makeHolder(share, trashEntryPath(nonceOf(identity)))]);
+    const [outcome] = await sideBySide<[string, unknown]>([
+      makeClaim(share, temporary, path, encodeRecord(deleted)),
+      makeHolder(share, trashEntryPath(nonce)),
+    ]);
+    return outcome === "claimed" ? deleted : await deletedAt(share, recordPath(name), nonce);
   } catch (reason) {
-    await forget(share, temporary);
-    // The record is gone, since another call has finished the deletion; or our own answer was lost.
     if (!hasCode(reason, "storage-no-entry")) throw reason;
+    return undefined;
   }
-  return deleted;
 }

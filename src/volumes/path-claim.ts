@@ -16,7 +16,7 @@ import {
 } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import { berthName, claimPathOf, parentsOf, stagedFilePath, stagingPath } from "./layout.ts";
-import { decodeIdentity, type Identity, nonceOf, type VolumeRecord } from "./record.ts";
+import { decodeIdentity, type Identity, nonceOf, type VolumeFate, type VolumeRecord } from "./record.ts";
 
 /**
  * Directories are claimed, so that none is, contains, or lies in another volume's. The claims are a tree of
@@ -111,10 +111,15 @@ export async function claimAt(share: Share, directory: SharePath): Promise<Ident
 }
 
 /** Lets a directory go, if this volume has it. Called once the volume's tree has left. */
-export async function releasePath(context: ShareContext, record: VolumeRecord): Promise<void> {
+export async function releasePath(context: ShareContext, record: VolumeFate): Promise<void> {
+  const { nonce, directory } = record.identity;
+  if ((await claimAt(context.share, directory.path))?.nonce === nonce) await letGo(context, record);
+}
+
+/** The same where this volume had it a moment ago. */
+export async function letGo(context: ShareContext, record: VolumeFate): Promise<void> {
   const { path } = record.identity.directory;
   const nonce = nonceOf(record.identity);
-  if ((await claimAt(context.share, path))?.nonce !== nonce) return;
   const name = parseVolumeId(record.identity.id)?.name;
   await takeAway(context, path, async (moved) => {
     return moved.nonce === nonce && (name === undefined || !(await wasRestored(context.share, name, record)));

@@ -109,13 +109,17 @@ export interface Owner {
   readonly driver: string;
 }
 
-/** All that a share knows of one volume. */
-export interface VolumeRecord {
+/** Which volume it is, and whether its deletion is decided. */
+export interface VolumeFate {
   readonly identity: Identity;
+  readonly deleted: Deleted | undefined;
+}
+
+/** All that a share knows of one volume. */
+export interface VolumeRecord extends VolumeFate {
   /** 0 as long as the size is the identity's. */
   readonly generation: number;
   readonly sizeBytes: bigint;
-  readonly deleted: Deleted | undefined;
 }
 
 export const newIdentity = (fields: Omit<Identity, "schema">): Identity => ({

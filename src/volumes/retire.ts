@@ -27,12 +27,22 @@ import {
   treeName,
 } from "./layout.ts";
 import { removeParents } from "./parents.ts";
-import { claimAt, recoverClaim, releasePath } from "./path-claim.ts";
-import { type Identity, nonceOf, type VolumeRecord } from "./record.ts";
+import { claimAt, letGo, recoverClaim, releasePath } from "./path-claim.ts";
+import { type Identity, nonceOf, type VolumeFate, type VolumeRecord } from "./record.ts";
 import { renameTree } from "./rename-tree.ts";
 import type { OnDelete } from "./volume.ts";
 
 const attemptsMax = 5;
+
+/** What was looked at a moment ago and was the volume's, by who has just decided its deletion: it is not looked at again. */
+export interface Seen {
+  /** The tree at its path, and the claim on that. */
+  readonly tree: boolean;
+  /** The record in its place, with what says that it is deleted. */
+  readonly record: boolean;
+}
+
+const unseen: Seen = { tree: false, record: false };
 
 /**
  * Takes a volume away: first its tree, then the claim on its directory, then its record. Every step may have
@@ -54,8 +64,9 @@ const attemptsMax = 5;
 export async function retire(
   context: ShareContext,
   name: VolumeName,
-  record: VolumeRecord,
+  record: VolumeFate,
   fate: OnDelete,
+  seen = unseen,
 ): Promise<void> {
   const { share } = context;
   const nonce = nonceOf(record.identity);
@@ -66,10 +77,10 @@ export async function retire(
   const target = fate === "archive" ? archivePathOf(path, nonce) : trashed;
   const isDecided = record.deleted !== undefined;
   // A creation that still runs may rename it from the one to the other between two looks, but never back.
-  for (const from of [path, staged.path, path]) {
+  for (const [index, from] of [path, staged.path, path].entries()) {
     if (from === path && (fate === "retain" || !isDecided)) continue;
-    const thing = from === path ? tree : staged;
-    if (await move(share, from, from === path ? target : trashed, entry, thing)) break;
+    const [thing, to] = from === path ? [tree, target] : [staged, trashed];
+    if (await move(share, from, to, entry, thing, seen.tree && index === 0)) break;
   }
   if (!isDecided && record.identity.adopted !== true && (await tree.isOurs(path))) {
     throw finished(share, name);
@@ -87,8 +98,11 @@ export async function retire(
     },
   };
   // Side by side: a claim whose record is gone is taken away by whoever meets it, at last by the reaper.
-  const release = releasePath(context, record).then(() => removeParents(context, path));
-  await sideBySide([release, move(share, recordPath(name), to, holder, isRecord)]);
+  const release = tree.wasClaimed() ? letGo(context, record) : releasePath(context, record);
+  await sideBySide([
+    release.then(() => removeParents(context, path)),
+    move(share, recordPath(name), to, holder, isRecord, seen.record),
+  ]);
 }
 
 /**
@@ -113,7 +127,7 @@ export async function takeBack(context: ShareContext, name: VolumeName, record: 
   await removeIfEmpty(share, entry);
 }
 
-async function isClaimed(share: Share, { identity }: VolumeRecord): Promise<boolean> {
+async function isClaimed(share: Share, { identity }: VolumeFate): Promise<boolean> {
   return (await claimAt(share, identity.directory.path))?.nonce === identity.nonce;
 }
 
@@ -125,7 +139,7 @@ function finished(share: Share, name: VolumeName): BerthError {
 }
 
 /** What a record says of its deletion's directory, for whoever finishes it. */
-export function fateOf({ identity, deleted }: VolumeRecord): OnDelete {
+export function fateOf({ identity, deleted }: VolumeFate): OnDelete {
   if (deleted !== undefined) return identity.onDelete ?? "delete";
   return identity.adopted === true ? "retain" : "delete";
 }
@@ -138,12 +152,17 @@ interface Thing {
   isStranger(path: SharePath): Promise<boolean>;
 }
 
+interface Placed extends Thing {
+  /** Whether the last look after a rename found the claim on the path, and it was the volume's. */
+  wasClaimed(): boolean;
+}
+
 /** The tree where it was built, and where it was placed. */
 function treesOf(
   share: Share,
   name: VolumeName,
-  { identity, deleted }: VolumeRecord,
-): [Thing & { readonly path: SharePath }, Thing] {
+  { identity, deleted }: VolumeFate,
+): [Thing & { readonly path: SharePath }, Placed] {
   const { path, fileid } = identity.directory;
   const isIt = async (at: SharePath): Promise<boolean> => (await fileidAt(share, at)) === fileid;
   const isLive = (): Promise<boolean> => wasRestored(share, name, { identity, deleted });
@@ -152,7 +171,9 @@ function treesOf(
     isOurs: isIt,
     isStranger: async () => false, // nobody else has the nonce in its name
   };
-  const placed: Thing = {
+  let wasClaimed = false;
+  const placed: Placed = {
+    wasClaimed: () => wasClaimed,
     isOurs: async (at) => {
       const [isThisOne, claim, live] = await Promise.all([isIt(at), claimAt(share, path), isLive()]);
       if (!isThisOne || live) return false;
@@ -164,9 +185,11 @@ function treesOf(
     },
     // The claim may have gone in the meantime, or a successor's come: that one names the stranger, or does not.
     isStranger: async (at) => {
-      const [claim, moved, live] = await Promise.all([claimAt(share, path), fileidAt(share, at), isLive()]);
+      const [claim, live] = await Promise.all([claimAt(share, path), isLive()]);
+      wasClaimed = claim?.nonce === identity.nonce;
       if (live) return true;
-      return claim !== undefined && claim.nonce !== identity.nonce && claim.directory.fileid === moved;
+      if (claim === undefined || claim.nonce === identity.nonce) return false;
+      return claim.directory.fileid === (await fileidAt(share, at));
     },
   };
   return [staged, placed];
@@ -181,17 +204,22 @@ export function unclaimed(share: Share, name: VolumeName, { directory: { path } 
   );
 }
 
-/** Moves what is at `from` to a name in `holder`, if it is ours. @returns whether it was there and is moved now */
+/**
+ * Moves what is at `from` to a name in `holder`, if it is ours.
+ * @param isSeen it was a moment ago. @returns whether it was there and is moved now
+ */
 async function move(
   share: Share,
   from: SharePath,
   to: SharePath,
   holder: SharePath,
   thing: Thing,
+  isSeen: boolean,
 ): Promise<boolean> {
   let outcome: Renamed = "renamed";
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    if (!(await thing.isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
+    const isKnown = isSeen && attempt === 1;
+    if (!isKnown && !(await thing.isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
     outcome = await renamed(share, from, to);
     if (outcome !== "renamed") {
       await makeHolder(share, holder);
