@@ -70,12 +70,12 @@ export class NfsHandles {
     return failures;
   }
 
-  async #renaming({ source, target, path }: Move, options: OperationOptions): Promise<Renaming> {
+  async #renaming({ source, target, path, newPath }: Move, options: OperationOptions): Promise<Renaming> {
     const [fromDirectory, toDirectory] = await Promise.all([
       this.#directory(source.parent, { ...options, path }),
-      this.#directory(target.parent, { ...options, path }),
+      this.#directory(target.parent, { ...options, path: newPath }),
     ]);
-    return { fromDirectory, from: source.name, toDirectory, to: target.name, path };
+    return { fromDirectory, from: source.name, toDirectory, to: target.name, path, newPath };
   }
 
   /** What a path is, in one round trip where the server admits that. Not of the root. */

@@ -119,7 +119,7 @@ export class NfsShare implements Share {
   async link(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void> {
     const handle = this.#made.get(existing) ?? (await this.#lookup(existing, signal)).handle;
     await this.#at(created, signal, (client, parent, name, options) =>
-      client.link(handle, parent, name, options),
+      client.link(handle, parent, name, { ...options, path: existing, newPath: created }),
     );
   }
 
@@ -172,7 +172,8 @@ export class NfsShare implements Share {
 
   async rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void> {
     this.#made.delete(from);
-    await this.#renames.run({ source: this.#split(from), target: this.#split(to), path: from, signal });
+    const [source, target] = [this.#split(from), this.#split(to)];
+    await this.#renames.run({ source, target, path: from, newPath: to, signal });
   }
 
   removeFile(path: SharePath, signal?: AbortSignal): Promise<void> {
@@ -277,7 +278,9 @@ export class NfsShare implements Share {
     const options = optionsOf(path, signal);
     const ways = [...this.#wayIn(parent), ...this.#wayIn(this.#split(other).parent)];
     await this.#gates.beside([...new Set(ways)].sort(), () =>
-      handles.with(parent, options, (directory) => operation(handles, directory, name, options)),
+      handles.with(parent, options, (directory) =>
+        operation(handles, directory, name, { ...options, newPath: other }),
+      ),
     );
   }
 

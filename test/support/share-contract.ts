@@ -344,8 +344,8 @@ function pathFacts(fact: Fact): void {
     for (const operation of operationsOn(share, at("gone"))) {
       await rejectsWith(share, "storage-no-entry", "gone", operation());
     }
-    await rejectsWith(share, "storage-no-entry", "b", share.link(at("gone"), at("b")));
-    await rejectsWith(share, "storage-no-entry", "b", share.rename(at("gone"), at("b")));
+    await rejectsWith(share, "storage-no-entry", "gone", share.link(at("gone"), at("b")));
+    await rejectsWith(share, "storage-no-entry", "gone", share.rename(at("gone"), at("b")));
   });
 
   for (const type of ["a file", "a symbolic link"]) {

@@ -10,8 +10,8 @@ export async function renameMany(
   request: Request,
 ): Promise<ReadonlyMap<number, Error>> {
   const failures = new Map<number, Error>();
-  for (const [index, { fromDirectory, from, toDirectory, to, path }] of renamings.entries()) {
-    const site = { ...request.site, path: path ?? request.site.path };
+  for (const [index, { fromDirectory, from, toDirectory, to, ...paths }] of renamings.entries()) {
+    const site = { ...request.site, ...paths };
     const procedure = rename(fromDirectory, from, toDirectory, to);
     await runner.run(procedure, { ...request, site }).catch((error) => failures.set(index, error));
   }

@@ -12,9 +12,9 @@ export async function renameMany(
   request: Request,
 ): Promise<ReadonlyMap<number, Error>> {
   const failures = new Map<number, Error>();
-  const tasks = renamings.map(({ fromDirectory, from, toDirectory, to, path }) => ({
+  const tasks = renamings.map(({ fromDirectory, from, toDirectory, to, ...paths }) => ({
     operations: [putfh(fromDirectory), savefh, putfh(toDirectory), rename(from, to)],
-    request: { ...request, site: { ...request.site, path: path ?? request.site.path } },
+    request: { ...request, site: { ...request.site, ...paths } },
   }));
   for (let done = 0; done < tasks.length; ) {
     const part = tasks.slice(done, done + renamesPerCompound(runner));
