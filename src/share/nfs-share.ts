@@ -194,10 +194,17 @@ export class NfsShare implements Share {
   async removeTree(path: SharePath, options: TreeOptions = {}): Promise<TreeProgress> {
     const handles = await this.#open(options.signal);
     const { parent, name } = this.#split(path);
-    // Beside everything: it may take hours.
-    return await handles.with(parent, optionsOf(path, options.signal), (directory) =>
-      removeTree(handles.client, directory, name, { ...options, actAsOwner: true }),
-    );
+    try {
+      // Beside everything: it may take hours.
+      const { entries } = await handles.with(parent, optionsOf(path, options.signal), (directory) =>
+        removeTree(handles.client, directory, name, { ...options, actAsOwner: true, path }),
+      );
+      return { entries };
+    } catch (reason) {
+      // With the directory that held it; an export that is not there has failed before.
+      if (hasCode(reason, "storage-no-entry")) return { entries: 0 };
+      throw reason;
+    }
   }
 
   async usage(path: SharePath, options: TreeOptions = {}): Promise<TreeUsage> {
@@ -207,7 +214,7 @@ export class NfsShare implements Share {
     const onFailure = (): void => {
       isWhole = false; // of one entry: the others still count
     };
-    const found = await usageOfTree(client, root, { ...options, actAsOwner: true, onFailure });
+    const found = await usageOfTree(client, root, { ...options, actAsOwner: true, path, onFailure });
     const { usedBytes, inodes, sharedNames, boundaries } = found;
     return { usedBytes, inodes, approximate: !isWhole || sharedNames > 0 || boundaries > 0 };
   }
@@ -320,7 +327,7 @@ export class NfsShare implements Share {
 
   #split(path: SharePath): Place {
     const parts = splitPath(path);
-    if (parts === undefined) throw this.#error("invalid-argument", path, "is the share's root");
+    if (parts === undefined) throw this.#error("storage-unsupported", path, "is the share's root");
     return parts;
   }
 
@@ -344,11 +351,7 @@ export class NfsShare implements Share {
     return this.#handles;
   }
 
-  #error(
-    code: "storage-unsupported" | "storage-too-large" | "invalid-argument",
-    path: SharePath,
-    cause: string,
-  ): BerthError {
+  #error(code: "storage-unsupported" | "storage-too-large", path: SharePath, cause: string): BerthError {
     return new BerthError(code, `${this.name}: ${JSON.stringify(path)} ${cause}`);
   }
 }
