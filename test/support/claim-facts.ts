@@ -1,26 +1,6 @@
 /** What any `Share` does with names of files that several may want. */
 import assert from "node:assert/strict";
-import { describe } from "node:test";
-import {
-  at,
-  bytes,
-  type Fact,
-  factOn,
-  namesOf,
-  rejectsWith,
-  type ShareFixture,
-  textOf,
-  winnerOf,
-} from "./share-contract.ts";
-
-/** Registers these facts alone. */
-export function claimsContract(name: string, makeShare: () => Promise<ShareFixture>): void {
-  const fact = factOn(makeShare);
-  describe(`${name}, for claims`, () => {
-    linkFacts(fact);
-    linkedFacts(fact);
-  });
-}
+import { at, bytes, type Fact, namesOf, rejectsWith, textOf, winnerOf } from "./share-contract.ts";
 
 export function linkFacts(fact: Fact): void {
   fact("link gives a file another name", async (share) => {
