@@ -22,6 +22,8 @@ export interface OperationOptions {
   readonly credentials?: Credentials;
   /** How errors name what this is about: the path, which a handle does not tell. */
   readonly path?: string;
+  /** Likewise the path that it gets, where it gets another. */
+  readonly newPath?: string;
 }
 
 export interface ReaddirOptions extends OperationOptions {
@@ -91,11 +93,12 @@ export interface NameBelow {
   readonly name: FileName;
 }
 
-/** A name to be changed; `path` is how its error names it, in place of the options' own. */
+/** A name to be changed; its paths are how its error names it, in place of the options' own. */
 export interface Renaming {
   readonly from: NameBelow;
   readonly to: NameBelow;
   readonly path?: string;
+  readonly newPath?: string;
 }
 
 /**

@@ -10,6 +10,8 @@ export interface Site {
   readonly version: string;
   readonly operation: string;
   readonly path?: string | undefined;
+  /** The path that it gets, of what gets another. */
+  readonly newPath?: string | undefined;
   /** Whom it acted as. */
   readonly uid: number;
   /** Whether the export itself was being resolved or mounted. */
@@ -71,10 +73,10 @@ export function doubtfulError(site: Site, cause: string, code?: number): NfsErro
   });
 }
 
-function subject({ server, operation, path }: Site): string {
-  return path === undefined
-    ? `${server}: ${operation}`
-    : `${server}: ${operation} of ${JSON.stringify(path)}`;
+function subject({ server, operation, path, newPath }: Site): string {
+  const of = path === undefined ? "" : ` of ${JSON.stringify(path)}`;
+  const to = newPath === undefined ? "" : ` to ${JSON.stringify(newPath)}`;
+  return `${server}: ${operation}${of}${to}`;
 }
 
 function diagnose(site: Site, code: number): Diagnosis {

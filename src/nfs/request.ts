@@ -31,11 +31,12 @@ export function requestDefaults(
 
 /** One operation's options, with the client's defaults filled in and its clock started. */
 export function requestOf(defaults: RequestDefaults, options: OperationOptions = {}): Request {
-  const { signal, path, timeoutMs = defaults.timeoutMs, credentials = defaults.credentials } = options;
+  const { signal, path, newPath } = options;
+  const { timeoutMs = defaults.timeoutMs, credentials = defaults.credentials } = options;
   return {
     credentials,
     signal,
     deadlineMs: monotonicMs() + timeoutMs,
-    site: { server: defaults.server, version: defaults.version, uid: credentials.uid, path },
+    site: { server: defaults.server, version: defaults.version, uid: credentials.uid, path, newPath },
   };
 }

@@ -311,13 +311,6 @@ describe("removeTree", () => {
     await fixture.share.removeTree(at("tree"));
     assert.equal(clock.nowMs(), startedMs);
   });
-
-  test("refuses the share's root", async () => {
-    await using fixture = new Fixture();
-    makeFiles(fixture, 1);
-    await rejectsWith(fixture.share, "storage-unsupported", "root", fixture.share.removeTree(shareRoot));
-    assert.deepEqual(readdirSync(fixture.root), ["tree"]);
-  });
 });
 
 const openFiles = (): number => readdirSync("/proc/self/fd").length;

@@ -122,14 +122,14 @@ export class DirectoryShare implements Share {
   }
 
   link(existing: SharePath, created: SharePath): Promise<void> {
-    return this.#between("link to", existing, created, async (from, source, to, target) => {
+    return this.#between("link", existing, created, async (from, source, to, target) => {
       await linkAt(from.fd, source, to.fd, target);
       await to.sync();
     });
   }
 
   createLinked(path: SharePath, content: Uint8Array, created: SharePath): Promise<void> {
-    return this.#between("create", path, created, async (from, source, to, target) => {
+    return this.#between("create and link", path, created, async (from, source, to, target) => {
       await writeNew(from, source, content);
       await linkAt(from.fd, source, to.fd, target);
       await to.sync();
@@ -137,7 +137,7 @@ export class DirectoryShare implements Share {
   }
 
   moveFile(existing: SharePath, created: SharePath): Promise<void> {
-    return this.#between("move to", existing, created, async (from, source, to, target) => {
+    return this.#between("move", existing, created, async (from, source, to, target) => {
       await linkAt(from.fd, source, to.fd, target);
       await to.sync();
       await unlinkAt(from.fd, source);
@@ -168,7 +168,7 @@ export class DirectoryShare implements Share {
   }
 
   rename(from: SharePath, to: SharePath): Promise<void> {
-    return this.#between("rename to", from, to, async (source, sourceName, target, targetName) => {
+    return this.#between("rename", from, to, async (source, sourceName, target, targetName) => {
       await renameAt(source.fd, sourceName, target.fd, targetName);
       // One transaction of the file system's journal holds both ends.
       await source.sync();
@@ -274,7 +274,7 @@ export class DirectoryShare implements Share {
 
   async #between(step: string, from: SharePath, to: SharePath, work: Between): Promise<void> {
     const [source, target] = [this.#split(from), this.#split(to)];
-    return this.#with(step, to, target.parent, async (targetParent) => {
+    return this.#with(`${step} ${from} to`, to, target.parent, async (targetParent) => {
       const sourceParent = this.#directories.get(source.parent);
       try {
         await work(sourceParent, source.name, targetParent, target.name);

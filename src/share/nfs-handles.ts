@@ -70,10 +70,12 @@ export class NfsHandles {
     return failures;
   }
 
-  async #renaming({ source, target, path }: Move, options: OperationOptions): Promise<Renaming> {
-    const site = { ...options, path };
-    const [from, to] = await Promise.all([this.below(source, site), this.below(target, site)]);
-    return { from, to, path };
+  async #renaming({ source, target, path, newPath }: Move, options: OperationOptions): Promise<Renaming> {
+    const [from, to] = await Promise.all([
+      this.below(source, { ...options, path }),
+      this.below(target, { ...options, path: newPath }),
+    ]);
+    return { from, to, path, newPath };
   }
 
   /** What a path is, in one round trip where the server admits that. Not of the root. */

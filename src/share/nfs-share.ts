@@ -119,7 +119,7 @@ export class NfsShare implements Share {
   async link(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void> {
     const handle = this.#made.get(existing) ?? (await this.#lookup(existing, signal)).handle;
     await this.#at(created, signal, (client, parent, name, options) =>
-      client.link(handle, parent, name, options),
+      client.link(handle, parent, name, { ...options, path: existing, newPath: created }),
     );
   }
 
@@ -172,7 +172,8 @@ export class NfsShare implements Share {
 
   async rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void> {
     this.#made.delete(from);
-    await this.#renames.run({ source: this.#split(from), target: this.#split(to), path: from, signal });
+    const [source, target] = [this.#split(from), this.#split(to)];
+    await this.#renames.run({ source, target, path: from, newPath: to, signal });
   }
 
   removeFile(path: SharePath, signal?: AbortSignal): Promise<void> {
@@ -189,10 +190,17 @@ export class NfsShare implements Share {
   async removeTree(path: SharePath, options: TreeOptions = {}): Promise<TreeProgress> {
     const handles = await this.#open(options.signal);
     const { parent, name } = this.#split(path);
-    // Beside everything: it may take hours.
-    return await handles.with(parent, optionsOf(path, options.signal), (directory) =>
-      removeTree(handles.client, directory, name, { ...options, actAsOwner: true }),
-    );
+    try {
+      // Beside everything: it may take hours.
+      const { entries } = await handles.with(parent, optionsOf(path, options.signal), (directory) =>
+        removeTree(handles.client, directory, name, { ...options, actAsOwner: true, path }),
+      );
+      return { entries };
+    } catch (reason) {
+      // With the directory that held it; an export that is not there has failed before.
+      if (hasCode(reason, "storage-no-entry")) return { entries: 0 };
+      throw reason;
+    }
   }
 
   async usage(path: SharePath, options: TreeOptions = {}): Promise<TreeUsage> {
@@ -202,7 +210,7 @@ export class NfsShare implements Share {
     const onFailure = (): void => {
       isWhole = false; // of one entry: the others still count
     };
-    const found = await usageOfTree(client, root, { ...options, actAsOwner: true, onFailure });
+    const found = await usageOfTree(client, root, { ...options, actAsOwner: true, path, onFailure });
     const { usedBytes, inodes, sharedNames, boundaries } = found;
     return { usedBytes, inodes, approximate: !isWhole || sharedNames > 0 || boundaries > 0 };
   }
@@ -273,7 +281,9 @@ export class NfsShare implements Share {
     const options = optionsOf(path, signal);
     const ways = [...this.#wayIn(parent), ...this.#wayIn(this.#split(other).parent)];
     await this.#gates.beside([...new Set(ways)].sort(), () =>
-      handles.with(parent, options, (directory) => operation(handles, directory, name, options)),
+      handles.with(parent, options, (directory) =>
+        operation(handles, directory, name, { ...options, newPath: other }),
+      ),
     );
   }
 
@@ -313,7 +323,7 @@ export class NfsShare implements Share {
 
   #split(path: SharePath): Place {
     const parts = splitPath(path);
-    if (parts === undefined) throw this.#error("invalid-argument", path, "is the share's root");
+    if (parts === undefined) throw this.#error("storage-unsupported", path, "is the share's root");
     return parts;
   }
 
@@ -337,11 +347,7 @@ export class NfsShare implements Share {
     return this.#handles;
   }
 
-  #error(
-    code: "storage-unsupported" | "storage-too-large" | "invalid-argument",
-    path: SharePath,
-    cause: string,
-  ): BerthError {
+  #error(code: "storage-unsupported" | "storage-too-large", path: SharePath, cause: string): BerthError {
     return new BerthError(code, `${this.name}: ${JSON.stringify(path)} ${cause}`);
   }
 }

@@ -8,7 +8,8 @@ import { parseSharePath } from "./share-path.ts";
 const [staging, root, trash] = [parseSharePath("staging"), parseSharePath(""), parseSharePath("trash")];
 
 function move(name: string, from = staging, to = root): Move {
-  return { source: { parent: from, name }, target: { parent: to, name }, path: parseSharePath(name) };
+  const path = parseSharePath(name);
+  return { source: { parent: from, name }, target: { parent: to, name }, path, newPath: path };
 }
 
 /** Batches whose moves are only written down, and fail by name. */

@@ -10,8 +10,9 @@ export interface Place {
 export interface Move {
   readonly source: Place;
   readonly target: Place;
-  /** As messages name it. */
+  /** As messages name it, and where it goes. */
   readonly path: SharePath;
+  readonly newPath: SharePath;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -65,7 +65,8 @@ export interface Attributes {
  * - What was created, linked, renamed or changed is durable, at the latest, once a later `sync` has been answered: it
  *   survives a crash of the machine that holds the share. Before that a crash may take back the last steps, never
  *   one without those after it. A removal may come back; what it removed was garbage by then.
- * - Every failure is a `BerthError` with a storage code and a message that names share and path.
+ * - Every failure is a `BerthError` with a storage code and a message that names share and path; of two paths the
+ *   one at fault, or both.
  * - An operation may fail after it took effect (a lost answer). `createFile`, `makeDirectory`,
  *   `link` and `rename` then may say `storage-exists` or `storage-no-entry` of their own doing: the
  *   caller looks again (see `claimFile`).

@@ -17,12 +17,15 @@ for (const version of ["3", "4.1"] as const) {
     let server: Ganesha;
     let share: NfsShare;
     let local: string;
+    const shareOf = (exported: string): NfsShare => {
+      const { address: host, nfsPort: port, mountPort } = server;
+      const connect = { host, port, mountPort, path: exported, versions: [version] };
+      return new NfsShare({ name: "nas", connect, kept: [path("kept"), path("kept/deep")] });
+    };
     before(async () => {
       server = await startGanesha();
       local = server.directory("data");
-      const { address: host, nfsPort: port, mountPort } = server;
-      const connect = { host, port, mountPort, path: "/srv/data", versions: [version] };
-      share = new NfsShare({ name: "nas", connect, kept: [path("kept"), path("kept/deep")] });
+      share = shareOf("/srv/data");
     });
     after(async () => {
       await share?.close();
@@ -112,6 +115,23 @@ for (const version of ["3", "4.1"] as const) {
       assert.equal(entries, 6);
       assert.equal((await share.removeTree(path("tree"))).entries, 0);
       await fails(share.stat(path("tree")), "storage-no-entry");
+    });
+
+    test("takes no tree for gone because the kept directory that held it was replaced", async () => {
+      const another = shareOf("/srv/data");
+      await another.makeDirectory(path("kept"), 0o755).catch(() => {}); // by another test
+      await share.createFile(path("kept/known"), Buffer.from("1"));
+      await another.removeTree(path("kept"));
+      await another.makeDirectory(path("kept"), 0o755);
+      await another.createFile(path("kept/tree"), Buffer.from("2"));
+      await another.close();
+      assert.deepEqual(await share.removeTree(path("kept/tree")), { entries: 1 });
+    });
+
+    test("takes no tree for gone because its export is", async () => {
+      const none = shareOf("/srv/none");
+      await assert.rejects(none.removeTree(path("some/tree")), /127.0.0.1:\/srv\/none/);
+      await none.close();
     });
 
     test("measures a tree, a file with several names once", async () => {

@@ -51,7 +51,7 @@ export async function winnerOf(operations: readonly Promise<unknown>[]): Promise
   return results.findIndex(({ status }) => status === "fulfilled");
 }
 
-export function factOn(makeShare: () => Promise<ShareFixture>): Fact {
+function factOn(makeShare: () => Promise<ShareFixture>): Fact {
   return (title, work) =>
     test(title, async () => {
       const fixture = await makeShare();
@@ -332,6 +332,23 @@ function operationsInto(share: Share, path: SharePath, file: SharePath): Operati
 }
 
 function pathFacts(fact: Fact): void {
+  fact("what needs a name says storage-unsupported of the share's root", async (share) => {
+    await share.createFile(at("file"), bytes(""));
+    for (const operation of [
+      () => share.readFile(shareRoot, 10),
+      () => share.createFile(shareRoot, bytes("")),
+      () => share.makeDirectory(shareRoot, 0o755),
+      () => share.rename(shareRoot, at("moved")),
+      () => share.rename(at("file"), shareRoot),
+      () => share.removeFile(shareRoot),
+      () => share.removeDirectory(shareRoot),
+      () => share.removeTree(shareRoot),
+    ]) {
+      await rejectsWith(share, "storage-unsupported", "root", operation());
+    }
+    assert.deepEqual(await namesOf(share), ["file"]);
+  });
+
   fact("every operation below a directory that is not there says storage-no-entry", async (share) => {
     await share.createFile(at("file"), bytes(""));
     const path = at("gone/x");
@@ -344,8 +361,8 @@ function pathFacts(fact: Fact): void {
     for (const operation of operationsOn(share, at("gone"))) {
       await rejectsWith(share, "storage-no-entry", "gone", operation());
     }
-    await rejectsWith(share, "storage-no-entry", "b", share.link(at("gone"), at("b")));
-    await rejectsWith(share, "storage-no-entry", "b", share.rename(at("gone"), at("b")));
+    await rejectsWith(share, "storage-no-entry", "gone", share.link(at("gone"), at("b")));
+    await rejectsWith(share, "storage-no-entry", "gone", share.rename(at("gone"), at("b")));
   });
 
   for (const type of ["a file", "a symbolic link"]) {

@@ -239,6 +239,7 @@ export async function move(
       `${source} and ${target} lie in different exports: use cp -r, then rm -r`,
     );
   }
-  await to.client.rename(directory.handle, name, place.directory.handle, place.name, { signal, path });
+  const options = { signal, path, newPath: place.path };
+  await to.client.rename(directory.handle, name, place.directory.handle, place.name, options);
   report(json, { moved: path }, () => {});
 }

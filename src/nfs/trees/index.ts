@@ -4,6 +4,6 @@ export { type CopyOptions, type CopyReport, type CopyTarget, copyTree } from "./
 export type { CopyWay } from "./copy-content.ts";
 export { removeTree } from "./remove.ts";
 export type { TreeEntry } from "./tree-directory.ts";
-export type { TreeOptions, TreeProgress } from "./tree-options.ts";
+export type { NamedTreeOptions, TreeOptions, TreeProgress } from "./tree-options.ts";
 export { type TreeUsage, usageOfTree } from "./usage.ts";
 export { type WalkPage, walkTree } from "./walk.ts";

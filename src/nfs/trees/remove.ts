@@ -1,25 +1,31 @@
 import { BerthError, hasCode } from "../../core/errors.ts";
 import type { NfsClient } from "../client.ts";
-import type { FileHandle, FileName, FileNode } from "../file.ts";
+import type { FileHandle, FileName } from "../file.ts";
 import { treeLimits } from "./limits.ts";
 import { isGone, Traversal, type Visitor } from "./traversal.ts";
-import { sizeOf, TreeDirectory, type TreeEntry } from "./tree-directory.ts";
-import { ProgressCounter, type TreeOptions, type TreeProgress } from "./tree-options.ts";
+import { nameText, sizeOf, TreeDirectory, type TreeEntry } from "./tree-directory.ts";
+import {
+  type NamedTreeOptions,
+  ProgressCounter,
+  type TreeOptions,
+  type TreeProgress,
+} from "./tree-options.ts";
 
 /**
  * Removes what a name stands for: a file, a link, or a directory with all below it. Every removal is by
  * directory handle and name, so renaming something on the way cannot lead it elsewhere. What is gone
- * already is no failure; cut short, it can be run again. @returns what it removed
+ * already is no failure; cut short, it can be run again. Errors call the tree by its name unless told otherwise.
+ * @returns what it removed
  * @throws BerthError `storage-busy` at a directory on another file system
  */
 export async function removeTree(
   client: NfsClient,
   directory: FileHandle,
   name: FileName,
-  options: TreeOptions = {},
+  { path = nameText(name), ...options }: NamedTreeOptions = {},
 ): Promise<TreeProgress> {
   const removal = new Removal(client, options);
-  await removal.run(directory, name);
+  await removal.run(directory, name, path);
   return { entries: removal.progress.entries, sizeBytes: removal.progress.sizeBytes };
 }
 
@@ -41,20 +47,24 @@ class Removal implements Visitor<Round> {
     this.#traversal = new Traversal(client, this, options);
   }
 
-  async run(directory: FileHandle, name: FileName): Promise<void> {
-    const { signal } = this.#traversal;
-    const node = await unlessGone(this.#client.lookup(directory, name, { signal }));
+  async run(directory: FileHandle, name: FileName, path: string): Promise<void> {
+    const options = this.#traversal.options({ path });
+    // First: to a handle that is stale no tree is there, which does not say that it is gone.
+    const attributes = await this.#client.getattr(directory, options);
+    const node = await unlessGone(this.#client.lookup(directory, name, options));
     if (node === undefined) return;
-    const holder = new TreeDirectory<Round>(await this.#nodeOf(directory), { removed: 0 });
+    const holder = new TreeDirectory<Round>({ handle: directory, attributes }, { removed: 0 });
     this.#top = { holder, name };
-    if (node.attributes.type === "directory") await this.#traversal.run(node, { removed: 0 });
-    else await this.#removeFiles(holder, [{ name, ...node }]);
+    if (node.attributes.type === "directory") await this.#traversal.run(node, { removed: 0 }, path);
+    else await this.#removeFiles(holder, [{ name, ...node }], path);
   }
 
   async page(directory: TreeDirectory<Round>, entries: readonly TreeEntry[]): Promise<void> {
     const files = entries.filter(({ attributes }) => attributes.type !== "directory");
     for (let start = 0; start < files.length; start += treeLimits.removalsPerCall) {
-      await this.#removeFiles(directory, files.slice(start, start + treeLimits.removalsPerCall));
+      const some = files.slice(start, start + treeLimits.removalsPerCall);
+      const [only = ""] = some.length === 1 ? some.map(({ name }) => name) : [];
+      await this.#removeFiles(directory, some, directory.pathOf(only));
     }
   }
 
@@ -80,7 +90,7 @@ class Removal implements Visitor<Round> {
     const name = directory.parent === undefined ? this.#top?.name : directory.name;
     if (holder === undefined || name === undefined) return "done";
     try {
-      await unlessGone(this.#rmdir(holder, name));
+      await unlessGone(this.#rmdir(holder, name, directory.path));
     } catch (error) {
       if (hasCode(error, "storage-not-empty") && directory.data.removed > 0) {
         directory.data.removed = 0;
@@ -95,16 +105,19 @@ class Removal implements Visitor<Round> {
     return "done";
   }
 
-  async #rmdir(holder: TreeDirectory<Round>, name: FileName): Promise<void> {
-    await this.#traversal.within(holder, name, (options) => this.#client.rmdir(holder.handle, name, options));
+  async #rmdir(holder: TreeDirectory<Round>, name: FileName, path: string): Promise<void> {
+    await this.#traversal.within(holder, path, (options) => this.#client.rmdir(holder.handle, name, options));
   }
 
-  async #removeFiles(directory: TreeDirectory<Round>, files: readonly TreeEntry[]): Promise<void> {
+  async #removeFiles(
+    directory: TreeDirectory<Round>,
+    files: readonly TreeEntry[],
+    path: string,
+  ): Promise<void> {
     const names = files.map(({ name }) => name);
-    const [only = ""] = names.length === 1 ? names : [];
     let failures: ReadonlyMap<number, Error>;
     try {
-      failures = await this.#traversal.within(directory, only, (options) =>
+      failures = await this.#traversal.within(directory, path, (options) =>
         this.#removeMany(directory, names, options),
       );
     } catch (error) {
@@ -131,10 +144,6 @@ class Removal implements Visitor<Round> {
     const [first] = failures.values();
     if (failures.size === names.length && hasCode(first, "storage-access")) throw first;
     return failures;
-  }
-
-  async #nodeOf(handle: FileHandle): Promise<FileNode> {
-    return { handle, attributes: await this.#client.getattr(handle, { signal: this.#traversal.signal }) };
   }
 }
 

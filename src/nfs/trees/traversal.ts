@@ -78,10 +78,13 @@ export class Traversal<T> {
     this.#stepsInFlightMax = Math.min(treeLimits.stepsInFlightMax, client.features.callsInFlightMax);
   }
 
-  /** @throws BerthError the first failure that ends the work, when all requests in flight have ended */
-  async run(root: FileNode, data: T): Promise<void> {
+  /**
+   * @param path how errors name the tree
+   * @throws BerthError the first failure that ends the work, when all requests in flight have ended
+   */
+  async run(root: FileNode, data: T, path = ""): Promise<void> {
     this.#fsid = root.attributes.fsid;
-    this.#read(new TreeDirectory(root, data));
+    this.#read(new TreeDirectory(root, data, path));
     this.#pump();
     try {
       await this.#ended.promise;
@@ -99,7 +102,7 @@ export class Traversal<T> {
     this.#pump();
   }
 
-  /** For an operation on something in the tree; the top has no path of its own. */
+  /** For an operation on something in the tree; the top may have no path. */
   options({ path }: { readonly path: string }): OperationOptions {
     return { ...(path === "" ? {} : { path }), signal: this.signal };
   }
@@ -107,10 +110,10 @@ export class Traversal<T> {
   /** In a directory, as its owner if need be and allowed. */
   async within<R>(
     directory: TreeDirectory<T>,
-    name: FileName,
+    path: string,
     operation: (options: OperationOptions) => Promise<R>,
   ): Promise<R> {
-    const options = this.options({ path: directory.pathOf(name) });
+    const options = this.options({ path });
     if (this.#options.actAsOwner === true) return await asOwner(this.#client, directory, options, operation);
     return await operation(options);
   }
@@ -123,7 +126,7 @@ export class Traversal<T> {
   async *#pagesOf(directory: TreeDirectory<T>, from: From): AsyncGenerator<DirectoryPage> {
     const start = from === undefined ? {} : { from };
     // Access shows with the first page; the generator of another user's attempt is of no use any more.
-    const [first, rest] = await this.within(directory, "", async (options) => {
+    const [first, rest] = await this.within(directory, directory.path, async (options) => {
       const pages = this.#client.readdir(directory.handle, { ...options, ...start })[Symbol.asyncIterator]();
       return [await pages.next(), pages];
     });
@@ -274,7 +277,7 @@ export class Traversal<T> {
 
   async #lookUp(directory: TreeDirectory<T>, name: FileName): Promise<TreeEntry | undefined> {
     try {
-      const node = await this.within(directory, name, (options) =>
+      const node = await this.within(directory, directory.pathOf(name), (options) =>
         this.#client.lookup(directory.handle, name, options),
       );
       return { name, ...node };

@@ -14,7 +14,7 @@ export class TreeDirectory<T = unknown> {
   readonly name: FileName;
   readonly handle: FileHandle;
   readonly attributes: FileAttributes;
-  /** Relative to where the work began; `""` there. For people, never to find anything by. */
+  /** From where the work began, which may have a path itself. For people, never to find anything by. */
   readonly path: string;
   /** What the work keeps with it, such as the copy's directory. */
   readonly data: T;
@@ -25,12 +25,13 @@ export class TreeDirectory<T = unknown> {
   /** Whether something in it was left undone. */
   failed = false;
 
+  /** @param name of the first directory: its path */
   constructor(node: FileNode, data: T, name: FileName = "", parent?: TreeDirectory<T>) {
     this.parent = parent;
     this.name = name;
     this.handle = node.handle;
     this.attributes = node.attributes;
-    this.path = parent === undefined ? "" : parent.pathOf(name);
+    this.path = parent === undefined ? nameText(name) : parent.pathOf(name);
     this.data = data;
     this.credentials = parent?.credentials;
   }

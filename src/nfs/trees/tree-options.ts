@@ -24,6 +24,12 @@ export interface TreeOptions {
   readonly actAsOwner?: boolean;
 }
 
+/** What work within one tree takes. */
+export interface NamedTreeOptions extends TreeOptions {
+  /** How errors name the tree, and begin to name what lies below. */
+  readonly path?: string;
+}
+
 /** Decides whether a failure ends the work. */
 export class Failures {
   readonly #onFailure: ((failure: BerthError) => void) | undefined;

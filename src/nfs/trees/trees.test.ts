@@ -266,6 +266,24 @@ test("a failure of one entry ends the work, or is told and the rest is done", as
   assert.deepEqual([...memory.dump().keys()], ["", "/tree", "/tree/a", "/tree/a/kept"]);
 });
 
+test("errors name what they are about by the tree's own path, or from its name", async () => {
+  for (const path of ["volumes/tree", undefined]) {
+    const memory = grow([
+      { path: ["a", "first"], type: "file" },
+      { path: ["a", "second"], type: "file" },
+      { path: ["b", "only"], type: "file" },
+    ]);
+    const named = new Map<string, string | undefined>();
+    memory.onOperation = (operation, options, name) => void named.set(`${operation} ${name}`, options.path);
+    await removeTree(memory.asClient(), memory.root.handle, "tree", path === undefined ? {} : { path });
+    const top = path ?? "tree";
+    assert.equal(named.get("lookup tree"), top);
+    assert.equal(named.get("rmdir a"), `${top}/a`);
+    assert.equal(named.get("remove only"), `${top}/b/only`);
+    assert.equal(named.get("rmdir tree"), top);
+  }
+});
+
 test("where access is refused the directory's owner is tried, then with the owner's permissions", async () => {
   const memory = new MemoryClient();
   memory.put("tree/locked", "directory", { uid: 1000, mode: 0o500 });

@@ -3,7 +3,7 @@ import type { FileAttributes, FileNode } from "../file.ts";
 import { HardLinks } from "./hard-links.ts";
 import { treeLimits } from "./limits.ts";
 import { Traversal } from "./traversal.ts";
-import { ProgressCounter, type TreeOptions } from "./tree-options.ts";
+import { type NamedTreeOptions, ProgressCounter } from "./tree-options.ts";
 
 /** What a tree takes, its first directory included. */
 export interface TreeUsage {
@@ -29,7 +29,7 @@ export interface TreeUsage {
 export async function usageOfTree(
   client: NfsClient,
   root: FileNode,
-  options: TreeOptions = {},
+  options: NamedTreeOptions = {},
   hardLinksMax: number = treeLimits.hardLinksMax,
 ): Promise<TreeUsage> {
   const usage = new Counter(hardLinksMax);
@@ -51,7 +51,7 @@ export async function usageOfTree(
     },
     options,
   );
-  if (root.attributes.type === "directory") await traversal.run(root, undefined);
+  if (root.attributes.type === "directory") await traversal.run(root, undefined, options.path);
   return usage.total();
 }
 

@@ -12,8 +12,8 @@ export async function renameMany(
   request: Request,
 ): Promise<ReadonlyMap<number, Error>> {
   const failures = new Map<number, Error>();
-  for (const [index, { from, to, path = request.site.path }] of renamings.entries()) {
-    const own = { ...request, site: { ...request.site, path } };
+  for (const [index, { from, to, ...paths }] of renamings.entries()) {
+    const own = { ...request, site: { ...request.site, ...paths } };
     try {
       const source = await directoryOf(runner, from, own);
       const target = await directoryOf(runner, to, own);

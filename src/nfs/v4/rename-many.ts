@@ -22,11 +22,10 @@ export async function renameMany(
   const failures = new Map<number, Error>();
   const tasks: RenameTask[] = [];
   const indexes: number[] = [];
-  for (const [index, renaming] of renamings.entries()) {
-    const { path = request.site.path } = renaming;
-    const own = { ...request, site: { ...request.site, path } };
+  for (const [index, { from, to, ...paths }] of renamings.entries()) {
+    const own = { ...request, site: { ...request.site, ...paths } };
     try {
-      const operations = operationsOf(await shortened(runner, renaming, own));
+      const operations = operationsOf(await shortened(runner, { from, to }, own));
       indexes[tasks.push({ operations, request: own }) - 1] = index;
     } catch (error) {
       failures.set(index, error as Error); // as all that a runner rejects with

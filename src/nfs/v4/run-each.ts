@@ -66,5 +66,7 @@ function sharedRequest(tasks: readonly Task<readonly Operation<unknown>[]>[]): R
   const [first] = tasks;
   if (first === undefined) throw new TypeError("no task");
   const { request } = first;
-  return tasks.length === 1 ? request : { ...request, site: { ...request.site, path: undefined } };
+  return tasks.length === 1
+    ? request
+    : { ...request, site: { ...request.site, path: undefined, newPath: undefined } };
 }

@@ -1,11 +1,10 @@
-/** Names on an export are claimed as on any share. */
+/** An export, over either version of NFS, is a share as any other. */
 import { mkdirSync } from "node:fs";
 import { symlink } from "node:fs/promises";
 import { after, before } from "node:test";
 import { check } from "../../src/lab/guest/process.ts";
 import { NfsShare } from "../../src/share/nfs-share.ts";
-import { claimsContract } from "../support/claim-facts.ts";
-import type { ShareFixture } from "../support/share-contract.ts";
+import { type ShareFixture, shareContract } from "../support/share-contract.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
 
 let server: Ganesha;
@@ -16,7 +15,7 @@ before(async () => {
 after(async () => await server?.[Symbol.asyncDispose]());
 
 for (const version of ["3", "4.1"] as const) {
-  claimsContract(`an export over NFS ${version}`, async (): Promise<ShareFixture> => {
+  shareContract(`an export over NFS ${version}`, async (): Promise<ShareFixture> => {
     shares += 1;
     const local = `${server.directory("data")}/${shares}`;
     mkdirSync(local);
