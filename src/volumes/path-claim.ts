@@ -15,7 +15,7 @@ import {
   wasRestored,
 } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import { berthName, claimPathOf, parentsOf, stagedFilePath, stagingPath } from "./layout.ts";
+import { berthName, claimPathOf, parentsOf, recordPath, stagedFilePath, stagingPath } from "./layout.ts";
 import { decodeIdentity, type Identity, nonceOf, type VolumeFate, type VolumeRecord } from "./record.ts";
 
 /**
@@ -121,9 +121,12 @@ export async function letGo(context: ShareContext, record: VolumeFate): Promise<
   const { path } = record.identity.directory;
   const nonce = nonceOf(record.identity);
   const name = parseVolumeId(record.identity.id)?.name;
-  await takeAway(context, path, async (moved) => {
-    return moved.nonce === nonce && (name === undefined || !(await wasRestored(context.share, name, record)));
-  });
+  // Its record leaves beside the claim: most often it is gone by now, and nothing else has to be asked.
+  const isBack = async (): Promise<boolean> =>
+    name !== undefined &&
+    (await isThere(context.share, recordPath(name))) &&
+    (await wasRestored(context.share, name, record));
+  await takeAway(context, path, async (moved) => moved.nonce === nonce && !(await isBack()));
 }
 
 /** Puts back what a release that was cut off had taken by mistake: a claim of a volume that is there. */
