@@ -1,8 +1,11 @@
 /** `berth controller` and `berth all` as processes: what they say, how they refuse, how they end. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { Identity, Node } from "../src/gen/csi/v1/csi_pb.ts";
 import { scratchDirectory } from "../tools/scratch.ts";
 import { BerthProcess, berth } from "./support/berth-process.ts";
@@ -68,6 +71,21 @@ async function whileItMounts(
     await work(driver, place, mounting, staged);
   } finally {
     client.close();
+  }
+}
+
+/** `terminationGracePeriodSeconds` unless a pod says otherwise. */
+const graceMs = 30_000;
+
+async function beforeTheKill<T>(work: Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const late = setTimeout(graceMs / 2, undefined, { signal: stop.signal }).then(() => {
+    throw new Error("half of its grace is over");
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    stop.abort();
   }
 }
 
@@ -154,6 +172,23 @@ if (inMountNamespace()) {
         assert.ok(stderr.includes(`NodeStageVolume succeeded on volume ${volumeId} to path ${staging}`));
         assert.ok(place.isStaged);
       });
+    });
+
+    test("ends before Kubernetes would kill it, with 0, though a server of its configuration is silent", async (t) => {
+      using place = new Place();
+      const { config, endpoint } = place;
+      const server = createServer((socket) => void socket.on("error", () => {}));
+      t.after(() => server.close());
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const address = server.address();
+      assert.ok(typeof address === "object" && address !== null);
+      const nas = `{ name: nas, server: 127.0.0.1, share: /srv, port: ${address.port}, nfsVersion: "4.1" }`;
+      writeFileSync(config, `exports:\n  - ${nas}\n`);
+      using driver = new BerthProcess(["controller", "--endpoint", endpoint, "--config", config]);
+      await Promise.all([driver.says("listening on"), once(server, "connection")]); // the reaper waits for it
+      driver.signal("SIGTERM");
+      assert.equal((await beforeTheKill(driver.ended)).end, 0);
     });
 
     test("exits at once at a second signal, with the shell's exit code for it, and nothing mounts later", async () => {
