@@ -305,7 +305,7 @@ describe("the trash", () => {
       title: "that was never deleted",
       prepare: async () => {},
       code: "not-found",
-      message: /has no deleted volume a in its trash/,
+      message: /has no deleted volume a in its trash: `berth trash list` shows what it has$/,
     },
     {
       title: "whose name a new volume has",
@@ -330,7 +330,8 @@ describe("the trash", () => {
       title: "that is due, or nearly",
       prepare: async (fixture: VolumeFixture) => await deleted(fixture, "a", 59_000),
       code: "failed-precondition",
-      message: /the retention of volume a ended at .*, so its tree may be gone in part/,
+      message:
+        /the retention of volume a ended at .*, so its tree may be gone in part: restore it from a backup$/,
     },
   ]) {
     test(`does not give back a volume ${title}, says why, and loses nothing`, async () => {
