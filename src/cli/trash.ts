@@ -27,6 +27,7 @@ export function trashCommand(): Command {
   addShareOptions(
     trash
       .command("restore")
+      .summary("put a deleted volume back, with its data")
       .argument("<volume-id>", "the volume's id (volumeHandle), as `berth trash list` shows it")
       .description(
         "Puts a deleted volume back: its directory and its record. Kubernetes has forgotten it; create a " +
