@@ -174,6 +174,19 @@ if (inMountNamespace()) {
       });
     });
 
+    test("tells the same events in JSON, with what they are about in fields", async () => {
+      await whileItMounts("json", async (driver, { staging: path }, mounting, staged) => {
+        mounting.letGo();
+        assert.equal(await staged, "OK");
+        const volumeId = "directory/bind/pvc-1/one";
+        const msg = `NodeStageVolume succeeded on volume ${volumeId} to path ${path}`;
+        await driver.says(msg);
+        const line = driver.output.split("\n").find((text) => text.includes(msg));
+        const { time: _, ...event }: Record<string, unknown> = JSON.parse(line ?? "");
+        assert.deepEqual(event, { level: "info", msg, rpc: "NodeStageVolume", volumeId, path });
+      });
+    });
+
     test("ends before Kubernetes would kill it, with 0, though a server of its configuration is silent", async (t) => {
       using place = new Place();
       const { config, endpoint } = place;
