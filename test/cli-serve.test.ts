@@ -95,6 +95,7 @@ if (inMountNamespace()) {
       const { end, stdout, stderr } = await berth("version");
       assert.deepEqual([end, stderr], [0, ""]);
       assert.match(stdout, /^berth \d+\.\d+\.\d+ \(Node\.js \d+\.\d+\.\d+\)\n$/);
+      assert.deepEqual(await berth("--version"), { end, stdout, stderr });
     });
 
     test("with a mistake on its command line exits 2, with one line on standard error", async () => {
