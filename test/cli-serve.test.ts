@@ -1,8 +1,11 @@
 /** `berth controller` and `berth all` as processes: what they say, how they refuse, how they end. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { Identity, Node } from "../src/gen/csi/v1/csi_pb.ts";
 import { scratchDirectory } from "../tools/scratch.ts";
 import { BerthProcess, berth } from "./support/berth-process.ts";
@@ -71,12 +74,28 @@ async function whileItMounts(
   }
 }
 
+/** `terminationGracePeriodSeconds` unless a pod says otherwise. */
+const graceMs = 30_000;
+
+async function beforeTheKill<T>(work: Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const late = setTimeout(graceMs / 2, undefined, { signal: stop.signal }).then(() => {
+    throw new Error("half of its grace is over");
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    stop.abort();
+  }
+}
+
 if (inMountNamespace()) {
   describe("berth", { concurrency: 3 }, () => {
     test("version names Berth and Node.js, and exits 0", async () => {
       const { end, stdout, stderr } = await berth("version");
       assert.deepEqual([end, stderr], [0, ""]);
       assert.match(stdout, /^berth \d+\.\d+\.\d+ \(Node\.js \d+\.\d+\.\d+\)\n$/);
+      assert.deepEqual(await berth("--version"), { end, stdout, stderr });
     });
 
     test("with a mistake on its command line exits 2, with one line on standard error", async () => {
@@ -154,6 +173,36 @@ if (inMountNamespace()) {
         assert.ok(stderr.includes(`NodeStageVolume succeeded on volume ${volumeId} to path ${staging}`));
         assert.ok(place.isStaged);
       });
+    });
+
+    test("tells the same events in JSON, with what they are about in fields", async () => {
+      await whileItMounts("json", async (driver, { staging: path }, mounting, staged) => {
+        mounting.letGo();
+        assert.equal(await staged, "OK");
+        const volumeId = "directory/bind/pvc-1/one";
+        const msg = `NodeStageVolume succeeded on volume ${volumeId} to path ${path}`;
+        await driver.says(msg);
+        const line = driver.output.split("\n").find((text) => text.includes(msg));
+        const { time: _, ...event }: Record<string, unknown> = JSON.parse(line ?? "");
+        assert.deepEqual(event, { level: "info", msg, rpc: "NodeStageVolume", volumeId, path });
+      });
+    });
+
+    test("ends before Kubernetes would kill it, with 0, though a server of its configuration is silent", async (t) => {
+      using place = new Place();
+      const { config, endpoint } = place;
+      const server = createServer((socket) => void socket.on("error", () => {}));
+      t.after(() => server.close());
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const address = server.address();
+      assert.ok(typeof address === "object" && address !== null);
+      const nas = `{ name: nas, server: 127.0.0.1, share: /srv, port: ${address.port}, nfsVersion: "4.1" }`;
+      writeFileSync(config, `exports:\n  - ${nas}\n`);
+      using driver = new BerthProcess(["controller", "--endpoint", endpoint, "--config", config]);
+      await Promise.all([driver.says("listening on"), once(server, "connection")]); // the reaper waits for it
+      driver.signal("SIGTERM");
+      assert.equal((await beforeTheKill(driver.ended)).end, 0);
     });
 
     test("exits at once at a second signal, with the shell's exit code for it, and nothing mounts later", async () => {

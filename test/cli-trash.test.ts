@@ -58,6 +58,24 @@ describe("berth trash", { concurrency: 3 }, () => {
     }
   });
 
+  test("list names the claim where the provisioner did, and hands no control character of it on", async () => {
+    using trash = await trashOf("one");
+    const { fixture, flags } = trash;
+    const claim = { name: "data\u001b[2J", namespace: "team-a" };
+    await fixture.volumes.create(newCall(), requestFor("two", { trashRetentionMs: dayMs, claim }));
+    await fixture.volumes.delete(newCall(), idOf("two"));
+    const [text, json] = await Promise.all([
+      berth("trash", "list", ...flags),
+      berth("trash", "list", "--json", ...flags),
+    ]);
+    assert.match(text.stdout, /\/two\/.*Z {2}claim team-a\/data \[2J\n.*\/one\/.*Z\n$/);
+    const claims = json.stdout.trimEnd().split("\n");
+    assert.deepEqual(
+      claims.map((line) => JSON.parse(line).claim),
+      [claim, undefined],
+    );
+  });
+
   test("list says that a trash is empty; another driver's is none of ours", async () => {
     using trash = await trashOf("one");
     const answer = await berth("trash", "list", "--driver-name", "csi.other.dev", ...trash.flags);

@@ -245,14 +245,31 @@ if (inMountNamespace()) {
     assert.deepEqual(await node.mountsBelow(), []);
   });
 
-  test("a second call for a volume while one runs is aborted, for another volume it is not", async () => {
-    using node = new NodeFixture();
-    node.addVolume("pvc-2");
-    const first = node.stage();
-    await assert.rejects(node.stage(), { code: "aborted" });
-    const { volumeId, staging } = node;
-    const other = { volumeId: `${volumeId}2`, stagingPath: `${staging}2` };
-    await Promise.all([first, node.stage(other)]);
-    assert.equal((await node.mountsBelow()).length, 2);
-  });
+  const calls: Readonly<Record<string, (node: NodeFixture) => Promise<unknown>>> = {
+    NodeStageVolume: (node) => node.stage(),
+    NodePublishVolume: (node) => node.publish("a"),
+    NodeUnpublishVolume: (node) => node.unpublish("a"),
+    NodeUnstageVolume: (node) => node.unstage(),
+  };
+  for (const [running, call] of Object.entries(calls)) {
+    test(`while ${running} runs, every other call for the volume is aborted, and none for another volume`, async () => {
+      using node = new NodeFixture();
+      node.addVolume("pvc-2");
+      if (running !== "NodeStageVolume") await node.stage();
+      if (running === "NodeUnpublishVolume") await node.publish("a");
+      const { volumeId, staging } = node;
+      const first = call(node);
+      for (const [other, again] of Object.entries(calls)) {
+        await assert.rejects(again(node), {
+          code: "aborted",
+          message: `${other} of ${volumeId}: ${running} of the same volume is still running; retry`,
+        });
+      }
+      await node.stage({ volumeId: `${volumeId}2`, stagingPath: `${staging}2` });
+      await first;
+      await node.unpublish("a");
+      await node.unstage();
+      assert.equal((await node.mountsBelow()).length, 1);
+    });
+  }
 }

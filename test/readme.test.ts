@@ -107,17 +107,29 @@ test("every target of make that the documents name is one", () => {
   }
 });
 
-test("every link of the documents leads to a file, and every path in them is one", () => {
+/** What a page's headings are called in a link to them. */
+function anchorsOf(page: string): string[] {
+  const headings = [...readFileSync(join(root, page), "utf8").matchAll(/^#+ (.*)$/gm)];
+  return headings.map(([, text = ""]) =>
+    text
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_ -]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+test("every link of the documents leads to a file and a heading in it, and every path in them is one", () => {
   const pages = globSync("docs/*.md", { cwd: root });
-  for (const file of ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...pages]) {
+  for (const file of ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", ...pages]) {
     const text = readFileSync(join(root, file), "utf8");
-    const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, target = ""]) =>
-      join(dirname(file), target),
-    );
+    for (const [, to = "", anchor] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)) {
+      const target = to === "" ? file : join(dirname(file), to);
+      assert.ok(existsSync(join(root, target)), `${file}: ${to}`);
+      if (anchor !== undefined) assert.ok(anchorsOf(target).includes(anchor), `${file}: ${to}#${anchor}`);
+    }
     const folders = "bench|docs|examples|proto|src|test|tools";
-    const paths = [...text.matchAll(new RegExp(`\`((?:${folders})/[\\w./-]+)\``, "g"))];
-    for (const target of [...links, ...paths.map(([, path = ""]) => path)]) {
-      assert.ok(existsSync(join(root, target)), `${file}: ${target}`);
+    for (const [, path = ""] of text.matchAll(new RegExp(`\`((?:${folders})/[\\w./-]+)\``, "g"))) {
+      assert.ok(existsSync(join(root, path)), `${file}: ${path}`);
     }
   }
 });

@@ -62,6 +62,14 @@ describe("--help", () => {
     });
   }
 
+  test("lists each command with a short summary in one voice", () => {
+    const summaries = commandsOf(createProgram()).map(
+      ({ command }) => command.summary() || command.description(),
+    );
+    const others = summaries.slice(1).filter((text) => !/^[^A-Z].{0,99}[^.]$/.test(text));
+    assert.deepEqual(others, []);
+  });
+
   test("is shown for no command at all, as an error", async () => {
     const { exitCode, stdout, stderr } = await run();
     assert.equal(exitCode, 1);

@@ -5,7 +5,7 @@ import { nodeCommand } from "./driver/node.ts";
 import { labCommand } from "./lab.ts";
 import { nfsCommand } from "./nfs.ts";
 import { trashCommand } from "./trash.ts";
-import { versionCommand } from "./version.ts";
+import { versionCommand, versionText } from "./version.ts";
 
 /** What the process exits with. */
 export const exitCodes = { ok: 0, failed: 1, badUsage: 2 } as const;
@@ -19,6 +19,7 @@ export function createProgram(): Command {
     .description(
       "Gives every PersistentVolumeClaim its own directory on storage that many claims share: a CSI driver, and a lab to watch it.",
     )
+    .version(versionText, "--version", "as berth version")
     .showSuggestionAfterError()
     .exitOverride()
     .addHelpText("after", "\nEach command has its own --help: berth controller --help");

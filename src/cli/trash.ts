@@ -27,6 +27,7 @@ export function trashCommand(): Command {
   addShareOptions(
     trash
       .command("restore")
+      .summary("put a deleted volume back, with its data")
       .argument("<volume-id>", "the volume's id (volumeHandle), as `berth trash list` shows it")
       .description(
         "Puts a deleted volume back: its directory and its record. Kubernetes has forgotten it; create a " +
@@ -108,7 +109,11 @@ const meanings: Readonly<Record<TrashedVolume["state"], string>> = {
 };
 
 function textLine({ volume, deletedMs, purgeAfterMs, state }: TrashedVolume): string {
-  return `${printVolumeId(volume.id)}  deleted ${time(deletedMs)}  ${meanings[state]} ${time(purgeAfterMs)}`;
+  const { id, claim } = volume;
+  const times = `deleted ${time(deletedMs)}  ${meanings[state]} ${time(purgeAfterMs)}`;
+  // The record may be anybody's doing: no control character of it reaches a terminal.
+  const whose = claim === undefined ? "" : `  claim ${printable(`${claim.namespace}/${claim.name}`)}`;
+  return `${printVolumeId(id)}  ${times}${whose}`;
 }
 
 function jsonLine({ volume, deletedMs, purgeAfterMs, state }: TrashedVolume): string {
@@ -118,7 +123,12 @@ function jsonLine({ volume, deletedMs, purgeAfterMs, state }: TrashedVolume): st
     deletedAt: time(deletedMs),
     purgeAfter: time(purgeAfterMs),
     state,
+    ...(volume.claim && { claim: volume.claim }),
   });
+}
+
+function printable(text: string): string {
+  return text.replaceAll(/\p{C}+/gu, " ");
 }
 
 function time(ms: number): string {

@@ -37,4 +37,6 @@ export const limits = {
   answerMsMax: 500,
   /** How long calls in flight may go on after SIGTERM; Kubernetes kills after 30 s. */
   drainMsMax: 20_000,
+  /** How long work in the background may take to end after that: it may wait for a silent server. */
+  closeMsMax: 3_000,
 } as const;

@@ -3,8 +3,9 @@ import { inParallel } from "../core/in-parallel.ts";
 import type { Log } from "../core/log.ts";
 import type { ShareEntry } from "../share/share.ts";
 import type { SharePath } from "../share/share-path.ts";
+import { ensureLayout, isThere } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import { stagingPath, trashEntryIn, trashPath } from "./layout.ts";
+import { stagingPath, trashEntryIn, trashPath, volumesPath } from "./layout.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { type Purged, purge } from "./purge.ts";
 import { RepeatedWarnings } from "./repeated-warnings.ts";
@@ -152,9 +153,19 @@ export class Reaper {
     try {
       for await (const entry of this.#context.share.list(path)) entries.push(entry);
     } catch (reason) {
-      if (!hasCode(reason, "storage-no-entry")) throw reason; // no volume was ever made there
+      if (!hasCode(reason, "storage-no-entry")) throw reason;
+      await this.#restoreLayout();
     }
     return entries;
+  }
+
+  /** Backups like to leave out empty directories, and without these nothing could be deleted or grow. */
+  async #restoreLayout(): Promise<void> {
+    const { share } = this.#context;
+    if (!(await isThere(share, volumesPath))) return; // no volume was ever made there
+    await ensureLayout(share);
+    await share.sync();
+    this.#log.warn("directories below .berth were missing, and are made anew", { share: share.name });
   }
 }
 

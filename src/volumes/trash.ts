@@ -95,7 +95,7 @@ export async function restoreVolume(context: ShareContext, call: Call, name: Vol
   if (deleted !== undefined && Date.parse(deleted.purgeAfter) - clock.nowMs() < restoreMarginMs) {
     throw new BerthError(
       "failed-precondition",
-      `${share.name}: the retention of volume ${name} ended at ${deleted.purgeAfter}, so its tree may be gone in part`,
+      `${share.name}: the retention of volume ${name} ended at ${deleted.purgeAfter}, so its tree may be gone in part: restore it from a backup`,
     );
   }
   // Looked at before the record moves: halfway the volume would be in no list.
@@ -113,7 +113,7 @@ export async function restoreVolume(context: ShareContext, call: Call, name: Vol
   if (!(await isInPlace(share, found.record))) {
     throw new BerthError(
       "failed-precondition",
-      `${share.name}: the tree of volume ${name} is not in the trash any more`,
+      `${share.name}: the tree of volume ${name} is not in the trash any more: restore it from a backup`,
     );
   }
   if (deleted !== undefined) await share.removeFile(join(recordPath(name), deletedFile(found.nonce)));
@@ -152,7 +152,10 @@ async function findDeleted(context: ShareContext, call: Call, name: VolumeName):
   const all = (await findAll(context, call)).filter(({ id }) => id.name === name);
   const [last] = all.sort((one, other) => other.deleted.deletedAt.localeCompare(one.deleted.deletedAt));
   if (last !== undefined) return last;
-  throw new BerthError("not-found", `${context.share.name} has no deleted volume ${name} in its trash`);
+  throw new BerthError(
+    "not-found",
+    `${context.share.name} has no deleted volume ${name} in its trash: \`berth trash list\` shows what it has`,
+  );
 }
 
 /** Entries that cannot be read are logged and left out: the reaper warns of them too. */

@@ -66,6 +66,8 @@ export interface Volume {
   readonly accessModes: readonly AccessMode[];
   readonly parameters: Readonly<Record<string, string>>;
   readonly createdMs: number;
+  /** Whose it is, where the provisioner said so. */
+  readonly claim?: { readonly name: string; readonly namespace: string };
 }
 
 /** A page of volumes in the order of their names. */

@@ -230,7 +230,7 @@ if (inMountNamespace()) {
     run("mount", "--bind", node.share, node.share);
     run("mount", "-o", "remount,bind,ro", node.share);
     const details =
-      /^share default is mounted ro on this node, against an access mode that writes: remount it/;
+      /^share default is mounted ro on this node, against an access mode that writes: remount it without ro, or ask for ro too$/;
     await refused(edge, stage, "FAILED_PRECONDITION", details);
     assert.equal((await stage({ volumeCapability: capability(Mode.MULTI_NODE_READER_ONLY) })).code, "OK");
   });

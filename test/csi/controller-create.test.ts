@@ -47,37 +47,46 @@ describe("CreateVolume", () => {
   });
 
   for (const { title, more, details } of [
-    { title: "no type", more: { parameters: {} }, details: /have no type.*directory/ },
+    {
+      title: "no type",
+      more: { parameters: {} },
+      details: /^parameters have no type: the StorageClass must name one of: directory$/,
+    },
     {
       title: "a type that is not configured",
       more: { parameters: { type: "export" } },
-      details: /"export".*directory/,
+      details:
+        /^parameters have the type "export", which this driver is not configured for: it offers: directory$/,
     },
     {
       title: "an unknown key",
       more: { parameters: { type: "directory", share: "one", shrae: "x" } },
-      details: /shrae is unknown/,
+      details: /^StorageClass parameter shrae is unknown to type: directory: it knows type, share, /,
     },
     {
       title: "an unknown share",
       more: { parameters: { type: "directory", share: "x" } },
-      details: /one, two/,
+      details: /^StorageClass parameter share "x" is not in the configuration: name one of one, two$/,
     },
-    { title: "block access", more: { volumeCapabilities: [block] }, details: /block is not offered/ },
+    {
+      title: "block access",
+      more: { volumeCapabilities: [block] },
+      details: /^volume_capabilities\[0\]\.block is not offered: .*; use mount$/,
+    },
     {
       title: "a source",
       more: { volumeContentSource: { type: { case: "volume", value: { volumeId: "x" } } } },
-      details: /^volume_content_source is not offered/,
+      details: /^volume_content_source is not offered: create an empty volume$/,
     },
     {
       title: "mutable parameters",
       more: { mutableParameters: { a: "b" } },
-      details: /^mutable_parameters are not offered/,
+      details: /^mutable_parameters are not offered: remove the VolumeAttributesClass$/,
     },
     {
       title: "a topology",
       more: { accessibilityRequirements: { requisite: [{ segments: { zone: "a" } }] } },
-      details: /^accessibility_requirements are not offered/,
+      details: /^accessibility_requirements are not offered: .*; remove allowedTopologies$/,
     },
   ] satisfies {
     title: string;

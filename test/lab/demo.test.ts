@@ -1,6 +1,8 @@
 /** The demo on real kernels: that it tells the truth, and goes without a trace. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import {
   assertKeepsAll,
@@ -12,16 +14,36 @@ import {
 } from "../support/demo-process.ts";
 import { inMountNamespace } from "../support/mount-namespace.ts";
 
+/** What differs from run to run: figures, the start of a digest, how long it took. */
+function alike(text: string): string {
+  return text
+    .replaceAll(/[0-9a-f]{8}…/g, "#…")
+    .replaceAll(/\d+/g, "0")
+    .replaceAll(/ +0\.0 m?s$/gm, " 0 s")
+    .replaceAll(/ +/g, " ");
+}
+
+/** The parts of the README's excerpt from the demo's output; between them something is left out. */
+function partsInReadme(): string[] {
+  const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
+  const [, excerpt = ""] = /^```\n( {2}Tier guests.*?)^```$/ms.exec(readme) ?? [];
+  return excerpt.split(/^ …\n/m);
+}
+
 if (inMountNamespace()) {
   const guests = ["--tier", "guests", "--nodes", "2"];
 
-  test("the demo keeps all six invariants on real kernels, and shows the server's directory in both mounts", async () => {
-    const demo = await startDemo(...guests);
+  test("the demo keeps all six invariants on real kernels, shows the server's directory in both mounts, and prints what the README shows", async () => {
+    const demo = await startDemo("--tier", "guests");
     await assertKeepsAll(demo);
     const server = "10\\.\\d+\\.\\d+\\.\\d+:/srv/xfs/pvc-[0-9a-f]{8}…";
     assert.match(demo.output(), new RegExp(`${server} .*/globalmount$`, "m"));
     assert.match(demo.output(), new RegExp(`${server} .*/mount$`, "m"));
     assert.match(demo.output(), new RegExp(`${server} .* /data$`, "m"));
+    const parts = partsInReadme();
+    assert.equal(parts.length, 3);
+    for (const part of parts)
+      assert.ok(alike(demo.output()).includes(alike(part)), `${part}\n${demo.output()}`);
   });
 
   test("SIGKILL while guests boot leaves no process and no mount", async () => {

@@ -1,6 +1,6 @@
 /** What the reaper removes, when, how fast, and what it leaves alone; and what the trash tells and gives back. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Clock } from "../../src/core/clock.ts";
@@ -265,6 +265,27 @@ describe("the reaper", () => {
     assert.deepEqual(report, { purged: 0, entries: 0, waiting: 0, oldestDueMs: undefined, swept: 0 });
     assert.deepEqual(readdirSync(fixture.path), []);
   });
+
+  test("makes anew what a backup without empty directories has lost, so that volumes grow and go again", async () => {
+    for (const gone of ["staging", "trash"]) {
+      const clock = new FakeClock();
+      using fixture = new VolumeFixture(clock);
+      await fixture.volumes.create(newCall(), requestFor("pvc"));
+      rmSync(fixture.at(".berth", gone), { recursive: true });
+      const log = new RecordedLog();
+      const reaper = reaperOf(fixture, log);
+      clock.pass(2000); // a share looks once a second for what somebody has replaced
+      await reaper.pass(never);
+      assert.deepEqual(
+        log.lines.map(({ message }) => message),
+        ["directories below .berth were missing, and are made anew"],
+      );
+      await fixture.volumes.expand(newCall(), idOf("pvc"), { requiredBytes: 5000n, limitBytes: 0n });
+      await fixture.volumes.delete(newCall(), idOf("pvc"));
+      await reaper.pass(never);
+      assert.deepEqual(fixture.left(), []);
+    }
+  });
 });
 
 describe("the trash", () => {
@@ -305,7 +326,7 @@ describe("the trash", () => {
       title: "that was never deleted",
       prepare: async () => {},
       code: "not-found",
-      message: /has no deleted volume a in its trash/,
+      message: /has no deleted volume a in its trash: `berth trash list` shows what it has$/,
     },
     {
       title: "whose name a new volume has",
@@ -330,7 +351,8 @@ describe("the trash", () => {
       title: "that is due, or nearly",
       prepare: async (fixture: VolumeFixture) => await deleted(fixture, "a", 59_000),
       code: "failed-precondition",
-      message: /the retention of volume a ended at .*, so its tree may be gone in part/,
+      message:
+        /the retention of volume a ended at .*, so its tree may be gone in part: restore it from a backup$/,
     },
   ]) {
     test(`does not give back a volume ${title}, says why, and loses nothing`, async () => {

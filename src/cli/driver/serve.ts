@@ -1,4 +1,5 @@
 import { systemClock } from "../../core/clock.ts";
+import { limits } from "../../core/limits.ts";
 import type { Log } from "../../core/log.ts";
 import { parseEndpoint } from "../../csi/endpoint.ts";
 import { identity } from "../../csi/identity.ts";
@@ -53,7 +54,7 @@ export async function serve(
     });
     const drain = async (reason: string) => {
       await server.drain(reason);
-      await closeHalves();
+      await Promise.race([closeHalves(), systemClock.sleep(limits.closeMsMax)]);
     };
     endOnSignal({ drain }, log);
     // A daemon that has started should stay small (`make bench`); earlier it would only start more slowly.

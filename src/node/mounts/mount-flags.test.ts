@@ -68,7 +68,7 @@ describe("the flags of a new mount", () => {
     test(`on ${inherited} with ${JSON.stringify(flags)} would lift a restriction: refused with the remedy`, () =>
       assert.throws(() => combined(inherited, flags), {
         code: "failed-precondition",
-        message: new RegExp(`^share one is ${by}: remount it without `),
+        message: new RegExp(`^share one is ${by}: remount it without (\\w+), or ask for \\1 too$`),
       }));
   }
 

@@ -122,6 +122,6 @@ function tooStrict(source: string, restriction: Restriction, by: string): BerthE
   return new BerthError(
     "failed-precondition",
     `${source} is mounted ${restriction} on this node, against ${by}: ` +
-      `remount it without ${restriction}, or use the volume so`,
+      `remount it without ${restriction}, or ask for ${restriction} too`,
   );
 }
