@@ -50,7 +50,8 @@ function addShareOptions(command: Command): Command {
 
 /** A share that does not answer hides no other: the rest is listed, and the exit code is 1. */
 async function list(options: TrashOptions): Promise<void> {
-  const shares = await sharesOf(options);
+  await using opened = await sharesOf(options);
+  const { shares } = opened;
   const found = await Promise.allSettled(
     shares.placements.shares.map(async (volumes) => await volumes.trash(newCall())),
   );
@@ -61,16 +62,15 @@ async function list(options: TrashOptions): Promise<void> {
   for (const { message } of failed) process.stderr.write(`berth: not listed: ${message}\n`);
   if (failed.length > 0) process.exitCode = 1;
   else if (trashed.length === 0 && options.json !== true) process.stdout.write("The trash is empty.\n");
-  await shares.close();
 }
 
 async function restore(text: string, options: TrashOptions): Promise<void> {
   const id = idOf(text);
-  const shares = await sharesOf(options);
+  await using opened = await sharesOf(options);
+  const { shares } = opened;
   const { directory, sizeBytes } = await shares.placements
     .get(printVolumeId(id))
     .volumes.restore(newCall(), id.name);
-  await shares.close();
   process.stdout.write(
     `${printVolumeId(id)} is back in ${directory}, with ${bytesText(sizeBytes)} promised.\n`,
   );
@@ -85,11 +85,13 @@ function idOf(text: string): VolumeId {
   );
 }
 
+/** To be closed however the command ends: a connection that is open keeps the process from ending. */
 async function sharesOf({ config, driverName }: TrashOptions) {
   const { readConfig } = await import("./config/config.ts");
   const { openShares } = await import("./driver/shares.ts");
   const read = readConfig(config);
-  return openShares(read, { cluster: read.cluster, driver: driverName }, silentLog);
+  const shares = openShares(read, { cluster: read.cluster, driver: driverName }, silentLog);
+  return { shares, [Symbol.asyncDispose]: () => shares.close() };
 }
 
 function newCall(): Call {
