@@ -4,6 +4,7 @@ import { BerthError } from "../core/errors.ts";
 import { type Log, silentLog } from "../core/log.ts";
 import { bytesText } from "../core/size-text.ts";
 import { parseVolumeId, printVolumeId, type VolumeId } from "../core/volume-id.ts";
+import { printable } from "../csi/printable.ts";
 import type { TrashedVolume } from "../volumes/trash.ts";
 import { parseDriverName } from "./options.ts";
 
@@ -109,13 +110,26 @@ const meanings: Readonly<Record<TrashedVolume["state"], string>> = {
   gone: "removed, due since",
 };
 
+/** Of Kubernetes' own names, 63 and 253 bytes at most, it shows all. */
+const claimBytesMax = 320;
+
+/** By its claim a person knows a volume, whose id Kubernetes has forgotten. */
 function textLine({ volume, deletedMs, purgeAfterMs, state }: TrashedVolume): string {
-  return `${printVolumeId(volume.id)}  deleted ${time(deletedMs)}  ${meanings[state]} ${time(purgeAfterMs)}`;
+  const { id, claim, sizeBytes } = volume;
+  return [
+    printVolumeId(id),
+    ...(claim === undefined ? [] : [`claim ${printable(`${claim.namespace}/${claim.name}`, claimBytesMax)}`]),
+    bytesText(sizeBytes),
+    `deleted ${time(deletedMs)}`,
+    `${meanings[state]} ${time(purgeAfterMs)}`,
+  ].join("  ");
 }
 
 function jsonLine({ volume, deletedMs, purgeAfterMs, state }: TrashedVolume): string {
   return JSON.stringify({
     volumeId: printVolumeId(volume.id),
+    ...(volume.claim && { claim: volume.claim }),
+    directory: volume.directory,
     sizeBytes: `${volume.sizeBytes}`,
     deletedAt: time(deletedMs),
     purgeAfter: time(purgeAfterMs),

@@ -17,6 +17,8 @@ import { rpc } from "../support/edge-controller-harness.ts";
 import { configurationOf } from "./controller-fixture.ts";
 import { createVolume, deleteVolume, type ExportSite, openExportSite } from "./export-site.ts";
 
+const claim = { name: "db", namespace: "prod" };
+
 for (const version of ["3", "4.1"] as const) {
   describe(`over NFS ${version}`, () => {
     let site: ExportSite;
@@ -35,7 +37,12 @@ for (const version of ["3", "4.1"] as const) {
     const data = (...names: string[]): string => join(site.server.directory("data"), ...names);
 
     test("a deleted volume is kept for its retention, and comes back with all that was in it", async () => {
-      const { volumeId } = await createVolume(site, "pvc-1", { subDir: "team/app", trashRetention: "1h" });
+      const { volumeId } = await createVolume(
+        site,
+        "pvc-1",
+        { subDir: "team/app", trashRetention: "1h" },
+        claim,
+      );
       mkdirSync(data("team/app/closed"), { mode: 0o700 });
       writeFileSync(data("team/app/closed/file"), "precious");
       chownSync(data("team/app/closed"), 2000, 2000);
@@ -45,7 +52,10 @@ for (const version of ["3", "4.1"] as const) {
 
       const listed = await berth("trash", "list", ...flags);
       assert.deepEqual([listed.end, listed.stderr], [0, ""]);
-      assert.match(listed.stdout, new RegExp(`^${volumeId} +deleted .* kept until .*\n$`));
+      assert.match(
+        listed.stdout,
+        new RegExp(`^${volumeId}  claim prod/db  1073741824 bytes .1 GiB.  deleted .*  kept until .*\n$`),
+      );
       const restored = await berth("trash", "restore", volumeId, ...flags);
       assert.deepEqual([restored.end, restored.stderr], [0, ""]);
       assert.match(restored.stdout, /is back in team\/app, with 1073741824 bytes/);
