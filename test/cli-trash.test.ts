@@ -14,7 +14,9 @@ async function trashOf(
 ): Promise<Disposable & { fixture: VolumeFixture; flags: string[] }> {
   const fixture = new VolumeFixture();
   for (const name of names) {
-    await fixture.volumes.create(newCall(), requestFor(name, { trashRetentionMs: dayMs }));
+    const claim = { name: `data-${name}`, namespace: "prod" };
+    const known = name === "unclaimed" ? {} : { claim }; // the provisioner may name none
+    await fixture.volumes.create(newCall(), requestFor(name, { trashRetentionMs: dayMs, ...known }));
     writeFileSync(fixture.at(name, "data"), name);
     await fixture.volumes.delete(newCall(), idOf(name));
   }
@@ -32,34 +34,45 @@ async function trashOf(
 }
 
 describe("berth trash", { concurrency: 3 }, () => {
-  test("list shows each deleted volume with its id and times, for people and for programs", async () => {
-    using trash = await trashOf("one", "two");
+  test("list shows each deleted volume with its id, claim, size and times, for people and for programs", async () => {
+    using trash = await trashOf("unclaimed", "one", "two");
     const [text, json] = await Promise.all([
       berth("trash", "list", ...trash.flags),
       berth("trash", "list", "--json", ...trash.flags),
     ]);
     assert.deepEqual([text.end, text.stderr, json.end, json.stderr], [0, "", 0, ""]);
     const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
-    const line = (name: string) => `${id(name)}  deleted ${time}  kept until ${time}\n`;
-    assert.match(text.stdout, new RegExp(`^${line("two")}${line("one")}$`));
-    const volumes: Record<string, string>[] = json.stdout
+    const line = (name: string, claim: string) =>
+      `${id(name)}${claim}  1000 bytes  deleted ${time}  kept until ${time}\n`;
+    const claim = (name: string) => `  claim prod/data-${name}`;
+    assert.match(
+      text.stdout,
+      new RegExp(`^${line("two", claim("two"))}${line("one", claim("one"))}${line("unclaimed", "")}$`),
+    );
+    const volumes: Record<string, unknown>[] = json.stdout
       .trimEnd()
       .split("\n")
       .map((one) => JSON.parse(one));
     assert.deepEqual(
-      volumes.map(({ volumeId, sizeBytes }) => [volumeId, sizeBytes]),
+      volumes.map(({ volumeId, claim: whose, directory, sizeBytes }) => [
+        volumeId,
+        whose,
+        directory,
+        sizeBytes,
+      ]),
       [
-        [id("two"), "1000"],
-        [id("one"), "1000"],
+        [id("two"), { name: "data-two", namespace: "prod" }, "two", "1000"],
+        [id("one"), { name: "data-one", namespace: "prod" }, "one", "1000"],
+        [id("unclaimed"), undefined, "unclaimed", "1000"],
       ],
     );
-    for (const { deletedAt = "", purgeAfter = "" } of volumes) {
-      assert.equal(Date.parse(purgeAfter) - Date.parse(deletedAt), dayMs);
+    for (const { deletedAt, purgeAfter } of volumes) {
+      assert.equal(Date.parse(`${purgeAfter}`) - Date.parse(`${deletedAt}`), dayMs);
     }
   });
 
-  test("list names the claim where the provisioner did, and hands no control character of it on", async () => {
-    using trash = await trashOf("one");
+  test("list hands no control character of a claim on to a terminal", async () => {
+    using trash = await trashOf();
     const { fixture, flags } = trash;
     const claim = { name: "data\u001b[2J", namespace: "team-a" };
     await fixture.volumes.create(newCall(), requestFor("two", { trashRetentionMs: dayMs, claim }));
@@ -68,12 +81,8 @@ describe("berth trash", { concurrency: 3 }, () => {
       berth("trash", "list", ...flags),
       berth("trash", "list", "--json", ...flags),
     ]);
-    assert.match(text.stdout, /\/two\/.*Z {2}claim team-a\/data \[2J\n.*\/one\/.*Z\n$/);
-    const claims = json.stdout.trimEnd().split("\n");
-    assert.deepEqual(
-      claims.map((line) => JSON.parse(line).claim),
-      [claim, undefined],
-    );
+    assert.match(text.stdout, /\/two\/test {2}claim team-a\/data \[2J {2}1000 bytes/);
+    assert.deepEqual(JSON.parse(json.stdout).claim, claim);
   });
 
   test("list says that a trash is empty; another driver's is none of ours", async () => {
@@ -91,7 +100,7 @@ describe("berth trash", { concurrency: 3 }, () => {
     writeFileSync(broken ?? "", "{");
     const { end, stdout, stderr } = await berth("trash", "list", ...flags);
     assert.equal(end, 0);
-    assert.match(stdout, /^directory\/bind\/two\/test {2}deleted .*\n$/);
+    assert.match(stdout, /^directory\/bind\/two\/test {2}claim .* deleted .*\n$/);
     assert.match(stderr, /^berth: record \.berth\/trash\/.* cannot be read .*: restore it from a backup/);
   });
 

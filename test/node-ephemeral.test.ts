@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { silentLog } from "../src/core/log.ts";
 import { volumeNameOf } from "../src/core/volume-id.ts";
-import { EphemeralRecords } from "../src/node/ephemeral/ephemeral-records.ts";
+import { type EphemeralRecord, EphemeralRecords } from "../src/node/ephemeral/ephemeral-records.ts";
 import { EphemeralVolumes } from "../src/node/ephemeral/ephemeral-volumes.ts";
 import { MountTable, readMountTable } from "../src/node/mounts/mount-table.ts";
 import { MountWork } from "../src/node/mounts/mount-work.ts";
@@ -19,8 +19,10 @@ function setUp(node: NodeFixture, readTable = readMountTable) {
   const records = new EphemeralRecords(join(node.root, "records"));
   const exportOf = (share: string) => ({ server: "nas", share, access });
   const made: string[] = [];
+  const known: (EphemeralRecord | undefined)[] = [];
   const note = async (what: string): Promise<never> => {
     made.push(what);
+    known.push(await records.read(volumeId));
     throw new Error("nothing is made here");
   };
   const volumes = new EphemeralVolumes({
@@ -37,7 +39,7 @@ function setUp(node: NodeFixture, readTable = readMountTable) {
     const request = { volumeId, context: { export: name }, readOnly: false, mountFlags: [] };
     return volumes.publish({ ...request, targetPath: node.target(pod) }, newCall());
   };
-  return { records, volumes, publish, made };
+  return { records, volumes, publish, made, known };
 }
 
 const recordOf = (targetPath: string) => ({ volumeId, export: "one", targetPath, pod: "", createdAt: "" });
@@ -55,6 +57,21 @@ for (const [pod, name, code] of [
     assert.deepEqual(await records.read(volumeId), { schema: 1, ...recordOf(node.target("a")) });
   });
 }
+
+test("a pod's volume is known to its node before anything of it is written to the share, and is swept if that is all", async () => {
+  using node = new NodeFixture();
+  const { records, publish, volumes, made, known } = setUp(node);
+  await assert.rejects(publish("a", "one"), /nothing is made here/);
+  assert.deepEqual(made, ["create"]);
+  const [record] = known;
+  assert.deepEqual(
+    [record?.volumeId, record?.export, record?.targetPath],
+    [volumeId, "one", node.target("a")],
+  );
+  assert.deepEqual(await records.read(volumeId), record);
+  await volumes.sweep(newCall());
+  assert.deepEqual(made, ["create", "delete"]);
+});
 
 test("a record that was edited by hand does not delete what a pod has mounted", async () => {
   using node = new NodeFixture();

@@ -4,6 +4,7 @@ import { BerthError } from "../core/errors.ts";
 import { type Log, silentLog } from "../core/log.ts";
 import { bytesText } from "../core/size-text.ts";
 import { parseVolumeId, printVolumeId, type VolumeId } from "../core/volume-id.ts";
+import { printable } from "../csi/printable.ts";
 import type { TrashedVolume } from "../volumes/trash.ts";
 import { parseDriverName } from "./options.ts";
 
@@ -51,7 +52,8 @@ function addShareOptions(command: Command): Command {
 
 /** A share that does not answer hides no other: the rest is listed, and the exit code is 1. */
 async function list(options: TrashOptions): Promise<void> {
-  const shares = await sharesOf(options);
+  await using opened = await sharesOf(options);
+  const { shares } = opened;
   const found = await Promise.allSettled(
     shares.placements.shares.map(async (volumes) => await volumes.trash(newCall())),
   );
@@ -62,16 +64,15 @@ async function list(options: TrashOptions): Promise<void> {
   for (const { message } of failed) process.stderr.write(`berth: not listed: ${message}\n`);
   if (failed.length > 0) process.exitCode = 1;
   else if (trashed.length === 0 && options.json !== true) process.stdout.write("The trash is empty.\n");
-  await shares.close();
 }
 
 async function restore(text: string, options: TrashOptions): Promise<void> {
   const id = idOf(text);
-  const shares = await sharesOf(options);
+  await using opened = await sharesOf(options);
+  const { shares } = opened;
   const { directory, sizeBytes } = await shares.placements
     .get(printVolumeId(id))
     .volumes.restore(newCall(), id.name);
-  await shares.close();
   process.stdout.write(
     `${printVolumeId(id)} is back in ${directory}, with ${bytesText(sizeBytes)} promised.\n`,
   );
@@ -86,11 +87,13 @@ function idOf(text: string): VolumeId {
   );
 }
 
+/** To be closed however the command ends: a connection that is open keeps the process from ending. */
 async function sharesOf({ config, driverName }: TrashOptions) {
   const { readConfig } = await import("./config/config.ts");
   const { openShares } = await import("./driver/shares.ts");
   const read = readConfig(config);
-  return openShares(read, { cluster: read.cluster, driver: driverName }, silentLog);
+  const shares = openShares(read, { cluster: read.cluster, driver: driverName }, silentLog);
+  return { shares, [Symbol.asyncDispose]: () => shares.close() };
 }
 
 function newCall(): Call {
@@ -108,27 +111,31 @@ const meanings: Readonly<Record<TrashedVolume["state"], string>> = {
   gone: "removed, due since",
 };
 
+/** Of Kubernetes' own names, 63 and 253 bytes at most, it shows all. */
+const claimBytesMax = 320;
+
+/** By its claim a person knows a volume, whose id Kubernetes has forgotten. */
 function textLine({ volume, deletedMs, purgeAfterMs, state }: TrashedVolume): string {
-  const { id, claim } = volume;
-  const times = `deleted ${time(deletedMs)}  ${meanings[state]} ${time(purgeAfterMs)}`;
-  // The record may be anybody's doing: no control character of it reaches a terminal.
-  const whose = claim === undefined ? "" : `  claim ${printable(`${claim.namespace}/${claim.name}`)}`;
-  return `${printVolumeId(id)}  ${times}${whose}`;
+  const { id, claim, sizeBytes } = volume;
+  return [
+    printVolumeId(id),
+    ...(claim === undefined ? [] : [`claim ${printable(`${claim.namespace}/${claim.name}`, claimBytesMax)}`]),
+    bytesText(sizeBytes),
+    `deleted ${time(deletedMs)}`,
+    `${meanings[state]} ${time(purgeAfterMs)}`,
+  ].join("  ");
 }
 
 function jsonLine({ volume, deletedMs, purgeAfterMs, state }: TrashedVolume): string {
   return JSON.stringify({
     volumeId: printVolumeId(volume.id),
+    ...(volume.claim && { claim: volume.claim }),
+    directory: volume.directory,
     sizeBytes: `${volume.sizeBytes}`,
     deletedAt: time(deletedMs),
     purgeAfter: time(purgeAfterMs),
     state,
-    ...(volume.claim && { claim: volume.claim }),
   });
-}
-
-function printable(text: string): string {
-  return text.replaceAll(/\p{C}+/gu, " ");
 }
 
 function time(ms: number): string {

@@ -44,6 +44,18 @@ test("options of the export come before those of the class", () => {
   assert.deepEqual([source.exportOptions, source.mountOptions], ["soft", "hard"]);
 });
 
+for (const volumeId of ["export/nfs/pvc-1/nas.example.com%3A%2Fk8s", "by-hand"]) {
+  test(`${volumeId}, which names a configured export by its place, is spoken to as the configuration says`, () => {
+    const known = { server: "nas.example.com", share: "/k8s", access: { ...access, uid: 2000, port: 2050 } };
+    const exports = new Map([["nas", { ...known, mountOptions: "soft" }]]);
+    const context = { server: "nas.example.com", share: "/k8s", subDir: "d" };
+    const source = mountSourceOf(volumeId, context, { ...shares, exports });
+    assert.ok(source.kind === "nfs");
+    assert.deepEqual([source.access, source.exportOptions], [known.access, "soft"]);
+    assert.equal(source.configured, false, "its place is its name, and does not move");
+  });
+}
+
 test("a volume that Berth made must have its record, one written by hand need not", () => {
   const recordOf = (volumeId: string) => {
     const source = mountSourceOf(volumeId, { export: "nas", subDir: "d" }, shares);

@@ -107,16 +107,24 @@ function nfsSource(
   return { kind: "nfs", ...found, directory, record, mountOptions };
 }
 
-/** As an id names an export: the configuration's name for it, or `server:/share`. */
+/**
+ * As an id or a context names an export: the configuration's name for it, or `server:/share`. The configuration may
+ * know that place too, and then says how it is spoken to; only a name may come to mean another place.
+ */
 function exportNamed(source: string, { exports }: KnownShares): FoundExport | undefined {
-  const known = exports.get(source);
+  const named = exports.get(source);
+  const place = parseLocation(source);
+  const known = named ?? [...exports.values()].find((each) => printLocation(each) === source);
   if (known !== undefined) {
     const { server, share, access, mountOptions: exportOptions = "" } = known;
-    return { shareName: source, location: { server, share }, access, configured: true, exportOptions };
+    const configured = named !== undefined;
+    return { shareName: source, location: { server, share }, access, configured, exportOptions };
   }
-  const location = parseLocation(source);
-  if (location === undefined) return undefined;
-  return { shareName: source, location, access: unknownAccess, configured: false, exportOptions: "" };
+  if (place === undefined) return undefined;
+  return {
+    ...{ shareName: source, location: place, access: unknownAccess },
+    ...{ configured: false, exportOptions: "" },
+  };
 }
 
 function locationIn(context: VolumeContext, shares: KnownShares): FoundExport | undefined {

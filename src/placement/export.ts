@@ -10,7 +10,7 @@ import {
 import { mergeOptions, nfsOptionsProblem, optionsIn, optionsOfFlags } from "../share/mount-options.ts";
 import { archiveBytes } from "../volumes/layout.ts";
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
-import type { Volume } from "../volumes/volume.ts";
+import type { Claim, Volume } from "../volumes/volume.ts";
 import {
   adoptionOf,
   attributesOf,
@@ -22,7 +22,7 @@ import {
   retentionOf,
 } from "./class-parameters.ts";
 import type { Placed, Placement } from "./placement.ts";
-import { type ClaimName, isShared, subDirOf } from "./sub-dir.ts";
+import { isShared, subDirOf } from "./sub-dir.ts";
 
 /** An export in use: of the configuration's `exports`, or one that only a class or an id names. */
 export interface OpenedExport {
@@ -83,7 +83,7 @@ export class ExportPlacement implements Placement {
     return [...this.#unmanaged.values()];
   }
 
-  place(parameters: Parameters, requestedName: string, claim?: ClaimName): Placed {
+  place(parameters: Parameters, requestedName: string, claim?: Claim): Placed {
     refuseUnknown(parameters, this.type, exportClassKeys);
     checkOvercommit(parameters);
     mergeOptions([

@@ -2,8 +2,7 @@ import type { VolumeId, VolumeType } from "../core/volume-id.ts";
 import type { Attributes } from "../share/share.ts";
 import type { SharePath } from "../share/share-path.ts";
 import type { ShareVolumes } from "../volumes/share-volumes.ts";
-import type { DirectoryAttributes, OnDelete, Volume } from "../volumes/volume.ts";
-import type { ClaimName } from "./sub-dir.ts";
+import type { Claim, DirectoryAttributes, OnDelete, Volume } from "../volumes/volume.ts";
 
 /** What the parameters of a StorageClass decide about one new volume. */
 export interface Placed {
@@ -30,7 +29,7 @@ export interface Placement {
    * @param claim that the volume is for, where csi-provisioner names it
    * @throws BerthError `invalid-argument` for a parameter that is unknown, missing or malformed, by name
    */
-  place(parameters: Readonly<Record<string, string>>, requestedName: string, claim?: ClaimName): Placed;
+  place(parameters: Readonly<Record<string, string>>, requestedName: string, claim?: Claim): Placed;
 
   /**
    * Where an existing volume lives.

@@ -1,6 +1,7 @@
 import { BerthError } from "../core/errors.ts";
 import type { SharePath } from "../share/share-path.ts";
 import { parseDirectoryPath } from "../volumes/directory-path.ts";
+import type { Claim } from "../volumes/volume.ts";
 import { invalidParameter } from "./class-parameters.ts";
 
 /** Whom a new volume is for: what the templates of a class can name. */
@@ -8,13 +9,7 @@ export interface ForWhom {
   /** The PersistentVolume's, which is the volume's own (`CreateVolumeRequest.name`). */
   readonly volumeName: string;
   /** Known where csi-provisioner runs with `--extra-create-metadata`. */
-  readonly claim: ClaimName | undefined;
-}
-
-/** Of a PersistentVolumeClaim. */
-export interface ClaimName {
-  readonly name: string;
-  readonly namespace: string;
+  readonly claim: Claim | undefined;
 }
 
 const values: Readonly<Record<string, (whom: ForWhom) => string | undefined>> = {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { test } from "node:test";
+import { rpcLimits } from "./limits.ts";
 import { RpcError } from "./rpc-error.ts";
 import { type Endpoint, endpointName, openSocket } from "./socket.ts";
 
@@ -48,6 +50,22 @@ test("a reserved source port is below 1024", async () => {
   );
   assert.ok(socket.localPort !== undefined && socket.localPort < 1024);
   socket.resetAndDestroy();
+});
+
+test("an idle connection asks its server whether it is there, so no firewall forgets it", async () => {
+  await using server = await listen("127.0.0.1");
+  const socket = await openSocket(
+    { host: "127.0.0.1", port: server.port, sourcePort: "any" },
+    ignore,
+    soon(),
+  );
+  // proc(5): local and remote port in hexadecimal, state, queues, then the timer: 2 is that of keepalive, in 1/100 s.
+  const hex = (port = 0) => port.toString(16).toUpperCase().padStart(4, "0");
+  const line = new RegExp(`:${hex(socket.localPort)} \\w+:${hex(server.port)} 01 \\S+ (\\d\\d):(\\w+) `);
+  const [, timer, hundredths = ""] = line.exec(readFileSync("/proc/net/tcp", "utf8")) ?? [];
+  socket.destroy();
+  assert.equal(timer, "02");
+  assert.ok(Number.parseInt(hundredths, 16) <= rpcLimits.keepaliveMs / 10, `in ${hundredths} of 1/100 s`);
 });
 
 test("when no address answers the error is that of the last", async () => {

@@ -202,7 +202,7 @@ export function volumeOf(id: VolumeId, record: VolumeRecord, inPlace: boolean): 
     accessModes: identity.accessModes,
     parameters: identity.parameters,
     createdMs: Date.parse(identity.createdAt),
-    ...(identity.claim === undefined ? {} : { claim: identity.claim }),
+    ...(identity.claim && { claim: identity.claim }),
   };
 }
 

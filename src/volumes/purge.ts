@@ -14,6 +14,8 @@ export type Purged =
   | { readonly kind: "purged"; readonly entries: number }
   /** For its retention, or for what a warning in the log names. */
   | { readonly kind: "waiting"; readonly dueMs: number | undefined }
+  /** No volume was in it: it was restored, or its removal was cut at the end. */
+  | { readonly kind: "empty" }
   | { readonly kind: "foreign" };
 
 export interface PurgeOptions {
@@ -42,7 +44,7 @@ export async function purge(
   if (record === undefined) {
     if (fileid !== undefined) return { kind: "waiting", dueMs: undefined }; // its deletion goes on
     await removeEntry(context, entry, options.signal);
-    return { kind: "purged", entries: 0 };
+    return { kind: "empty" };
   }
   if (!isOwnedBy(record.identity, owner)) return { kind: "foreign" };
   const isItsOwn = fileid === undefined || fileid === record.identity.directory.fileid;

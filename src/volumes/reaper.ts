@@ -7,6 +7,7 @@ import { ensureLayout, isThere } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import { stagingPath, trashEntryIn, trashPath, volumesPath } from "./layout.ts";
 import { Ledger } from "./ledger/ledger.ts";
+import { findLostRecords, lostRecordText } from "./lost-records.ts";
 import { type Purged, purge } from "./purge.ts";
 import { RepeatedWarnings } from "./repeated-warnings.ts";
 import { Sweeper } from "./sweep.ts";
@@ -40,6 +41,8 @@ export interface ReapReport {
 const purgesInFlightMax = 4;
 /** A share that does not answer is asked ever less often, up to this many intervals apart. */
 const backoffMax = 16;
+/** So often it is looked whether records have been lost, which takes two reads for each volume. */
+const recordsLookMs = 3_600_000;
 
 /**
  * Empties the trash of one share and sweeps what was left behind in staging. All it knows stands on the
@@ -52,6 +55,7 @@ export class Reaper {
   readonly #warnings: RepeatedWarnings;
   readonly #sweeper: Sweeper;
   #toldLeft = "";
+  #recordsDueMs: number;
 
   constructor(context: ShareContext, options: ReaperOptions, log: Log) {
     this.#context = context;
@@ -59,6 +63,7 @@ export class Reaper {
     this.#sweeper = new Sweeper(context, options.stagingGraceMs);
     this.#log = log;
     this.#warnings = new RepeatedWarnings(log, context.clock);
+    this.#recordsDueMs = context.clock.nowMs() + recordsLookMs;
   }
 
   /** Passes until the signal fires. A pass that fails is logged; the next one tries again. */
@@ -79,7 +84,21 @@ export class Reaper {
     const report = reportOf(outcomes, swept);
     if (report.purged + swept > 0) await this.#context.share.sync();
     this.#tell(report);
+    await this.#lookForLostRecords(signal);
     return report;
+  }
+
+  /** Nobody else would tell of them. */
+  async #lookForLostRecords(signal: AbortSignal): Promise<void> {
+    const { clock, share } = this.#context;
+    if (clock.nowMs() < this.#recordsDueMs) return;
+    this.#recordsDueMs = clock.nowMs() + recordsLookMs;
+    for (const lost of await findLostRecords(this.#context, signal)) {
+      this.#log.warn(lostRecordText(this.#context, lost), {
+        share: share.name,
+        volumeId: lost.identity.id,
+      });
+    }
   }
 
   async #passed(signal: AbortSignal): Promise<boolean> {

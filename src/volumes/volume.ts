@@ -44,8 +44,14 @@ export interface VolumeRequest {
   readonly adopt?: Attributes;
   /** How long its tree stays in the trash after deletion. */
   readonly trashRetentionMs: number;
-  /** The claim, where the provisioner names it (`--extra-create-metadata`). */
-  readonly claim?: { readonly name: string; readonly namespace: string };
+  /** Where the provisioner names it (`--extra-create-metadata`). */
+  readonly claim?: Claim;
+}
+
+/** What Kubernetes calls a PersistentVolumeClaim. */
+export interface Claim {
+  readonly name: string;
+  readonly namespace: string;
 }
 
 export interface DirectoryAttributes {
@@ -66,8 +72,8 @@ export interface Volume {
   readonly accessModes: readonly AccessMode[];
   readonly parameters: Readonly<Record<string, string>>;
   readonly createdMs: number;
-  /** Whose it is, where the provisioner said so. */
-  readonly claim?: { readonly name: string; readonly namespace: string };
+  /** Whose it is or was, as far as it was told at creation. */
+  readonly claim?: Claim;
 }
 
 /** A page of volumes in the order of their names. */

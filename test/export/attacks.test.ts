@@ -27,6 +27,7 @@ import { openShares } from "../../src/cli/driver/shares.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { controller } from "../../src/csi/controller.ts";
 import { Controller, CreateVolumeResponseSchema } from "../../src/gen/csi/v1/csi_pb.ts";
+import { connectNfs, type FileHandle, type NfsClient } from "../../src/nfs/index.ts";
 import { creation, rpc } from "../support/edge-controller-harness.ts";
 import { type Answer, type EdgeClient, type Lifetime, ready, startEdge } from "../support/edge-harness.ts";
 import { exportNas, hostileRequests, isUnary, refusals } from "../support/hostile-requests.ts";
@@ -68,6 +69,31 @@ function refused(answer: Answer<unknown>, message?: RegExp): void {
   const details = "details" in answer ? answer.details : "";
   if (answer.code !== "NOT_FOUND") assert.match(details, /: /, "says what to do");
   if (message !== undefined) assert.match(details, message);
+}
+
+/** The folder of claims, as any client of the server has it. */
+class Claims {
+  readonly client: NfsClient;
+  readonly folder: FileHandle;
+
+  private constructor(client: NfsClient, folder: FileHandle) {
+    this.client = client;
+    this.folder = folder;
+  }
+
+  static async open({ server, version }: ExportSite): Promise<Claims> {
+    const { address: host, nfsPort: port, mountPort } = server;
+    const client = await connectNfs({ host, port, mountPort, path: "/srv/data", versions: [version] });
+    return new Claims(client, (await client.resolve(client.root.handle, [".berth", "paths"])).handle);
+  }
+
+  async of(name: string): Promise<FileHandle> {
+    return (await this.client.lookup(this.folder, name)).handle;
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.client.remove(this.folder, name);
+  }
 }
 
 for (const version of ["3", "4.1"] as const) {
@@ -190,7 +216,12 @@ for (const version of ["3", "4.1"] as const) {
         const { directory } = identityOf(name);
         pointed({ directory: { ...directory, path, ...(fileid === undefined ? {} : { fileid }) } })(name);
       };
-      const changes: Readonly<Record<string, (name: string) => void>> = {
+      let claims: Claims;
+      before(async () => {
+        claims = await Claims.open(site);
+      });
+      after(() => claims?.client.close());
+      const changes: Readonly<Record<string, (name: string) => void | Promise<void>>> = {
         "cut in half": (name) => put(name, readFileSync(record(name)).subarray(0, 300)),
         empty: (name) => put(name, ""),
         "with NULs for content": (name) => put(name, new Uint8Array(500)),
@@ -228,6 +259,31 @@ for (const version of ["3", "4.1"] as const) {
           rmSync(data(".berth/volumes", name), { recursive: true });
           symlinkSync("victim", data(".berth/volumes", name));
         },
+        "with a size that is cut": (name) =>
+          writeFileSync(data(".berth/volumes", name, `size-1.${identityOf(name)["nonce"]}.json`), '{"sizeBy'),
+        "with a size that is a link to another's record": (name) =>
+          symlinkSync(
+            "../victim/identity.json",
+            data(".berth/volumes", name, `size-1.${identityOf(name)["nonce"]}.json`),
+          ),
+        // Over NFS, as whoever may write there: Ganesha does not see at once what is done on its own disk.
+        "whose claim is another's": async (name) => {
+          await claims.remove(name);
+          await claims.client.link(await claims.of("victim"), claims.folder, name);
+        },
+        "whose claim is cut": async (name) => {
+          await claims.remove(name);
+          await claims.client.create(claims.folder, name, {}, readFileSync(record(name)).subarray(0, 200));
+        },
+        "whose claim is a link to another's": async (name) => {
+          await claims.remove(name);
+          await claims.client.symlink(claims.folder, name, "victim", {});
+        },
+        "whose claim is a directory, as if volumes lay below it": async (name) => {
+          await claims.remove(name);
+          await claims.client.mkdir(claims.folder, name, {});
+        },
+        "whose claim is gone": (name) => claims.remove(name),
         "with a deletion that is cut": (name) =>
           writeFileSync(data(".berth/volumes", name, `deleted.${identityOf(name)["nonce"]}.json`), "{"),
       };
@@ -236,7 +292,7 @@ for (const version of ["3", "4.1"] as const) {
           const name = `forged-${index}`;
           const { volumeId } = await createVolume(site, name, {});
           writeFileSync(data(name, "data"), "mine");
-          change(name);
+          await change(name);
           const before = everything(data());
           refused(await deleting(site.client, volumeId));
           assert.deepEqual(everything(data()), before);

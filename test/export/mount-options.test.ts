@@ -5,11 +5,10 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parseConfig } from "../../src/cli/config/config.ts";
 import { VolumeCapability_AccessMode_Mode as Mode } from "../../src/gen/csi/v1/csi_pb.ts";
-import type { NfsSource } from "../../src/node/mounts/mount-source.ts";
 import { nfsWish } from "../../src/node/nfs/nfs-plan.ts";
-import { parseSharePath } from "../../src/share/share-path.ts";
 import { creation, rpc } from "../support/edge-controller-harness.ts";
 import { capability, outcomeOf } from "../support/edge-node-harness.ts";
+import { nfsSource as source } from "../support/nfs-source.ts";
 import {
   createVolume,
   deleteVolume,
@@ -60,18 +59,6 @@ const bad: readonly (readonly [options: string, message: RegExp])[] = [
   ['context="a,b', /^context, .* in quotes if it has a comma/],
 ];
 const secrets = /hunter2|PASSWORD|10\.0\.0\.9|ext4/;
-
-const source: NfsSource = {
-  kind: "nfs",
-  shareName: "nas",
-  location: { server: "nas", share: "/k8s" },
-  directory: parseSharePath("pvc-1"),
-  record: undefined,
-  access: { uid: 0, gid: 0, tls: false },
-  configured: true,
-  exportOptions: "",
-  mountOptions: "",
-};
 
 /** What the node, the configuration and the controller say to the same options, by the place they stand in. */
 const elsewhere: Readonly<Record<string, (options: string) => unknown>> = {

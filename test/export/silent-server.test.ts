@@ -28,10 +28,11 @@ for (const version of ["3", "4.1"] as const) {
     const answers = await Promise.all([
       create("pvc-1"),
       client.call(rpc.deleteVolume, { volumeId: idOf("pvc-0") }),
+      client.call(rpc.listVolumes, {}, { timeoutMs }),
     ]);
     for (const answer of answers) assertSilent(answer);
-    assertSilent(await create("pvc-1", 2500));
-    assertSilent(await client.call(rpc.listVolumes, {}, { timeoutMs: 2500 }));
+    // With a shorter deadline a busy machine may answer too late, but says nothing else: the volume is not locked.
+    assert.match((await create("pvc-1", 2500)).code, /^(UNAVAILABLE|DEADLINE_EXCEEDED)$/);
     server.resume();
 
     assert.equal((await create("pvc-1")).code, "OK");

@@ -1,4 +1,4 @@
-/** The lab's commands, on directories: what is the same on every tier. */
+/** The lab's commands, mostly on directories: what is the same on every tier. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -165,6 +165,35 @@ test("a shell enters a lab that is up, and finds none when it has ended", async 
   const none = await run("shell", ...lab);
   assert.equal(none.code, 1);
   assert.match(none.output, /no lab runs here that you may enter/);
+});
+
+test("a shell enters a guest of a lab that is up: a kernel of its own, with a terminal", async (context) => {
+  const files = ["csidriver.yaml", "storageclass-export.yaml"].map((file) => join("examples", file));
+  const up = start("up", "--tier", "guests", "--nodes", "1", ...files);
+  context.after(() => up.kill("SIGKILL"));
+  await until(up, "The lab runs on");
+  const lab = ["--lab", String(await firstChild(up))];
+  assert.equal((await run("shell", ...lab)).output, "a lab of tier guests:\nnode-1\nstorage\n");
+  const release = (await run("shell", ...lab, "node-1", "-c", "uname -r")).output.trim();
+  assert.notEqual(release, readFileSync("/proc/sys/kernel/osrelease", "utf8").trim());
+  const exported = await run(
+    "shell",
+    ...lab,
+    "storage",
+    "-c",
+    "test -d /srv/xfs; exportfs -s | cut -d' ' -f1",
+  );
+  assert.deepEqual(exported, { code: 0, output: "/srv/xfs\n" });
+
+  const shell = start("shell", ...lab, "node-1");
+  shell.stdin?.write('uname -r; stty size; test -t 0 && echo "terminal$((40 + 2))"\n');
+  await until(shell, "terminal42");
+  assert.ok(shell.output().includes(release), shell.output());
+  assert.match(shell.output(), /24 80/);
+  shell.stdin?.write("exit\n");
+  assert.deepEqual((await once(shell, "close"))[0], 0);
+  up.kill("SIGTERM");
+  assert.deepEqual(await once(up, "close"), [143, null]);
 });
 
 /** The lab's own process: below the one that we started, and below `unshare`. */

@@ -24,6 +24,8 @@ export interface NetworkProxy extends AsyncDisposable {
   readonly port: number;
   /** What was done to which record; records that passed are left out. */
   readonly log: readonly (RecordPlace & { readonly fault: Fault })[];
+  /** Records that have come from clients; not counted where it only takes its time. */
+  readonly requests: number;
   /** Connections that are open now. */
   readonly openConnections: number;
   /** From now on; undefined lets everything pass. */
@@ -41,11 +43,16 @@ class FaultyProxy extends LocalServer implements NetworkProxy {
   readonly #options: ProxyOptions;
   #faults: FaultPlan | undefined;
   #connections = 0;
+  #requests = 0;
 
   constructor(options: ProxyOptions) {
     super();
     this.#options = options;
     this.#faults = options.faults;
+  }
+
+  get requests(): number {
+    return this.#requests;
   }
 
   get openConnections(): number {
@@ -90,6 +97,7 @@ class FaultyProxy extends LocalServer implements NetworkProxy {
   }
 
   #decide(place: RecordPlace): Fault {
+    if (place.direction === "to-server") this.#requests += 1;
     const fault: Fault = this.#faults === undefined ? { kind: "pass" } : faultOf(this.#faults, place);
     if (fault.kind !== "pass") this.log.push({ ...place, fault });
     return fault;

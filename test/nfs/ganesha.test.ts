@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
@@ -26,6 +27,12 @@ test("two servers run side by side", async () => {
   await writeFile(`${second.directory("data")}/hello`, "second", { mode: 0o644 });
   assert.notEqual((await run(["nfs-cat", urlOf(first, "/srv/data/hello", 3)])).exitCode, 0);
   assert.equal(await check(["nfs-cat", urlOf(second, "/srv/data/hello", 3)]), "second");
+});
+
+test("its ports are none that the kernel gives to connections, which could take them before it, or between two starts", async () => {
+  await using server = await startGanesha();
+  const [first = ""] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split("\t");
+  for (const port of [server.nfsPort, server.mountPort]) assert.ok(port < Number(first), `${port}`);
 });
 
 test("what was written is there after a crash, on the same ports", async () => {

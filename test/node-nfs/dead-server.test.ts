@@ -126,6 +126,42 @@ test("what waits in the staging mount of a dead server is ended by force (csi-dr
   }
 });
 
+test("a mount that the kernel hangs in, since its server fell silent after the preflight, is killed and poisons nothing (csi-driver-nfs #1271 #649)", async () => {
+  const hung = await staticVolume(mortal, "hung", "4.2");
+  const living = await staticVolume(fixture.storage, "beside-hung", "4.2");
+  await node.guest.check(
+    "mv /sbin/mount.nfs /sbin/mount.nfs.real; cat > /sbin/mount.nfs; chmod 755 /sbin/mount.nfs",
+    {
+      input: `#!/bin/sh
+touch /run/mounting; until [ -e /run/mount.go ]; do sleep 0.05; done; exec mount.nfs.real "$@"\n`,
+    },
+  );
+  try {
+    const staging = inTime(node.stage(hung));
+    await node.guest.check("until [ -e /run/mounting ]; do sleep 0.05; done");
+    await mortal.guest.pause();
+    await node.guest.check("touch /run/mount.go");
+    await node.guest.check(
+      "until grep -qs 'State:.D' /proc/$(pgrep -x mount.nfs.real)/status; do sleep 0.05; done",
+    );
+    assert.deepEqual(await inTime(node.stage(living)), ok);
+    const { code, message } = await staging;
+    assert.equal(code, "DEADLINE_EXCEEDED", message);
+    assert.match(message, /mount_nfs did not end within \d+ ms and was killed/);
+    await node.guest.check("! pgrep -x mount.nfs.real");
+    assert.deepEqual(
+      (await node.mounts()).map(({ mountPoint }) => mountPoint),
+      [stagingPathOf(living)],
+    );
+  } finally {
+    await node.guest.check("mv /sbin/mount.nfs.real /sbin/mount.nfs; rm -f /run/mounting /run/mount.go");
+    await mortal.guest.resume();
+  }
+  assert.deepEqual(await node.stage(hung), ok);
+  assert.deepEqual(await node.publish(hung, "hung"), ok);
+  await node.guest.check(`echo hello > ${targetPathOf("hung")}/file`);
+});
+
 /** A process that works in a directory, and writes there when it is told to. */
 function startWaiting(name: string, directory: string): string {
   const work = `cd ${directory}; exec 9> file; touch /run/${name}.open

@@ -57,16 +57,17 @@ export class NodeNfsFixture implements AsyncDisposable {
     return new NodeNfsFixture(everything, network, storage, node);
   }
 
-  /** A volume as csi-provisioner has one made. */
+  /** A volume as csi-provisioner has one made: on the export `nas`, unless the parameters name a server. */
   async createVolume(name: string, parameters: Readonly<Record<string, string>> = {}): Promise<NodeVolume> {
     assert(this.#controller.createVolume !== undefined, "a controller creates volumes");
+    const where = parameters["server"] === undefined ? { export: "nas" } : {};
     const request = create(CreateVolumeRequestSchema, {
       name,
       capacityRange: { requiredBytes: 1024n * 1024n },
       volumeCapabilities: [
         { accessMode: { mode: Mode.MULTI_NODE_MULTI_WRITER }, accessType: { case: "mount", value: {} } },
       ],
-      parameters: { type: "export", export: "nas", mode: "0777", ...parameters },
+      parameters: { type: "export", ...where, mode: "0777", ...parameters },
     });
     const { volume } = await this.#controller.createVolume(request, newCall());
     const { volumeId = "", volumeContext = {} } = volume ?? {};

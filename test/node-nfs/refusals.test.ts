@@ -216,7 +216,9 @@ test("an export that wants a source port below 1024 is told so where another is 
   });
   assert.equal(ended.code, "PERMISSION_DENIED", ended.message);
   assert.match(ended.message, /source port below 1024/);
-  assert.equal((await node.stage(byHand({}))).code, "OK"); // where nothing is configured, it is found out
+  // At its place, too, the configuration says so; where nothing is configured, it is found out.
+  assert.match((await node.stage(byHand({}))).message, /source port below 1024/);
+  assert.equal((await node.stage(byHand({ share: `${share}/directory`, subDir: "" }))).code, "OK");
 });
 
 test("a version that the server does not offer is named", async () => {

@@ -54,6 +54,29 @@ test("a volume's quota on the server shows in its figures, and a silent server o
   assert.match(silent.condition.message, /has not answered for 5000 ms; the figures are as of/);
 });
 
+for (const version of ["3", "4.2"]) {
+  test(`the mount is never touched: the kernel sends nothing for figures (NFS ${version})`, async () => {
+    const volume = await fixture.createVolume(`pvc-untouched-${version}`, {
+      mountOptions: `vers=${version},nolock`,
+    });
+    await published(volume, "u");
+    // What the kernel has asked of the server for the mounts of this volume, operation by operation.
+    const line = `/^device .* mounted on [^ ]*\\/pods\\/u\\//`;
+    const asked = () =>
+      node.guest.check(
+        `awk '/^device /{on=0} ${line}{on=1} on && /^\\t *(GETATTR|LOOKUP|ACCESS|FSSTAT|STATFS|READDIR.*): /{print $1, $2}' /proc/self/mountstats`,
+      );
+    const before = await asked();
+    assert.match(before, /GETATTR: \d/);
+    for (let time = 0; time < 3; time++) assert.ok((await figuresOf(volume, "u")).bytes !== undefined);
+    assert.equal(await asked(), before);
+    await node.guest.check(`stat -f ${targetPathOf("u")}`);
+    assert.notEqual(await asked(), before, "it would show");
+    assert.equal((await node.unpublish(volume, "u")).code, "OK");
+    assert.equal((await node.unstage(volume)).code, "OK");
+  });
+}
+
 test("of a volume that was written by hand it says whose figures they are", async () => {
   await fixture.storage.check(`mkdir -p ${share}/by-hand`);
   const volume = {

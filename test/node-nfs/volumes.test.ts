@@ -1,7 +1,9 @@
 /** Volumes on NFS exports, mounted by a real kernel: their life, modes, flags, handles, and what is refused. */
 import assert from "node:assert/strict";
+import { networkInterfaces } from "node:os";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { VolumeCapability_AccessMode_Mode as Mode } from "../../src/gen/csi/v1/csi_pb.ts";
+import { check } from "../../src/lab/guest/process.ts";
 import { NodeNfsFixture, share } from "./fixture.ts";
 import { type Ended, type NodeGuest, stagingPathOf, targetPathOf } from "./node-guest.ts";
 
@@ -56,18 +58,27 @@ for (const version of ["3", "4.1", "4.2"]) {
 }
 
 for (const version of ["3", "4.2"]) {
-  test(`an IPv6 address is mounted by NFS ${version}, and told from another volume's after it`, async () => {
+  test(`a class's IPv6 address has volumes, mounted by NFS ${version}, told apart and measured by it`, async () => {
+    const [uplink] = Object.entries(networkInterfaces()).find(([, all = []]) =>
+      all.some(({ address }) => address === fixture.network.hostAddress),
+    ) ?? [""];
+    await check(["ip", "address", "replace", "fd5e::3/64", "dev", uplink, "nodad"]);
     await fixture.storage.check("ip address replace fd5e::1/64 dev vec0 nodad");
     await node.guest.check("ip address replace fd5e::2/64 dev vec0 nodad");
-    await fixture.storage.check(`mkdir -p ${share}/six`);
-    const context = { server: "fd5e::1", share, subDir: "six", mountOptions: `vers=${version},nolock` };
-    const volume = { volumeId: "six", volumeContext: context };
+    const name = `six-${version}`;
+    const mountOptions = `vers=${version},nolock`;
+    const volume = await fixture.createVolume(name, { server: "fd5e::1", share, mountOptions });
+    assert.equal(volume.volumeId, `export/nfs/${name}/%5Bfd5e%3A%3A1%5D%3A%2Fsrv%2Fxfs`);
     for (let time = 0; time < 2; time++) assert.deepEqual(await node.stage(volume), ok);
     assert.deepEqual(await node.publish(volume, "a"), ok);
-    for (const { source } of await node.mounts()) assert.equal(source, `[fd5e::1]:${share}/six`);
+    for (const { source } of await node.mounts()) assert.equal(source, `[fd5e::1]:${share}/${name}`);
+    const { volumeCondition } = await node.figures(volume, "a");
+    assert.match(volumeCondition?.message ?? "", /^usage never measured yet/);
     assert.deepEqual(await node.unpublish(volume, "a"), ok);
     assert.deepEqual(await node.unstage(volume), ok);
     assert.deepEqual(await node.mounts(), []);
+    await fixture.deleteVolume(volume);
+    await fixture.storage.check(`[ ! -e ${share}/${name} ]`);
   });
 }
 

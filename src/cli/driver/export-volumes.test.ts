@@ -60,6 +60,22 @@ test("a volume by hand is asked about at the server that its mount is from, thou
   socket.destroy();
 });
 
+test("a volume whose id names a configured export by its place is asked about as the configuration says", async (t) => {
+  const server = createServer();
+  t.after(() => server.close());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object");
+  const nas = { ...access, name: "nas", server: "127.0.0.1", share: "/x", port: address.port };
+  const stats = new ExportStats(systemClock, { ...exportStatsLimits, answerMsMax: 200 });
+  const volumes = new ExportVolumes([nas], silentLog, async () => mountOf(address.port), stats);
+  t.after(() => volumes.close());
+  const connected = once(server, "connection", { signal: t.signal });
+  await volumes.stats("export/nfs/pvc-1/127.0.0.1%3A%2Fx", "/pods/a", newCall());
+  const [socket] = await connected;
+  socket.destroy();
+});
+
 test("an export that cannot be used yet is tried again, and does not keep the node from ending", async () => {
   const nas = {
     ...access,

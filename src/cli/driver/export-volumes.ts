@@ -59,7 +59,9 @@ export class ExportVolumes {
         `volume ${volumeId} is not mounted at ${volumePath}: publish it there first`,
       );
     }
-    const configured = this.#exports.find(({ name }) => name === id.source);
+    const configured =
+      this.#exports.find(({ name }) => name === id.source) ??
+      this.#exports.find((each) => printLocation(each) === id.source);
     const location = configured ?? parseLocation(id.source);
     if (location === undefined) {
       throw new BerthError(

@@ -8,8 +8,9 @@
  * and its rpcbind are its own, so any number run side by side and nothing is left behind. The rpcbind has a
  * network that nobody reaches: clients are given both ports.
  */
+import { randomInt } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { BerthError } from "../../core/errors.ts";
 import { requirePrograms } from "./packages.ts";
 import { pause, type Tied } from "./process.ts";
@@ -74,6 +75,8 @@ export interface Ganesha extends AsyncDisposable {
 
 const readyMsMax = 30_000;
 const usualPorts = [2049, 20048] as const;
+/** From the first on, below the second. */
+const ownPorts = [21_000, 32_000] as const;
 const nfsProgram = 100003;
 const quiet = ["ignore", "ignore", "ignore"] as const;
 
@@ -245,21 +248,32 @@ function protocolsOf(each: GaneshaExport): readonly (3 | 4)[] {
   return each.protocols ?? [3, 4];
 }
 
-/** Two ports that were free a moment ago. */
+/**
+ * Two ports that are free, below those that the kernel gives to connections (32768 and up unless told otherwise, ip(7)):
+ * so no connection takes them before the server does, or while it is restarted.
+ */
 async function freePorts(address: string): Promise<[number, number]> {
-  const first = createServer();
-  const second = createServer();
+  const held: Server[] = [];
   try {
-    return [await listen(first, address), await listen(second, address)];
+    return [await holdPort(held, address), await holdPort(held, address)];
   } finally {
-    first.close();
-    second.close();
+    for (const server of held) server.close();
   }
 }
 
-async function listen(server: ReturnType<typeof createServer>, address: string): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, address, resolve));
-  const bound = server.address();
-  if (bound === null || typeof bound === "string") throw new TypeError("a TCP server has a port");
-  return bound.port;
+/** Until the server in `held` is closed. */
+async function holdPort(held: Server[], address: string): Promise<number> {
+  for (;;) {
+    const port = randomInt(...ownPorts);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve, reject) => {
+      server.once("error", (error) =>
+        "code" in error && error.code === "EADDRINUSE" ? resolve(false) : reject(error),
+      );
+      server.listen(port, address, () => resolve(true));
+    });
+    if (!isFree) continue;
+    held.push(server);
+    return port;
+  }
 }

@@ -1,23 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { nfsSource as source } from "../../../test/support/nfs-source.ts";
 import { BerthError } from "../../core/errors.ts";
 import type { NfsProbe } from "../../share/nfs-probe.ts";
-import { parseSharePath } from "../../share/share-path.ts";
 import type { NfsSource } from "../mounts/mount-source.ts";
 import { nodeLimits } from "../node-limits.ts";
 import { type NfsServers, nfsWish, planNfs } from "./nfs-plan.ts";
-
-const source: NfsSource = {
-  kind: "nfs",
-  shareName: "nas",
-  location: { server: "nas", share: "/k8s" },
-  directory: parseSharePath("pvc-1"),
-  record: undefined,
-  access: { uid: 0, gid: 0, tls: false },
-  configured: true,
-  exportOptions: "",
-  mountOptions: "",
-};
 
 /** A server that has the versions, and records what it is asked. */
 function serverWith(versions: readonly string[]) {
