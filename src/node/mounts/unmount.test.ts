@@ -10,10 +10,10 @@ function tableOf(...lines: string[]): MountTable {
 }
 
 /** @returns the steps that were taken */
-async function unmount(before: MountTable): Promise<string[]> {
+async function unmount(before: MountTable, after = tableOf()): Promise<string[]> {
   const steps: string[] = [];
   const unmounter = {
-    readTable: async () => tableOf(),
+    readTable: async () => after,
     step: async (verb: string) => {
       steps.push(verb);
       return { exitCode: 0, output: "" };
@@ -32,6 +32,11 @@ test("what the kernel's client has mounted of the server's file systems below go
     const nested = "3 2 0:10 / /pods/a/nested rw - nfs4 nas:/x/volume/nested rw,nosharecache";
     assert.deepEqual(await unmount(tableOf(outer, nested)), ["unmount"]);
   }
+});
+
+test("a mount is gone though another, made meanwhile elsewhere, has its id", async () => {
+  const next = volume.replace("/pods/a", "/pods/b");
+  assert.deepEqual(await unmount(tableOf(volume), tableOf(next)), ["unmount"]);
 });
 
 for (const foreign of [

@@ -117,8 +117,9 @@ function isLastOfItsKind(mount: Mount, table: MountTable): boolean {
   return table.mounts.every(({ id, device }) => id === mount.id || device !== mount.device);
 }
 
-function isIn(table: MountTable, mount: Mount): boolean {
-  return table.mounts.some(({ id }) => id === mount.id);
+/** The kernel gives the id of a mount that is gone to the next one, wherever that is (proc_pid_mountinfo(5)). */
+function isIn(table: MountTable, { id, mountPoint }: Mount): boolean {
+  return table.mounts.some((other) => other.id === id && other.mountPoint === mountPoint);
 }
 
 function stillThere(mount: Mount, volumeId: string): BerthError {
