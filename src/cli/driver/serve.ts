@@ -45,7 +45,7 @@ export async function serve(
   const halves = startHalves.map((start) => start({ config, driverName, log }));
   const closeHalves = () => Promise.all(halves.map((half) => half.close()));
   try {
-    const server = await CsiServer.start({
+    const starting = CsiServer.start({
       endpoint,
       services: servicesOf(halves, driverName),
       driverName,
@@ -53,10 +53,11 @@ export async function serve(
       clock: systemClock,
     });
     const drain = async (reason: string) => {
-      await server.drain(reason);
+      await (await starting).drain(reason);
       await Promise.race([closeHalves(), systemClock.sleep(limits.closeMsMax)]);
     };
-    endOnSignal({ drain }, log);
+    endOnSignal({ drain }, log); // before anybody can hear that it listens
+    await starting;
     // A daemon that has started should stay small (`make bench`); earlier it would only start more slowly.
     keepSmall();
   } catch (error) {

@@ -34,9 +34,9 @@ test("what the kernel's client has mounted of the server's file systems below go
   }
 });
 
-test("a mount elsewhere that has got the volume's id meanwhile is not taken for the volume's", async () => {
-  const others = volume.replace("/pods/a", "/pods/b");
-  assert.deepEqual(await unmount(tableOf(volume), tableOf(others)), ["unmount"]);
+test("a mount is gone though another, made meanwhile elsewhere, has its id", async () => {
+  const next = volume.replace("/pods/a", "/pods/b");
+  assert.deepEqual(await unmount(tableOf(volume), tableOf(next)), ["unmount"]);
 });
 
 for (const foreign of [

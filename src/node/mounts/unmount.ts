@@ -117,7 +117,7 @@ function isLastOfItsKind(mount: Mount, table: MountTable): boolean {
   return table.mounts.every(({ id, device }) => id === mount.id || device !== mount.device);
 }
 
-/** The kernel gives the id of a mount that is gone to the next one, anywhere. */
+/** The kernel gives the id of a mount that is gone to the next one, wherever that is (proc_pid_mountinfo(5)). */
 function isIn(table: MountTable, { id, mountPoint }: Mount): boolean {
   return table.mounts.some((other) => other.id === id && other.mountPoint === mountPoint);
 }
