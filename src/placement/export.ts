@@ -29,6 +29,8 @@ export interface OpenedExport {
   /** As ids name it: the configuration's name for it, or `server:/share`. */
   readonly source: string;
   readonly location: ExportLocation;
+  /** Of its NFS server; the usual one unless given. */
+  readonly port?: number;
   readonly volumes: ShareVolumes;
   /** For classes that name none. */
   readonly trashRetentionMs: number;
@@ -60,6 +62,8 @@ export const exportClassKeys = [
 
 /** Exports that no configuration names, kept open at once; of more, the one that was used longest ago is closed. */
 const unmanagedMax = 256;
+/** Of servers that only a class names (RFC 7530 §3.1). */
+const usualPort = 2049;
 
 /** StorageClass `type: export`: volumes on NFS exports that exist already. */
 export class ExportPlacement implements Placement {
@@ -146,6 +150,7 @@ export class ExportPlacement implements Placement {
     if (name !== undefined) return this.#named(name);
     if (server !== undefined && share !== undefined) {
       checkLocation({ server, share });
+      this.#refuseOverlap({ server, share });
       return this.#at({ server, share });
     }
     if (server !== undefined || share !== undefined) {
@@ -155,6 +160,24 @@ export class ExportPlacement implements Placement {
     const [only, ...others] = this.#configured.values();
     if (only !== undefined && others.length === 0) return only;
     throw invalidParameter("export", "is missing", `name one of ${this.#names()}, or give server and share`);
+  }
+
+  /**
+   * As the configuration refuses it of two exports of its own: claims keep the directories of one share apart, and
+   * know nothing of another's.
+   */
+  #refuseOverlap({ server, share }: ExportLocation): void {
+    for (const { source, location, port = usualPort } of this.#configured.values()) {
+      if (location.server !== server || port !== usualPort) continue;
+      const isBelow = lies(share, location.share);
+      if (!isBelow && !lies(location.share, share)) continue;
+      throw invalidParameter(
+        "share",
+        `${JSON.stringify(share)} ${isBelow ? "lies in" : "contains"} the export ${source} of the configuration (${printLocation(location)}), ` +
+          "so one's volumes could lie in the other's",
+        `give export: ${source}, with a subDir below it, in place of server and share`,
+      );
+    }
   }
 
   #named(name: string): OpenedExport {
@@ -203,6 +226,11 @@ export class ExportPlacement implements Placement {
   #names(): string {
     return [...this.#configured.keys()].join(", ") || "it names none";
   }
+}
+
+/** Whether a path lies below another. */
+function lies(path: string, above: string): boolean {
+  return path !== above && path.startsWith(above === "/" ? above : `${above}/`);
 }
 
 function adoptionWarning(subDir: string | undefined): { readonly warning?: string } {

@@ -41,7 +41,7 @@ before(async () => {
   );
   await lab.storage.makeLimitedDirectory("small", "limited", 2 ** 20);
   await lab.storage.check(`chown 2000:2000 /srv/small/limited; mkdir -m 777 /srv/xfs/by-hand
-    cd /srv/small; mkdir only42 secure elsewhere kerberos; mkdir -m 777 limited/mine`);
+    cd /srv/small; mkdir only42 plain secure elsewhere kerberos; mkdir -m 777 limited/mine`);
   lab.apply(storageClass("usable") + claim("usable", "usable"));
   await lab.claim("usable").bound();
 });
@@ -108,7 +108,7 @@ const withVersion42 = async () => {
 const claimRefusals: readonly ClaimRefusal[] = [
   {
     what: "a server that is out of space",
-    parameters: small("/srv/small"),
+    parameters: small("/srv/small/plain"),
     prepare: fill("/srv/small", 0),
     repair: drain("/srv/small"),
     code: "RESOURCE_EXHAUSTED",

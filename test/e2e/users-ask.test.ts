@@ -34,10 +34,12 @@ before(async () => {
     { name: "xfs", type: "xfs" },
     { name: "small", type: "ext4", sizeBytes: 2 ** 26 },
     { name: "squashed", type: "ext4", sizeBytes: 2 ** 25 },
+    { name: "plain", type: "ext4", sizeBytes: 2 ** 25 }, // in no configuration
   ] as const;
   const exports = [
     { path: "/srv/xfs" },
     { path: "/srv/small" },
+    { path: "/srv/plain" },
     { path: "/srv/squashed", options: ["root_squash"] },
   ];
   const driverConfig = withExports(
@@ -315,10 +317,8 @@ test("pods go on after the server lost power, and new ones start (csi-driver-nfs
 
 test("a volume is deleted the way it was made, without its class and by another controller (csi-driver-nfs #260 #1143)", async () => {
   await lab.storage.stopServer();
-  await lab.storage.check(
-    "rpc.nfsd --no-nfs-version 4 --grace-time 10 --lease-time 10 4; mkdir /srv/small/v3",
-  );
-  const parameters = { server: lab.storage.address, share: "/srv/small/v3" };
+  await lab.storage.check("rpc.nfsd --no-nfs-version 4 --grace-time 10 --lease-time 10 4");
+  const parameters = { server: lab.storage.address, share: "/srv/plain" };
   lab.apply(storageClass("v3", { parameters, mountOptions: ["vers=3", "nolock"] }) + claim("v3", "v3"));
   lab.apply(pod("v3", [{ claim: "v3" }]));
   const user = await startedPod(lab, "v3");
@@ -329,5 +329,5 @@ test("a volume is deleted the way it was made, without its class and by another 
   lab.delete("StorageClass", "v3");
   await lab.restartController("KILL");
   await deleteClaim("v3");
-  await lab.storage.check(`test ! -e /srv/small/v3/${attributes["subDir"]}`);
+  await lab.storage.check(`test ! -e /srv/plain/${attributes["subDir"]}`);
 });

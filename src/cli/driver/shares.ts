@@ -70,10 +70,13 @@ function directoryShare({ name, path }: DirectoryConfig): Share {
 }
 
 function configuredExport(
-  { name, server, share, trashRetentionMs }: ExportConfig,
+  { name, server, share, port, trashRetentionMs }: ExportConfig,
   context: ShareContext,
 ): OpenedExport {
-  return { source: name, location: { server, share }, volumes: new ShareVolumes(context), trashRetentionMs };
+  return {
+    ...{ source: name, location: { server, share }, volumes: new ShareVolumes(context), trashRetentionMs },
+    ...(port === undefined ? {} : { port }),
+  };
 }
 
 /** Of an export that no configuration names nothing is known but where it is: the rest is found out. */
