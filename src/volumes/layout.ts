@@ -14,6 +14,7 @@ import { componentsOf, join, parseSharePath, type SharePath, shareRoot } from ".
  *     .berth/staging/<nonce>.json        a record on its way to its name, or a claim on its way out
  *     .berth/trash/<nonce>/{tree,record} a deleted volume, waiting for the reaper
  *     .berth/trash/<nonce>.purging/      the same, once the reaper has begun to remove it
+ *     .berth/reserve/<n>                 of no use but its space, which a deletion takes when the share is full
  *     .berth/kept/<nonce>/               the record of a deleted volume whose directory was kept (onDelete)
  */
 export const berthName = ".berth";
@@ -24,6 +25,7 @@ export const stagingPath = join(berth, "staging");
 export const trashPath = join(berth, "trash");
 export const claimsPath = join(berth, "paths");
 export const keptPath = join(berth, "kept");
+export const reservePath = join(berth, "reserve");
 
 /** In the order in which they are made: staging comes last, since a share without it has them all made anew. */
 export const layoutPaths: readonly SharePath[] = [

@@ -10,6 +10,7 @@ import { Ledger } from "./ledger/ledger.ts";
 import { findLostRecords, lostRecordText } from "./lost-records.ts";
 import { type Purged, purge } from "./purge.ts";
 import { RepeatedWarnings } from "./repeated-warnings.ts";
+import { fillReserve, withReserve } from "./reserve.ts";
 import { Sweeper } from "./sweep.ts";
 
 export interface ReaperOptions {
@@ -83,6 +84,7 @@ export class Reaper {
     await Ledger.of(this.#context).releaseGone(this.#options.stagingGraceMs);
     const report = reportOf(outcomes, swept);
     if (report.purged + swept > 0) await this.#context.share.sync();
+    await fillReserve(this.#context.share);
     this.#tell(report);
     await this.#lookForLostRecords(signal);
     return report;
@@ -133,11 +135,8 @@ export class Reaper {
     const trashEntry = trashEntryIn(entry.name);
     if (trashEntry === undefined) return { kind: "foreign" };
     try {
-      return await purge(this.#context, trashEntry, {
-        signal,
-        log: this.#log,
-        ...(pace === undefined ? {} : { entriesPerSecondMax: pace }),
-      });
+      const options = { signal, log: this.#log, ...(pace !== undefined && { entriesPerSecondMax: pace }) };
+      return await withReserve(this.#context.share, () => purge(this.#context, trashEntry, options));
     } catch (reason) {
       // A share that does not answer fails the pass: there is no use in asking it for each entry.
       const endsThePass: readonly string[] = ["storage-unavailable", "cancelled"];

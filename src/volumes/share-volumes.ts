@@ -17,6 +17,7 @@ import { expandVolume, getVolume } from "./expand.ts";
 import { stagedTreePath } from "./layout.ts";
 import { NameList } from "./name-list.ts";
 import { nonceOf, type VolumeRecord } from "./record.ts";
+import { withReserve } from "./reserve.ts";
 import { listTrash, restoreVolume, type TrashedVolume } from "./trash.ts";
 import type { CapacityRange, Volume, VolumePage, VolumeRequest } from "./volume.ts";
 
@@ -51,7 +52,9 @@ export class ShareVolumes {
 
   /** Succeeds when the volume is gone already. @throws BerthError `failed-precondition`, `aborted` */
   async delete(call: Call, id: VolumeId): Promise<void> {
-    await this.#change(call, id.name, "deletion", (context) => deleteVolume(context, call, id));
+    await this.#change(call, id.name, "deletion", (context) =>
+      withReserve(context.share, () => deleteVolume(context, call, id)),
+    );
   }
 
   /** @throws BerthError `not-found`, `out-of-range`, `aborted` */

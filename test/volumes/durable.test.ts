@@ -162,6 +162,7 @@ test("the reaper tells of what it has removed when that will not come back", asy
   const pass = () => reaper.pass(new AbortController().signal);
   assert.deepEqual(await since(pass), [], "nothing was ever made here");
   await fixture.volumes.create(newCall(), requestFor("a"));
+  await pass(); // makes the reserve, which nobody is told of
   mkdirSync(fixture.at("a/full"));
   await fixture.volumes.delete(newCall(), idOf("a"));
   assertDurable(await since(pass), "reaped");
