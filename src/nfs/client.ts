@@ -117,6 +117,12 @@ export interface NfsClient {
   /** The directory that the client was connected to. */
   readonly root: FileNode;
 
+  /**
+   * Looks the root up anew, by its path, if its handle is stale: a server whose disk was restored or exchanged does
+   * not know the old one any more.
+   */
+  renewRoot(): Promise<void>;
+
   /** Follows no symbolic link. @throws `storage-no-entry`, `storage-not-a-directory` */
   lookup(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<FileNode>;
 

@@ -27,8 +27,8 @@ export class NfsHandles {
   }
 
   /**
-   * Runs `operation` on a directory's handle. If a remembered one on the way to it turns out to be stale,
-   * once more with fresh ones, if nothing has been done.
+   * Runs `operation` on a directory's handle. If a remembered one on the way to it turns out to be stale, be it the
+   * export's root, once more with fresh ones, if nothing has been done.
    */
   with<R>(
     path: SharePath,
@@ -44,6 +44,7 @@ export class NfsHandles {
     const stale = moves.flatMap((_, index) => (hasCode(failures.get(index), "storage-stale") ? [index] : []));
     if (stale.length === 0) return failures;
     this.#known.clear();
+    await this.client.renewRoot();
     const again = await this.#renameOnce(
       moves.filter((_, index) => stale.includes(index)),
       options,
@@ -108,6 +109,7 @@ export class NfsHandles {
     } catch (error) {
       if (!hasCode(error, "storage-stale")) throw error;
       this.#known.clear();
+      await this.client.renewRoot();
       if (error instanceof NfsError && error.outcome === "done") throw error; // its first part, on other handles
       return await operation();
     }

@@ -14,6 +14,7 @@ import type {
   SeekTarget,
 } from "../client.ts";
 import { statusError } from "../diagnosis.ts";
+import type { ExportRoot } from "../export-root.ts";
 import type {
   AttributeChanges,
   DirectoryPage,
@@ -57,7 +58,7 @@ import { writeNew } from "./write-new.ts";
 export class Nfs3Client implements NfsClient {
   readonly name: string;
   readonly features: NfsFeatures;
-  readonly root: FileNode;
+  readonly #root: ExportRoot;
   readonly #connection: RpcConnection;
   readonly #runner: ProcedureRunner;
   readonly #defaults: RequestDefaults;
@@ -66,14 +67,14 @@ export class Nfs3Client implements NfsClient {
     connection: RpcConnection,
     runner: ProcedureRunner,
     defaults: RequestDefaults,
-    root: FileNode,
+    root: ExportRoot,
     limits: ServerLimits,
   ) {
     this.name = defaults.server;
     this.#connection = connection;
     this.#runner = runner;
     this.#defaults = defaults;
-    this.root = root;
+    this.#root = root;
     this.features = {
       version: "3",
       readBytesMax: transferBytes(limits.readBytesMax),
@@ -82,6 +83,14 @@ export class Nfs3Client implements NfsClient {
       serverSideCopy: false,
       xattrs: false,
     };
+  }
+
+  get root(): FileNode {
+    return this.#root.node;
+  }
+
+  renewRoot(): Promise<void> {
+    return this.#root.renew((root) => this.getattr(root));
   }
 
   async lookup(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<FileNode> {

@@ -4,6 +4,7 @@ import { portOf } from "../../rpc/rpcbind.ts";
 import type { Endpoint } from "../../rpc/socket.ts";
 import type { ConnectOptions } from "../connect-options.ts";
 import { callError } from "../diagnosis.ts";
+import { ExportRoot } from "../export-root.ts";
 import type { FileHandle } from "../file.ts";
 import { nfsLimits } from "../limits.ts";
 import { NfsError } from "../nfs-error.ts";
@@ -28,13 +29,12 @@ export async function connectNfs3(
 ): Promise<Nfs3Client> {
   const { signal } = options;
   const request = requestOf(defaults, signal === undefined ? {} : { signal });
-  const mountPort = options.mountPort ?? (await portFromRpcbind(server, mountProgram, request));
-  if (mountPort === undefined) throw noMountProgram(request);
-  const root = await mountRoot({ ...server, port: mountPort }, options.path, defaults, request);
+  const root = await mountRoot(server, options, defaults, request);
   const nfsPort =
     options.port ?? (await portFromRpcbind(server, nfs3Program, request).catch(() => undefined));
   const endpoint = { ...server, port: nfsPort ?? nfsLimits.port };
-  return await openClient(endpoint, root, defaults, request);
+  const mountAgain = () => mountRoot(server, options, defaults, requestOf(defaults));
+  return await openClient(endpoint, root, mountAgain, defaults, request);
 }
 
 /** What the MOUNT program says that is exported (EXPORT, RFC 1813 §5.2.5). @throws NfsError */
@@ -82,15 +82,19 @@ function noMountProgram({ site }: Request): NfsError {
 }
 
 async function mountRoot(
-  endpoint: Endpoint,
-  path: string,
+  server: Endpoint,
+  options: ConnectOptions,
   defaults: RequestDefaults,
   request: Request,
 ): Promise<FileHandle> {
-  const connection = await openConnection(endpoint, defaults.server, "3", request.signal, defaults.timeoutMs);
+  const port = options.mountPort ?? (await portFromRpcbind(server, mountProgram, request));
+  if (port === undefined) throw noMountProgram(request);
+  const { signal } = request;
+  const endpoint = { ...server, port };
+  const connection = await openConnection(endpoint, defaults.server, "3", signal, defaults.timeoutMs);
   const site = { ...request.site, connecting: true, ...connection.local };
   try {
-    return await mount(connection, path, { ...request, site });
+    return await mount(connection, options.path, { ...request, site });
   } finally {
     connection.close();
   }
@@ -99,6 +103,7 @@ async function mountRoot(
 async function openClient(
   endpoint: Endpoint,
   root: FileHandle,
+  mountAgain: () => Promise<FileHandle>,
   defaults: RequestDefaults,
   request: Request,
 ): Promise<Nfs3Client> {
@@ -108,7 +113,11 @@ async function openClient(
   try {
     const attributes = await runner.run(getattr(root), { ...request, site });
     const limits = await runner.run(fsinfo(root), { ...request, site });
-    return new Nfs3Client(connection, runner, defaults, { handle: root, attributes }, limits);
+    const exportRoot = new ExportRoot({ handle: root, attributes }, async () => {
+      const handle = await mountAgain();
+      return { handle, attributes: await runner.run(getattr(handle), requestOf(defaults)) };
+    });
+    return new Nfs3Client(connection, runner, defaults, exportRoot, limits);
   } catch (error) {
     connection.close();
     throw error;

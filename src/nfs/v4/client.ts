@@ -14,6 +14,7 @@ import type {
   ServerCopyOptions,
 } from "../client.ts";
 import { type Site, statusError } from "../diagnosis.ts";
+import type { ExportRoot } from "../export-root.ts";
 import type {
   AttributeChanges,
   DirectoryPage,
@@ -68,7 +69,7 @@ import { type firstXattrs, getxattr, listAllXattrs, setxattr, xattrListsPerCompo
 export class Nfs4Client implements NfsClient {
   readonly name: string;
   readonly features: NfsFeatures;
-  readonly root: FileNode;
+  readonly #root: ExportRoot;
   readonly #connection: RpcConnection;
   readonly #runner: CompoundRunner;
   readonly #defaults: RequestDefaults;
@@ -79,17 +80,25 @@ export class Nfs4Client implements NfsClient {
     connection: RpcConnection,
     runner: CompoundRunner,
     defaults: RequestDefaults,
-    root: FileNode,
+    root: ExportRoot,
     features: NfsFeatures,
   ) {
     this.name = defaults.server;
     this.#connection = connection;
     this.#runner = runner;
     this.#defaults = defaults;
-    this.root = root;
+    this.#root = root;
     this.features = features;
     this.#clones = new Gather(runner, () => clonesPerCompound(runner));
     this.#xattrLists = new Gather(runner, () => xattrListsPerCompound(runner));
+  }
+
+  get root(): FileNode {
+    return this.#root.node;
+  }
+
+  renewRoot(): Promise<void> {
+    return this.#root.renew((root) => this.getattr(root));
   }
 
   lookup(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<FileNode> {

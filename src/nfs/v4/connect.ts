@@ -1,5 +1,6 @@
 import type { RpcConnection } from "../../rpc/connection.ts";
 import type { NfsFeatures } from "../client.ts";
+import { ExportRoot } from "../export-root.ts";
 import type { FileNode } from "../file.ts";
 import { nfsLimits } from "../limits.ts";
 import { type Request, type RequestDefaults, requestOf } from "../request.ts";
@@ -25,8 +26,9 @@ export async function connectNfs4(
   const request = connecting(connection, defaults, signal);
   const runner = await CompoundRunner.open(connection, minor, request, defaults.timeoutMs);
   try {
-    const root = await resolve(runner, putrootfh, path, request);
-    const features = await learnFeatures(runner, minor, root, request);
+    const node = await resolve(runner, putrootfh, path, request);
+    const features = await learnFeatures(runner, minor, node, request);
+    const root = new ExportRoot(node, () => resolve(runner, putrootfh, path, requestOf(defaults)));
     return new Nfs4Client(connection, runner, defaults, root, features);
   } catch (error) {
     await runner.close();
