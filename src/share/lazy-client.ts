@@ -57,7 +57,8 @@ export class LazyClient {
 
 async function orAborted<T>(shared: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(new BerthError("cancelled", "it is not connected yet", { cause: signal.reason }));
+  const message = "there is no connection to it yet: look whether the server runs, and what lies between";
+  const stop = () => reject(new BerthError("cancelled", message, { cause: signal.reason }));
   if (signal.aborted) stop();
   signal.addEventListener("abort", stop);
   try {
