@@ -1,0 +1,96 @@
+/**
+ * A deletion that sleeps before one of its steps, wakes in another world, and goes on or dies after a later step:
+ * what has come in its place stays, for each two steps.
+ */
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { parseDirectoryPath } from "../../src/volumes/directory-path.ts";
+import type { VolumeRequest } from "../../src/volumes/volume.ts";
+import { atEveryNight, Sleeper } from "../support/interleaving.ts";
+import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
+
+const hourMs = 3_600_000;
+
+/** What others make of a volume at `team`, called `pvc`, while its deletion sleeps. */
+interface World {
+  readonly what: string;
+  /** Where something lies by then that must stay. */
+  readonly data: string;
+  readonly owner?: string;
+  readonly come: (fixture: VolumeFixture) => Promise<unknown>;
+}
+
+const at = (path: string, more: Partial<VolumeRequest> = {}): Partial<VolumeRequest> => ({
+  path: parseDirectoryPath(path),
+  ...more,
+});
+const first = requestFor("pvc", at("team", { trashRetentionMs: hourMs }));
+const purged = requestFor("pvc", at("team"));
+const remove = (fixture: VolumeFixture, name = "pvc") => fixture.volumes.delete(newCall(), idOf(name));
+
+const worlds: readonly World[] = [
+  {
+    what: "creates it anew",
+    data: "team/data",
+    owner: "pvc",
+    come: (fixture) => fixture.volumes.create(newCall(), purged),
+  },
+  {
+    what: "makes a directory of that name by hand",
+    data: "team/data",
+    come: async (fixture) => mkdirSync(fixture.at("team")),
+  },
+];
+
+/** Lets a deletion sleep while another finishes it and the world comes. */
+async function sleepThrough(
+  fixture: VolumeFixture,
+  { data, come }: World,
+  isPurged: boolean,
+  sleeps: number,
+  dies: number,
+): Promise<Sleeper> {
+  const sleeper = new Sleeper(fixture.share, sleeps, dies, async () => {
+    await remove(fixture);
+    if (isPurged) await fixture.reap();
+    await come(fixture);
+    writeFileSync(fixture.at(data), "new");
+  });
+  await fixture
+    .through(sleeper.share)
+    .delete(newCall(), idOf("pvc"))
+    .catch(() => undefined); // whatever it says: it is late
+  await fixture.reap();
+  await fixture.reap();
+  return sleeper;
+}
+
+/** What has come is there, whole, claimed, and can be deleted as any. */
+async function assertUnharmed(fixture: VolumeFixture, { data, owner }: World, when: string): Promise<void> {
+  assert.equal(readFileSync(fixture.at(data), "utf8"), "new", when);
+  if (owner === undefined) return;
+  assert.equal((await fixture.volumes.get(newCall(), idOf(owner))).state, "ready", when);
+  for (const path of ["team", "team/app"]) {
+    const creation = fixture.volumes.create(newCall(), requestFor("third", at(path)));
+    await assert.rejects(creation, { code: "already-exists" }, when);
+  }
+  await remove(fixture, owner);
+  assert.ok(!existsSync(fixture.at(data)), when);
+}
+
+for (const world of worlds) {
+  for (const isPurged of [false, true]) {
+    const title = `another finishes it${isPurged ? ", purges it" : ""} and ${world.what}`;
+    test(`a deletion that sleeps while ${title}, and then goes on or dies, does no harm`, async () => {
+      await atEveryNight(async (sleeps, dies) => {
+        using fixture = new VolumeFixture();
+        await fixture.volumes.create(newCall(), isPurged ? purged : first);
+        writeFileSync(fixture.at("team/data"), "old");
+        const sleeper = await sleepThrough(fixture, world, isPurged, sleeps, dies);
+        if (sleeper.hasSlept) await assertUnharmed(fixture, world, `sleeps at ${sleeps}, dies at ${dies}`);
+        return sleeper;
+      });
+    });
+  }
+}
