@@ -182,9 +182,9 @@ function treesOf(
     isStranger: async (at) => {
       const [claim, live] = await Promise.all([claimAt(share, path), isLive()]);
       isStillClaimed = !live && claim?.nonce === identity.nonce;
-      if (live) return true;
-      if (claim === undefined || claim.nonce === identity.nonce) return false;
-      return claim.directory.fileid === (await fileidAt(share, at));
+      if (live || isStillClaimed) return live;
+      const moved = await fileidAt(share, at);
+      return moved !== undefined && (moved !== fileid || moved === claim?.directory.fileid);
     },
   };
   return [staged, placed];
@@ -221,7 +221,7 @@ async function move(
       continue;
     }
     if (!(await thing.isStranger(to))) return true;
-    await share.rename(to, from);
+    await renameTree(share, to, from);
   }
   if (outcome === "absent") {
     throw new BerthError(

@@ -3,11 +3,15 @@
  * what has come in its place stays, for each two steps.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { systemClock } from "../../src/core/clock.ts";
+import { BerthError } from "../../src/core/errors.ts";
+import type { Share } from "../../src/share/share.ts";
+import type { SharePath } from "../../src/share/share-path.ts";
 import { parseDirectoryPath } from "../../src/volumes/directory-path.ts";
 import type { VolumeRequest } from "../../src/volumes/volume.ts";
-import { atEveryNight, Sleeper } from "../support/interleaving.ts";
+import { atEveryNight, atEveryStep, Sleeper } from "../support/interleaving.ts";
 import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const hourMs = 3_600_000;
@@ -93,4 +97,53 @@ for (const world of worlds) {
       });
     });
   }
+
+  test(`a deletion of an empty volume that sleeps while another finishes it and ${world.what} does no harm`, async () => {
+    await atEveryStep(async (sleeps) => {
+      using fixture = new VolumeFixture();
+      await fixture.volumes.create(newCall(), first);
+      const never = Number.POSITIVE_INFINITY;
+      const { hasSlept } = await sleepThrough(fixture, world, false, sleeps, never);
+      if (hasSlept) await assertUnharmed(fixture, world, `sleeps at ${sleeps}`);
+      return hasSlept;
+    });
+  });
 }
+
+/** A share as a server gives it that squashes root: what is somebody else's gets no other parent, unless all may write there. */
+function squashing(share: Share): Share {
+  return new Proxy(share, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      if (typeof member !== "function") return member;
+      if (key !== "rename") return member.bind(target);
+      return async (from: SharePath, to: SharePath) => {
+        const { uid, mode } = await target.stat(from);
+        if (uid !== 0 && (mode & 0o002) === 0) throw new BerthError("storage-access", `${from} is closed`);
+        await target.rename(from, to);
+      };
+    },
+  });
+}
+
+test("a volume that a late deletion has moved comes back where root is squashed, with its mode", async () => {
+  const request = requestFor("pvc", at("team", { directory: { mode: 0o755, uid: 2000 } }));
+  const anew: World = {
+    what: "creates it anew",
+    data: "team/data",
+    owner: "pvc",
+    come: (fixture) => fixture.volumes.create(newCall(), request),
+  };
+  await atEveryNight(async (sleeps, dies) => {
+    const when = `sleeps at ${sleeps}, dies at ${dies}`;
+    using fixture = new VolumeFixture(systemClock, squashing);
+    await fixture.volumes.create(newCall(), { ...request, trashRetentionMs: hourMs });
+    const sleeper = await sleepThrough(fixture, anew, false, sleeps, dies);
+    if (!sleeper.hasSlept) return sleeper;
+    const { mode, uid } = statSync(fixture.at("team"));
+    assert.equal(uid, 2000, when);
+    if (!sleeper.hasDied) assert.equal(mode & 0o7777, 0o755, when);
+    await assertUnharmed(fixture, anew, when);
+    return sleeper;
+  });
+});
