@@ -13,6 +13,7 @@ import {
   sizeFile,
   type TrashEntry,
   trashEntryIn,
+  trashedRecordPath,
   trashPath,
   volumeNameIn,
   volumesPath,
@@ -183,11 +184,17 @@ export async function stillDecided(
   return deleted === undefined || (await isThere(share, join(at, deletedFile(nonceOf(identity)))));
 }
 
-/** Whether a deletion that had been decided was taken back in the meantime (`berth trash restore`). */
+/**
+ * Whether a deletion that had been decided was taken back in the meantime (`berth trash restore`). The record may be on
+ * its way into the trash, or on its way back: with what says that it is deleted, or without.
+ */
 export async function wasRestored(share: Share, name: VolumeName, record: VolumeFate): Promise<boolean> {
-  if (record.deleted === undefined || (await stillDecided(share, recordPath(name), record))) return false;
-  const current = await findRecord(share, name); // gone, most often: the deletion is finished
-  return current?.identity.nonce === record.identity.nonce && current.deleted === undefined;
+  if (record.deleted === undefined) return false;
+  const nonce = nonceOf(record.identity);
+  const places = [recordPath(name), trashedRecordPath(nonce)];
+  for (const at of places) if (await stillDecided(share, at, record)) return false;
+  for (const at of places) if ((await identityAt(share, at))?.nonce === nonce) return true;
+  return false; // the deletion is finished
 }
 
 /** Where a volume stands is not written down but seen: at its path, or not yet. */

@@ -11,11 +11,19 @@ import {
   isThere,
   readRecord,
   removeIfEmpty,
+  stillDecided,
   typeAt,
   wasRestored,
 } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import { berthName, claimPathOf, parentsOf, recordPath, stagedFilePath, stagingPath } from "./layout.ts";
+import {
+  berthName,
+  claimPathOf,
+  parentsOf,
+  stagedFilePath,
+  stagingPath,
+  trashedRecordPath,
+} from "./layout.ts";
 import { decodeIdentity, type Identity, nonceOf, type VolumeFate, type VolumeRecord } from "./record.ts";
 
 /**
@@ -121,10 +129,10 @@ export async function letGo(context: ShareContext, record: VolumeFate): Promise<
   const { path } = record.identity.directory;
   const nonce = nonceOf(record.identity);
   const name = parseVolumeId(record.identity.id)?.name;
-  // Its record leaves beside the claim: most often it is gone by now, and nothing else has to be asked.
+  // Its record leaves beside the claim: most often it is in the trash by now, and nothing else has to be asked.
   const isBack = async (): Promise<boolean> =>
     name !== undefined &&
-    (await isThere(context.share, recordPath(name))) &&
+    !(await stillDecided(context.share, trashedRecordPath(nonce), record)) &&
     (await wasRestored(context.share, name, record));
   await takeAway(context, path, async (moved) => moved.nonce === nonce && !(await isBack()));
 }

@@ -110,6 +110,20 @@ for (const world of worlds) {
   });
 }
 
+test("a deletion that sleeps while another finishes it and the volume is restored, and then goes on or dies, does no harm", async () => {
+  const restore = (fixture: VolumeFixture) => fixture.volumes.restore(newCall(), idOf("pvc").name);
+  const restored: World = { what: "restores it", data: "team/data", owner: "pvc", come: restore };
+  await atEveryNight(async (sleeps, dies) => {
+    using fixture = new VolumeFixture();
+    await fixture.volumes.create(newCall(), first);
+    const sleeper = await sleepThrough(fixture, restored, false, sleeps, dies);
+    const { state } = await fixture.volumes.get(newCall(), idOf("pvc")).catch(() => ({ state: "deleted" }));
+    if (state !== "ready") await restore(fixture); // it decided only when it was awake again
+    if (sleeper.hasSlept) await assertUnharmed(fixture, restored, `sleeps at ${sleeps}, dies at ${dies}`);
+    return sleeper;
+  });
+});
+
 /** A share as a server gives it that squashes root: what is somebody else's gets no other parent, unless all may write there. */
 function squashing(share: Share): Share {
   return new Proxy(share, {
