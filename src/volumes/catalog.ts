@@ -1,7 +1,7 @@
 import { BerthError, hasCode } from "../core/errors.ts";
 import type { Nonce } from "../core/nonce.ts";
 import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
-import type { FileStat, Share } from "../share/share.ts";
+import type { FileStat, Share, ShareEntry } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import { readIfThere } from "./claim.ts";
 import {
@@ -84,6 +84,29 @@ export async function isThere(share: Share, path: SharePath): Promise<boolean> {
     if (hasCode(reason, ...absent)) return false;
     throw reason;
   }
+}
+
+/** What is in a directory, if it is there. @param entriesMax the first so many */
+export async function entriesOf(
+  share: Share,
+  path: SharePath,
+  entriesMax = Number.POSITIVE_INFINITY,
+): Promise<ShareEntry[]> {
+  const entries: ShareEntry[] = [];
+  try {
+    for await (const entry of share.list(path)) {
+      entries.push(entry);
+      if (entries.length >= entriesMax) break;
+    }
+  } catch (reason) {
+    if (!hasCode(reason, ...absent)) throw reason;
+  }
+  return entries;
+}
+
+/** For `catch`: a record that is half written, or somebody has made, is none. */
+export function ignoreUnreadable(reason: unknown): undefined {
+  if (!hasCode(reason, "failed-precondition", "storage-too-large")) throw reason;
 }
 
 /** Whether nothing is in a directory, or the directory is gone. */

@@ -24,7 +24,8 @@ import {
   trashEntryPath,
   volumesPath,
 } from "./layout.ts";
-import { claimAt, recoverClaim } from "./path-claim.ts";
+import { recoverClaim } from "./lost-claims.ts";
+import { claimAt } from "./path-claim.ts";
 import { type Deleted, encodeRecord, type Identity, newDeleted, nonceOf } from "./record.ts";
 import { fateOf, makeHolder, retire, unclaimed } from "./retire.ts";
 
@@ -144,7 +145,7 @@ async function refuseStranger(
   }
   if (found === undefined) return;
   if (found !== fileid) throw stranger(found);
-  if (!(await recoverClaim(share, { identity }))) throw unclaimed(share, name, identity);
+  if (!(await recoverClaim(share, identity))) throw unclaimed(share, name, identity);
 }
 
 /** Steps 1 to 4. @param wasInPlace the tree was at its path a moment ago, and claimed */

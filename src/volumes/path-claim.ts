@@ -2,11 +2,12 @@ import { hasCode } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Nonce } from "../core/nonce.ts";
 import { parseVolumeId, type VolumeName } from "../core/volume-id.ts";
-import type { FileStat, Share } from "../share/share.ts";
+import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import {
   absent,
   ensureLayout,
+  entriesOf,
   ignoreAbsent,
   isThere,
   readRecord,
@@ -16,14 +17,7 @@ import {
   wasRestored,
 } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import {
-  berthName,
-  claimPathOf,
-  parentsOf,
-  stagedFilePath,
-  stagingPath,
-  trashedRecordPath,
-} from "./layout.ts";
+import { berthName, claimPathOf, parentsOf, stagedFilePath, trashedRecordPath } from "./layout.ts";
 import { decodeIdentity, type Identity, nonceOf, type VolumeFate, type VolumeRecord } from "./record.ts";
 
 /**
@@ -137,44 +131,12 @@ export async function letGo(context: ShareContext, record: VolumeFate): Promise<
   await takeAway(context, path, async (moved) => moved.nonce === nonce && !(await isBack()));
 }
 
-/** Puts back what a release that was cut off had taken by mistake: a claim of a volume that is there. */
-export async function reclaimFrom(share: Share, aside: SharePath): Promise<boolean> {
-  const identity = await claimIn(share, aside);
-  if (identity === undefined) return false;
-  const { path } = identity.directory;
-  const holder = await holderOf(share, identity);
-  if (holder === undefined) return false;
-  if ((await claimAt(share, path)) !== undefined) return false;
-  await linkBack(share, aside, path);
-  return true;
-}
-
-/**
- * Puts back a claim that a release of an earlier volume had taken by mistake, and was cut off. Only that, or the
- * name under which the record was made, tells it from a record that somebody has pointed to another directory.
- */
-export async function recoverClaim(
-  share: Share,
-  { identity }: Pick<VolumeRecord, "identity">,
-): Promise<boolean> {
-  const { path } = identity.directory;
-  for (const { name } of await entriesOf(share, stagingPath)) {
-    if (!name.endsWith(".json")) continue;
-    const aside = join(stagingPath, name);
-    const found = await claimIn(share, aside).catch(ignoreUnreadable);
-    if (found?.nonce !== identity.nonce || found.directory.path !== path) continue;
-    await linkBack(share, aside, path);
-    return (await claimAt(share, path))?.nonce === identity.nonce;
-  }
-  return false;
-}
-
 /**
  * The record that a claim speaks for, if it still does. Where the claim was found does not matter: a file
  * system that sees no difference between upper and lower case, or between two spellings of an accent, finds it
  * under names that its record does not have.
  */
-async function holderOf(share: Share, { id, nonce }: Identity): Promise<Holder | undefined> {
+export async function holderOf(share: Share, { id, nonce }: Identity): Promise<Holder | undefined> {
   const name = parseVolumeId(id)?.name;
   const record = name === undefined ? undefined : await readRecord(share, name);
   return name === undefined || record?.identity.nonce !== nonce ? undefined : { name, record };
@@ -205,15 +167,27 @@ async function takeAway(
     throw reason;
   }
   const moved = await claimIn(share, aside);
-  if (moved !== undefined && !(await mayGo(moved))) await linkBack(share, aside, directory);
+  if (moved === undefined) return await moveBack(share, aside, directory);
+  if (!(await mayGo(moved))) await linkBack(share, aside, directory);
   await share.removeFile(aside).catch(ignoreAbsent);
 }
 
-async function linkBack(share: Share, aside: SharePath, directory: SharePath): Promise<void> {
+/** Somebody has let the claim go since, and volumes have come below. What cannot go back as one is left to the sweeper. */
+async function moveBack(share: Share, folder: SharePath, directory: SharePath): Promise<void> {
+  try {
+    await share.rename(folder, claimPathOf(directory));
+  } catch (reason) {
+    if (!hasCode(reason, ...absent, "storage-exists", "storage-not-empty")) throw reason;
+  }
+}
+
+/** Gives a claim that was moved aside its name back, unless somebody else has that by now. */
+export async function linkBack(share: Share, aside: SharePath, directory: SharePath): Promise<void> {
+  await makeFolders(share, directory);
   try {
     await share.link(aside, claimPathOf(directory));
   } catch (reason) {
-    if (!hasCode(reason, "storage-exists")) throw reason;
+    if (!hasCode(reason, "storage-exists", "storage-not-a-directory")) throw reason;
   }
 }
 
@@ -243,7 +217,7 @@ async function firstBelow(
     const folder = pending.pop();
     if (folder === undefined) break;
     folders.push(folder);
-    for (const { name, type } of await entriesOf(share, claimPathOf(folder))) {
+    for (const { name, type } of await entriesOf(share, claimPathOf(folder), looksBelowMax)) {
       const at = join(folder, name);
       if (type === "directory") pending.push(at);
       else if (name !== berthName) {
@@ -270,29 +244,12 @@ async function makeFolders(share: Share, path: SharePath): Promise<void> {
   }
 }
 
-async function entriesOf(share: Share, path: SharePath): Promise<{ name: string; type: FileStat["type"] }[]> {
-  const entries: { name: string; type: FileStat["type"] }[] = [];
-  try {
-    for await (const entry of share.list(path)) {
-      entries.push(entry);
-      if (entries.length === looksBelowMax) break;
-    }
-  } catch (reason) {
-    if (!hasCode(reason, ...absent)) throw reason;
-  }
-  return entries;
-}
-
-async function claimIn(share: Share, path: SharePath): Promise<Identity | undefined> {
+/** The claim that a file is. */
+export async function claimIn(share: Share, path: SharePath): Promise<Identity | undefined> {
   try {
     return decodeIdentity(await share.readFile(path, limits.recordBytesMax), path);
   } catch (reason) {
     if (hasCode(reason, ...absent, "storage-unsupported")) return undefined; // nothing, or a folder of claims
     throw reason;
   }
-}
-
-/** What is half written is no claim. */
-function ignoreUnreadable(reason: unknown): undefined {
-  if (!hasCode(reason, "failed-precondition")) throw reason;
 }

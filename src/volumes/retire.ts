@@ -26,8 +26,9 @@ import {
   trashEntryPath,
   treeName,
 } from "./layout.ts";
+import { recoverClaim } from "./lost-claims.ts";
 import { removeParents } from "./parents.ts";
-import { claimAt, letGo, recoverClaim, releasePath } from "./path-claim.ts";
+import { claimAt, letGo, releasePath } from "./path-claim.ts";
 import { type Identity, nonceOf, type VolumeFate, type VolumeRecord } from "./record.ts";
 import { renameTree } from "./rename-tree.ts";
 import type { OnDelete } from "./volume.ts";
@@ -175,7 +176,7 @@ function treesOf(
       if (claim !== undefined) return claim.nonce === identity.nonce && claim.id === identity.id;
       if (identity.adopted === true) return false; // its creation was cut off before it had the claim
       if ((await identityAt(share, recordPath(name)))?.nonce !== identity.nonce) return false;
-      if (await recoverClaim(share, { identity })) return true;
+      if (await recoverClaim(share, identity)) return true;
       throw unclaimed(share, name, identity);
     },
     // The claim may have gone in the meantime, or a successor's come: that one names the stranger, or does not.

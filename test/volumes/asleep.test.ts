@@ -41,6 +41,12 @@ const worlds: readonly World[] = [
     come: (fixture) => fixture.volumes.create(newCall(), purged),
   },
   {
+    what: "creates another below it",
+    data: "team/app/data",
+    owner: "next",
+    come: (fixture) => fixture.volumes.create(newCall(), requestFor("next", at("team/app"))),
+  },
+  {
     what: "makes a directory of that name by hand",
     data: "team/data",
     come: async (fixture) => mkdirSync(fixture.at("team")),
