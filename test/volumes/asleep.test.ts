@@ -11,10 +11,12 @@ import type { Share } from "../../src/share/share.ts";
 import type { SharePath } from "../../src/share/share-path.ts";
 import { parseDirectoryPath } from "../../src/volumes/directory-path.ts";
 import type { VolumeRequest } from "../../src/volumes/volume.ts";
-import { atEveryNight, atEveryStep, Sleeper } from "../support/interleaving.ts";
+import { type Fate, hookedShare } from "../support/hooked-share.ts";
+import { atEveryNight, atEveryStep, Sleeper, stepsMax } from "../support/interleaving.ts";
 import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const hourMs = 3_600_000;
+const never = Number.POSITIVE_INFINITY;
 
 /** What others make of a volume at `team`, called `pvc`, while its deletion sleeps. */
 interface World {
@@ -108,7 +110,6 @@ for (const world of worlds) {
     await atEveryStep(async (sleeps) => {
       using fixture = new VolumeFixture();
       await fixture.volumes.create(newCall(), first);
-      const never = Number.POSITIVE_INFINITY;
       const { hasSlept } = await sleepThrough(fixture, world, false, sleeps, never);
       if (hasSlept) await assertUnharmed(fixture, world, `sleeps at ${sleeps}`);
       return hasSlept;
@@ -116,17 +117,83 @@ for (const world of worlds) {
   });
 }
 
+const restore = (fixture: VolumeFixture) => fixture.volumes.restore(newCall(), idOf("pvc").name);
+
+/** A deletion that slept before it had decided anything may do so when it is awake again. */
+async function restoreIfDeleted(fixture: VolumeFixture): Promise<void> {
+  const { state } = await fixture.volumes.get(newCall(), idOf("pvc")).catch(() => ({ state: "deleted" }));
+  if (state !== "ready") await restore(fixture);
+}
+
 test("a deletion that sleeps while another finishes it and the volume is restored, and then goes on or dies, does no harm", async () => {
-  const restore = (fixture: VolumeFixture) => fixture.volumes.restore(newCall(), idOf("pvc").name);
   const restored: World = { what: "restores it", data: "team/data", owner: "pvc", come: restore };
   await atEveryNight(async (sleeps, dies) => {
     using fixture = new VolumeFixture();
     await fixture.volumes.create(newCall(), first);
     const sleeper = await sleepThrough(fixture, restored, false, sleeps, dies);
-    const { state } = await fixture.volumes.get(newCall(), idOf("pvc")).catch(() => ({ state: "deleted" }));
-    if (state !== "ready") await restore(fixture); // it decided only when it was awake again
+    await restoreIfDeleted(fixture);
     if (sleeper.hasSlept) await assertUnharmed(fixture, restored, `sleeps at ${sleeps}, dies at ${dies}`);
     return sleeper;
+  });
+});
+
+/**
+ * One step of a deletion comes late: another finishes the deletion, and the step is taken before step `restoreAt` of a
+ * restore of the volume.
+ */
+async function wakeInRestore(fixture: VolumeFixture, sleeps: number, restoreAt: number) {
+  const [asleep, awake] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let hasSlept = false;
+  const sleeping = async (step: number): Promise<Fate> => {
+    if (step === sleeps) {
+      hasSlept = true;
+      asleep.resolve();
+      await awake.promise;
+    }
+    return "done";
+  };
+  const late = fixture
+    .through(hookedShare(fixture.share, sleeping, () => new Error("never")))
+    .delete(newCall(), idOf("pvc"))
+    .catch(() => undefined);
+  await Promise.race([asleep.promise, late]);
+  await remove(fixture);
+  let isReached = false;
+  const decide = async (step: number): Promise<Fate> => {
+    if (step === restoreAt) {
+      isReached = true;
+      awake.resolve();
+      await late;
+    }
+    return "done";
+  };
+  const restoring = fixture.through(hookedShare(fixture.share, decide, () => new Error("never")));
+  const isRestored = await restoring.restore(newCall(), idOf("pvc").name).then(
+    () => true,
+    () => false, // the deletion won
+  );
+  awake.resolve();
+  await late;
+  return { hasSlept, isReached, isRestored };
+}
+
+test("a deletion of which one step comes in the midst of a restore leaves the volume deleted, or whole", async () => {
+  const restored: World = { what: "restores it", data: "team/data", owner: "pvc", come: async () => {} };
+  await atEveryStep(async (sleeps) => {
+    let isLate = false;
+    for (let restoreAt = 0; restoreAt < stepsMax; restoreAt += 1) {
+      using fixture = new VolumeFixture();
+      await fixture.volumes.create(newCall(), first);
+      writeFileSync(fixture.at("team/data"), "new");
+      const { hasSlept, isReached, isRestored } = await wakeInRestore(fixture, sleeps, restoreAt);
+      isLate ||= hasSlept;
+      if (isRestored) await restoreIfDeleted(fixture);
+      else await restore(fixture);
+      await fixture.reap();
+      await assertUnharmed(fixture, restored, `sleeps at ${sleeps}, wakes at ${restoreAt}`);
+      if (!isReached) break;
+    }
+    return isLate;
   });
 });
 
