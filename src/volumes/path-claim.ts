@@ -17,7 +17,15 @@ import {
   wasRestored,
 } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import { berthName, claimPathOf, parentsOf, stagedFilePath, trashedRecordPath } from "./layout.ts";
+import {
+  berthName,
+  claimPathOf,
+  parentMarkerPath,
+  parentsOf,
+  stagedFilePath,
+  trashedRecordPath,
+} from "./layout.ts";
+import { removeParent } from "./parents.ts";
 import { decodeIdentity, type Identity, nonceOf, type VolumeFate, type VolumeRecord } from "./record.ts";
 
 /**
@@ -204,8 +212,8 @@ async function look(share: Share, path: SharePath): Promise<Look> {
 }
 
 /**
- * A claim below a path; folders without any are removed on the way. What says that Berth made this parent
- * goes with them: without volumes in it, it is no parent.
+ * A claim below a path; folders without any are removed on the way, and with them the parents that Berth made. One that
+ * somebody else uses stays, and is no parent any more.
  */
 async function firstBelow(
   { share }: ShareContext,
@@ -227,7 +235,8 @@ async function firstBelow(
     }
   }
   for (const folder of folders.reverse()) {
-    await share.removeFile(join(claimPathOf(folder), berthName)).catch(ignoreAbsent);
+    if (await removeParent(share, folder)) continue;
+    await share.removeFile(parentMarkerPath(folder)).catch(ignoreAbsent);
     await removeIfEmpty(share, claimPathOf(folder));
   }
   return undefined;
