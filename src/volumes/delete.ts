@@ -7,6 +7,7 @@ import { join, type SharePath } from "../share/share-path.ts";
 import {
   checkRecord,
   deletedAt,
+  ensureLayout,
   fileidAt,
   identityAt,
   isThere,
@@ -203,7 +204,9 @@ async function decide(
     const isStillClaimed = deleted !== undefined && claim?.nonce === nonce;
     return { deleted: deleted ?? own, isStillClaimed };
   } catch (reason) {
-    if (!hasCode(reason, "storage-no-entry")) throw reason;
-    return { deleted: own, isStillClaimed: false };
+    if (!hasCode(reason, "storage-no-entry", "storage-exists")) throw reason;
+    if ((await identityAt(share, record))?.nonce !== nonce) return { deleted: own, isStillClaimed: false };
+    await ensureLayout(share); // somebody has removed a part of it: the next attempt finds it
+    throw reason;
   }
 }
