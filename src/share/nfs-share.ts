@@ -171,7 +171,7 @@ export class NfsShare implements Share {
   }
 
   async rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void> {
-    this.#made.delete(from);
+    for (const path of [from, to]) this.#made.delete(path);
     const [source, target] = [this.#split(from), this.#split(to)];
     await this.#renames.run({ source, target, path: from, newPath: to, signal });
   }

@@ -1,7 +1,7 @@
 import { BerthError, hasCode } from "../core/errors.ts";
 import type { Nonce } from "../core/nonce.ts";
 import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
-import type { FileStat, Share } from "../share/share.ts";
+import type { FileStat, Share, ShareEntry } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import { readIfThere } from "./claim.ts";
 import {
@@ -13,6 +13,7 @@ import {
   sizeFile,
   type TrashEntry,
   trashEntryIn,
+  trashedRecordPath,
   trashPath,
   volumeNameIn,
   volumesPath,
@@ -83,6 +84,29 @@ export async function isThere(share: Share, path: SharePath): Promise<boolean> {
     if (hasCode(reason, ...absent)) return false;
     throw reason;
   }
+}
+
+/** What is in a directory, if it is there. @param entriesMax the first so many */
+export async function entriesOf(
+  share: Share,
+  path: SharePath,
+  entriesMax = Number.POSITIVE_INFINITY,
+): Promise<ShareEntry[]> {
+  const entries: ShareEntry[] = [];
+  try {
+    for await (const entry of share.list(path)) {
+      entries.push(entry);
+      if (entries.length >= entriesMax) break;
+    }
+  } catch (reason) {
+    if (!hasCode(reason, ...absent)) throw reason;
+  }
+  return entries;
+}
+
+/** For `catch`: a record that is half written, or somebody has made, is none. */
+export function ignoreUnreadable(reason: unknown): undefined {
+  if (!hasCode(reason, "failed-precondition", "storage-too-large")) throw reason;
 }
 
 /** Whether nothing is in a directory, or the directory is gone. */
@@ -183,11 +207,17 @@ export async function stillDecided(
   return deleted === undefined || (await isThere(share, join(at, deletedFile(nonceOf(identity)))));
 }
 
-/** Whether a deletion that had been decided was taken back in the meantime (`berth trash restore`). */
+/**
+ * Whether a deletion that had been decided was taken back in the meantime (`berth trash restore`). The record may be on
+ * its way into the trash, or on its way back: with what says that it is deleted, or without.
+ */
 export async function wasRestored(share: Share, name: VolumeName, record: VolumeFate): Promise<boolean> {
-  if (record.deleted === undefined || (await stillDecided(share, recordPath(name), record))) return false;
-  const current = await findRecord(share, name); // gone, most often: the deletion is finished
-  return current?.identity.nonce === record.identity.nonce && current.deleted === undefined;
+  if (record.deleted === undefined) return false;
+  const nonce = nonceOf(record.identity);
+  const places = [recordPath(name), trashedRecordPath(nonce)];
+  for (const at of places) if (await stillDecided(share, at, record)) return false;
+  for (const at of places) if ((await identityAt(share, at))?.nonce === nonce) return true;
+  return false; // the deletion is finished
 }
 
 /** Where a volume stands is not written down but seen: at its path, or not yet. */

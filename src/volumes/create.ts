@@ -9,6 +9,7 @@ import type { FileStat, Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import {
   ensureLayout,
+  fileidAt,
   findRecord,
   isInPlace,
   isThere,
@@ -133,6 +134,8 @@ async function mayAdopt(context: ShareContext, request: VolumeRequest, existing:
     if ((await readRecord(share, name)) !== undefined) return false; // made since the first look
     const held = await findHeld(context, pathOf(request));
     if (held === undefined) {
+      // An empty parent has gone with the last claim below it.
+      if ((await fileidAt(share, pathOf(request))) !== `${existing.fileid}`) return false;
       await refuseExisting(context, request, existing);
       return true;
     }

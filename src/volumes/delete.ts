@@ -7,6 +7,7 @@ import { join, type SharePath } from "../share/share-path.ts";
 import {
   checkRecord,
   deletedAt,
+  ensureLayout,
   fileidAt,
   identityAt,
   isThere,
@@ -24,7 +25,8 @@ import {
   trashEntryPath,
   volumesPath,
 } from "./layout.ts";
-import { claimAt, recoverClaim } from "./path-claim.ts";
+import { recoverClaim } from "./lost-claims.ts";
+import { claimAt } from "./path-claim.ts";
 import { type Deleted, encodeRecord, type Identity, newDeleted, nonceOf } from "./record.ts";
 import { fateOf, makeHolder, retire, unclaimed } from "./retire.ts";
 
@@ -144,15 +146,15 @@ async function refuseStranger(
   }
   if (found === undefined) return;
   if (found !== fileid) throw stranger(found);
-  if (!(await recoverClaim(share, { identity }))) throw unclaimed(share, name, identity);
+  if (!(await recoverClaim(share, identity))) throw unclaimed(share, name, identity);
 }
 
-/** Steps 1 to 4. @param isInPlace the tree was at its path a moment ago, and claimed */
+/** Steps 1 to 4. @param wasInPlace the tree was at its path a moment ago, and claimed */
 async function decideAndRetire(
   context: ShareContext,
   name: VolumeName,
   identity: Identity,
-  isInPlace: boolean,
+  wasInPlace: boolean,
 ): Promise<void> {
   const { share, clock, newNonce } = context;
   const nonce = newNonce();
@@ -164,37 +166,47 @@ async function decideAndRetire(
   });
   const temporary = stagedFilePath(nonce);
   const forgetIt = () => forget(share, temporary);
-  const deleted = await decide(share, name, identity, temporary, own).catch(async (reason: unknown) => {
+  const decision = await decide(share, name, identity, temporary, own).catch(async (reason: unknown) => {
     await forgetIt();
     throw reason;
   });
-  const record = { identity, deleted: deleted ?? own };
-  const seen = { tree: isInPlace, record: deleted !== undefined };
-  await sideBySide([retire(context, name, record, fateOf(record), seen), forgetIt()]);
+  const record = { identity, deleted: decision.deleted };
+  const isSeen = wasInPlace && decision.isStillClaimed;
+  await sideBySide([retire(context, name, record, fateOf(record), isSeen), forgetIt()]);
+}
+
+interface Decision {
+  readonly deleted: Deleted;
+  /** The path was the volume's when its entry in the trash was there. */
+  readonly isStillClaimed: boolean;
 }
 
 /**
  * Writes down that the volume is to go: a claim that one of several who do it at once makes. The entry in the trash is
  * needed next, and made beside it.
- * @returns what is written there; undefined when the record is gone, since another call has finished the deletion
+ * @returns what is written there; what was to be written where another call has finished the deletion
  */
 async function decide(
   share: Share,
   name: VolumeName,
   identity: Identity,
   temporary: SharePath,
-  deleted: Deleted,
-): Promise<Deleted | undefined> {
+  own: Deleted,
+): Promise<Decision> {
   const nonce = nonceOf(identity);
-  const path = join(recordPath(name), deletedFile(nonce));
+  const record = recordPath(name);
   try {
-    const [outcome] = await sideBySide<[string, unknown]>([
-      makeClaim(share, temporary, path, encodeRecord(deleted)),
-      makeHolder(share, trashEntryPath(nonce)),
+    const [outcome, claim] = await sideBySide<[string, Identity | undefined]>([
+      makeClaim(share, temporary, join(record, deletedFile(nonce)), encodeRecord(own)),
+      makeHolder(share, trashEntryPath(nonce)).then(() => claimAt(share, identity.directory.path)),
     ]);
-    return outcome === "claimed" ? deleted : await deletedAt(share, recordPath(name), nonce);
+    const deleted = outcome === "claimed" ? own : await deletedAt(share, record, nonce);
+    const isStillClaimed = deleted !== undefined && claim?.nonce === nonce;
+    return { deleted: deleted ?? own, isStillClaimed };
   } catch (reason) {
-    if (!hasCode(reason, "storage-no-entry")) throw reason;
-    return undefined;
+    if (!hasCode(reason, "storage-no-entry", "storage-exists")) throw reason;
+    if ((await identityAt(share, record))?.nonce !== nonce) return { deleted: own, isStillClaimed: false };
+    await ensureLayout(share); // somebody has removed a part of it: the next attempt finds it
+    throw reason;
   }
 }

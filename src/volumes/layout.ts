@@ -53,6 +53,7 @@ export const stagedTreePath = (name: VolumeName, nonce: Nonce): SharePath =>
 export const stagedFilePath = (nonce: Nonce): SharePath => join(stagingPath, `${nonce}.json`);
 export const stagedParentPath = (nonce: Nonce): SharePath => join(stagingPath, `${nonce}.parent`);
 export const trashEntryPath = (nonce: Nonce): SharePath => join(trashPath, nonce);
+export const trashedRecordPath = (nonce: Nonce): SharePath => join(trashEntryPath(nonce), recordName);
 const purgingSuffix = ".purging";
 /** Nothing is renamed into an entry of this name, however late a deletion is. */
 export const purgingEntryPath = (nonce: Nonce): SharePath => join(trashPath, `${nonce}${purgingSuffix}`);

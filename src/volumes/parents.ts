@@ -28,16 +28,22 @@ export async function makeParents(context: ShareContext, directory: SharePath): 
  */
 export async function removeParents({ share }: ShareContext, directory: SharePath): Promise<void> {
   for (const parent of parentsOf(directory).reverse()) {
-    const marker = await markerOf(share, parent).catch(unreadable);
-    if (marker === "unreadable") return; // so nobody knows whose the parent is
-    if (marker !== undefined) {
-      if (await hasClaims(share, parent)) return;
-      const isOurs = (await fileidAt(share, parent)) === marker.fileid;
-      if (isOurs && !(await removed(share, parent))) return;
-      await share.removeFile(parentMarkerPath(parent)).catch(ignoreAbsent);
-    }
-    await removeIfEmpty(share, claimPathOf(parent));
+    if (!(await removeParent(share, parent))) return;
   }
+}
+
+/** @returns false when it stays: in use, or nobody knows whose it is */
+export async function removeParent(share: Share, parent: SharePath): Promise<boolean> {
+  const marker = await markerOf(share, parent).catch(unreadable);
+  if (marker === "unreadable") return false;
+  if (marker !== undefined) {
+    if (await hasClaims(share, parent)) return false;
+    const isOurs = (await fileidAt(share, parent)) === marker.fileid;
+    if (isOurs && !(await removed(share, parent))) return false;
+    await share.removeFile(parentMarkerPath(parent)).catch(ignoreAbsent);
+  }
+  await removeIfEmpty(share, claimPathOf(parent));
+  return true;
 }
 
 async function makeParent(context: ShareContext, parent: SharePath): Promise<void> {

@@ -2,20 +2,30 @@ import { hasCode } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Nonce } from "../core/nonce.ts";
 import { parseVolumeId, type VolumeName } from "../core/volume-id.ts";
-import type { FileStat, Share } from "../share/share.ts";
+import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import {
   absent,
   ensureLayout,
+  entriesOf,
   ignoreAbsent,
   isThere,
   readRecord,
   removeIfEmpty,
+  stillDecided,
   typeAt,
   wasRestored,
 } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import { berthName, claimPathOf, parentsOf, recordPath, stagedFilePath, stagingPath } from "./layout.ts";
+import {
+  berthName,
+  claimPathOf,
+  parentMarkerPath,
+  parentsOf,
+  stagedFilePath,
+  trashedRecordPath,
+} from "./layout.ts";
+import { removeParent } from "./parents.ts";
 import { decodeIdentity, type Identity, nonceOf, type VolumeFate, type VolumeRecord } from "./record.ts";
 
 /**
@@ -121,44 +131,12 @@ export async function letGo(context: ShareContext, record: VolumeFate): Promise<
   const { path } = record.identity.directory;
   const nonce = nonceOf(record.identity);
   const name = parseVolumeId(record.identity.id)?.name;
-  // Its record leaves beside the claim: most often it is gone by now, and nothing else has to be asked.
+  // Its record leaves beside the claim: most often it is in the trash by now, and nothing else has to be asked.
   const isBack = async (): Promise<boolean> =>
     name !== undefined &&
-    (await isThere(context.share, recordPath(name))) &&
+    !(await stillDecided(context.share, trashedRecordPath(nonce), record)) &&
     (await wasRestored(context.share, name, record));
   await takeAway(context, path, async (moved) => moved.nonce === nonce && !(await isBack()));
-}
-
-/** Puts back what a release that was cut off had taken by mistake: a claim of a volume that is there. */
-export async function reclaimFrom(share: Share, aside: SharePath): Promise<boolean> {
-  const identity = await claimIn(share, aside);
-  if (identity === undefined) return false;
-  const { path } = identity.directory;
-  const holder = await holderOf(share, identity);
-  if (holder === undefined) return false;
-  if ((await claimAt(share, path)) !== undefined) return false;
-  await linkBack(share, aside, path);
-  return true;
-}
-
-/**
- * Puts back a claim that a release of an earlier volume had taken by mistake, and was cut off. Only that, or the
- * name under which the record was made, tells it from a record that somebody has pointed to another directory.
- */
-export async function recoverClaim(
-  share: Share,
-  { identity }: Pick<VolumeRecord, "identity">,
-): Promise<boolean> {
-  const { path } = identity.directory;
-  for (const { name } of await entriesOf(share, stagingPath)) {
-    if (!name.endsWith(".json")) continue;
-    const aside = join(stagingPath, name);
-    const found = await claimIn(share, aside).catch(ignoreUnreadable);
-    if (found?.nonce !== identity.nonce || found.directory.path !== path) continue;
-    await linkBack(share, aside, path);
-    return (await claimAt(share, path))?.nonce === identity.nonce;
-  }
-  return false;
 }
 
 /**
@@ -166,7 +144,7 @@ export async function recoverClaim(
  * system that sees no difference between upper and lower case, or between two spellings of an accent, finds it
  * under names that its record does not have.
  */
-async function holderOf(share: Share, { id, nonce }: Identity): Promise<Holder | undefined> {
+export async function holderOf(share: Share, { id, nonce }: Identity): Promise<Holder | undefined> {
   const name = parseVolumeId(id)?.name;
   const record = name === undefined ? undefined : await readRecord(share, name);
   return name === undefined || record?.identity.nonce !== nonce ? undefined : { name, record };
@@ -197,15 +175,27 @@ async function takeAway(
     throw reason;
   }
   const moved = await claimIn(share, aside);
-  if (moved !== undefined && !(await mayGo(moved))) await linkBack(share, aside, directory);
+  if (moved === undefined) return await moveBack(share, aside, directory);
+  if (!(await mayGo(moved))) await linkBack(share, aside, directory);
   await share.removeFile(aside).catch(ignoreAbsent);
 }
 
-async function linkBack(share: Share, aside: SharePath, directory: SharePath): Promise<void> {
+/** Somebody has let the claim go since, and volumes have come below. What cannot go back as one is left to the sweeper. */
+async function moveBack(share: Share, folder: SharePath, directory: SharePath): Promise<void> {
+  try {
+    await share.rename(folder, claimPathOf(directory));
+  } catch (reason) {
+    if (!hasCode(reason, ...absent, "storage-exists", "storage-not-empty")) throw reason;
+  }
+}
+
+/** Gives a claim that was moved aside its name back, unless somebody else has that by now. */
+export async function linkBack(share: Share, aside: SharePath, directory: SharePath): Promise<void> {
+  await makeFolders(share, directory);
   try {
     await share.link(aside, claimPathOf(directory));
   } catch (reason) {
-    if (!hasCode(reason, "storage-exists")) throw reason;
+    if (!hasCode(reason, "storage-exists", "storage-not-a-directory")) throw reason;
   }
 }
 
@@ -222,8 +212,8 @@ async function look(share: Share, path: SharePath): Promise<Look> {
 }
 
 /**
- * A claim below a path; folders without any are removed on the way. What says that Berth made this parent
- * goes with them: without volumes in it, it is no parent.
+ * A claim below a path; folders without any are removed on the way, and with them the parents that Berth made. One that
+ * somebody else uses stays, and is no parent any more.
  */
 async function firstBelow(
   { share }: ShareContext,
@@ -235,7 +225,7 @@ async function firstBelow(
     const folder = pending.pop();
     if (folder === undefined) break;
     folders.push(folder);
-    for (const { name, type } of await entriesOf(share, claimPathOf(folder))) {
+    for (const { name, type } of await entriesOf(share, claimPathOf(folder), looksBelowMax)) {
       const at = join(folder, name);
       if (type === "directory") pending.push(at);
       else if (name !== berthName) {
@@ -245,7 +235,8 @@ async function firstBelow(
     }
   }
   for (const folder of folders.reverse()) {
-    await share.removeFile(join(claimPathOf(folder), berthName)).catch(ignoreAbsent);
+    if (await removeParent(share, folder)) continue;
+    await share.removeFile(parentMarkerPath(folder)).catch(ignoreAbsent);
     await removeIfEmpty(share, claimPathOf(folder));
   }
   return undefined;
@@ -262,29 +253,12 @@ async function makeFolders(share: Share, path: SharePath): Promise<void> {
   }
 }
 
-async function entriesOf(share: Share, path: SharePath): Promise<{ name: string; type: FileStat["type"] }[]> {
-  const entries: { name: string; type: FileStat["type"] }[] = [];
-  try {
-    for await (const entry of share.list(path)) {
-      entries.push(entry);
-      if (entries.length === looksBelowMax) break;
-    }
-  } catch (reason) {
-    if (!hasCode(reason, ...absent)) throw reason;
-  }
-  return entries;
-}
-
-async function claimIn(share: Share, path: SharePath): Promise<Identity | undefined> {
+/** The claim that a file is. */
+export async function claimIn(share: Share, path: SharePath): Promise<Identity | undefined> {
   try {
     return decodeIdentity(await share.readFile(path, limits.recordBytesMax), path);
   } catch (reason) {
     if (hasCode(reason, ...absent, "storage-unsupported")) return undefined; // nothing, or a folder of claims
     throw reason;
   }
-}
-
-/** What is half written is no claim. */
-function ignoreUnreadable(reason: unknown): undefined {
-  if (!hasCode(reason, "failed-precondition")) throw reason;
 }

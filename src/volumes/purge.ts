@@ -8,6 +8,7 @@ import { purgedName, purgingEntryPath, recordName, recordPath, type TrashEntry, 
 import { removeParents } from "./parents.ts";
 import { claimAt, releasePath } from "./path-claim.ts";
 import { isOwnedBy, type VolumeRecord } from "./record.ts";
+import { renameTree } from "./rename-tree.ts";
 
 /** What became of one entry of the trash. */
 export type Purged =
@@ -125,7 +126,7 @@ async function moveBack(
       `${share.name}: ${tree} is not the tree that the record beside it speaks of: look whose it is, and move it by hand`,
     );
   }
-  await share.rename(tree, path);
+  await renameTree(share, tree, path);
   log.warn(`a deletion that was cut off had taken the tree of volume ${current.id}: it is back`, {
     share: share.name,
   });

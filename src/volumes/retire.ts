@@ -26,23 +26,14 @@ import {
   trashEntryPath,
   treeName,
 } from "./layout.ts";
+import { recoverClaim } from "./lost-claims.ts";
 import { removeParents } from "./parents.ts";
-import { claimAt, letGo, recoverClaim, releasePath } from "./path-claim.ts";
+import { claimAt, letGo, releasePath } from "./path-claim.ts";
 import { type Identity, nonceOf, type VolumeFate, type VolumeRecord } from "./record.ts";
 import { renameTree } from "./rename-tree.ts";
 import type { OnDelete } from "./volume.ts";
 
 const attemptsMax = 5;
-
-/** What was looked at a moment ago and was the volume's, by who has just decided its deletion: it is not looked at again. */
-export interface Seen {
-  /** The tree at its path, and the claim on that. */
-  readonly tree: boolean;
-  /** The record in its place, with what says that it is deleted. */
-  readonly record: boolean;
-}
-
-const unseen: Seen = { tree: false, record: false };
 
 /**
  * Takes a volume away: first its tree, then the claim on its directory, then its record. Every step may have
@@ -58,15 +49,20 @@ const unseen: Seen = { tree: false, record: false };
  * comes before its tree is placed, and a tree leaves before its claim and its record: so a tree at the
  * volume's path is this volume's only while the claim on the path has this volume's nonce.
  *
+ * The rename into the trash needs no look where the claim was seen after the volume's entry there was made. Whoever has
+ * finished the deletion since has put tree and record into that entry, and whoever has purged them has taken the entry
+ * with them: so a rename that comes late finds no room.
+ *
  * @param fate of the tree at the volume's path: what the class wants of a deletion; for a creation that is
  * given up "delete", or "retain" where the directory was there before
+ * @param isSeen the tree was at its path, and claimed since the entry in the trash is there
  */
 export async function retire(
   context: ShareContext,
   name: VolumeName,
   record: VolumeFate,
   fate: OnDelete,
-  seen = unseen,
+  isSeen = false,
 ): Promise<void> {
   const { share } = context;
   const nonce = nonceOf(record.identity);
@@ -80,7 +76,7 @@ export async function retire(
   for (const [index, from] of [path, staged.path, path].entries()) {
     if (from === path && (fate === "retain" || !isDecided)) continue;
     const [thing, to] = from === path ? [tree, target] : [staged, trashed];
-    if (await move(share, from, to, entry, thing, seen.tree && index === 0)) break;
+    if (await move(share, from, to, entry, thing, isSeen && index === 0 && to === trashed)) break;
   }
   if (!isDecided && record.identity.adopted !== true && (await tree.isOurs(path))) {
     throw finished(share, name);
@@ -98,10 +94,10 @@ export async function retire(
     },
   };
   // Side by side: a claim whose record is gone is taken away by whoever meets it, at last by the reaper.
-  const release = tree.wasClaimed() ? letGo(context, record) : releasePath(context, record);
+  const release = tree.isStillClaimed() ? letGo(context, record) : releasePath(context, record);
   await sideBySide([
     release.then(() => removeParents(context, path)),
-    move(share, recordPath(name), to, holder, isRecord, seen.record),
+    move(share, recordPath(name), to, holder, isRecord, !isKept && tree.isStillClaimed()),
   ]);
 }
 
@@ -153,8 +149,8 @@ interface Thing {
 }
 
 interface Placed extends Thing {
-  /** Whether the last look after a rename found the claim on the path, and it was the volume's. */
-  wasClaimed(): boolean;
+  /** Whether what was renamed last was the volume's, and the claim on its path still there. */
+  isStillClaimed(): boolean;
 }
 
 /** The tree where it was built, and where it was placed. */
@@ -171,25 +167,25 @@ function treesOf(
     isOurs: isIt,
     isStranger: async () => false, // nobody else has the nonce in its name
   };
-  let wasClaimed = false;
+  let isStillClaimed = false;
   const placed: Placed = {
-    wasClaimed: () => wasClaimed,
+    isStillClaimed: () => isStillClaimed,
     isOurs: async (at) => {
       const [isThisOne, claim, live] = await Promise.all([isIt(at), claimAt(share, path), isLive()]);
       if (!isThisOne || live) return false;
       if (claim !== undefined) return claim.nonce === identity.nonce && claim.id === identity.id;
       if (identity.adopted === true) return false; // its creation was cut off before it had the claim
       if ((await identityAt(share, recordPath(name)))?.nonce !== identity.nonce) return false;
-      if (await recoverClaim(share, { identity })) return true;
+      if (await recoverClaim(share, identity)) return true;
       throw unclaimed(share, name, identity);
     },
     // The claim may have gone in the meantime, or a successor's come: that one names the stranger, or does not.
     isStranger: async (at) => {
       const [claim, live] = await Promise.all([claimAt(share, path), isLive()]);
-      wasClaimed = claim?.nonce === identity.nonce;
-      if (live) return true;
-      if (claim === undefined || claim.nonce === identity.nonce) return false;
-      return claim.directory.fileid === (await fileidAt(share, at));
+      isStillClaimed = !live && claim?.nonce === identity.nonce;
+      if (live || isStillClaimed) return live;
+      const moved = await fileidAt(share, at);
+      return moved !== undefined && (moved !== fileid || moved === claim?.directory.fileid);
     },
   };
   return [staged, placed];
@@ -226,7 +222,7 @@ async function move(
       continue;
     }
     if (!(await thing.isStranger(to))) return true;
-    await share.rename(to, from);
+    await renameTree(share, to, from);
   }
   if (outcome === "absent") {
     throw new BerthError(

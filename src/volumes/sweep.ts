@@ -6,7 +6,7 @@ import { join } from "../share/share-path.ts";
 import { readRecord } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import { stagingPath } from "./layout.ts";
-import { reclaimFrom } from "./path-claim.ts";
+import { reclaimFrom } from "./lost-claims.ts";
 
 /**
  * Removes from staging what was left behind: what is of Berth, claimed by nobody, and so old that nobody can still be
@@ -35,7 +35,7 @@ export class Sweeper {
       signal.throwIfAborted();
       if (!(await this.#isAbandoned(name, nowMs, serverMs))) continue;
       const path = join(stagingPath, name);
-      if (name.endsWith(".json")) await reclaimFrom(this.#context.share, path).catch(ignoreUnreadable);
+      if (name.endsWith(".json")) await reclaimFrom(this.#context.share, path);
       await this.#context.share.removeTree(path, { signal });
       swept += 1;
     }
@@ -72,9 +72,4 @@ function stagedOwner(fileName: string): { name: VolumeName | undefined; nonce: N
   } catch {
     return undefined; // somebody else's file
   }
-}
-
-/** What is half written is no claim. */
-function ignoreUnreadable(reason: unknown): void {
-  if (!hasCode(reason, "failed-precondition")) throw reason;
 }

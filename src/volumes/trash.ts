@@ -84,7 +84,8 @@ async function trashedOf(
  *
  * 1. rename the record back: until step 3 it still says "deleted", so a retried DeleteVolume undoes this;
  * 2. claim the path again, and rename the tree back;
- * 3. remove `deleted.<nonce>.json`: the volume is ready.
+ * 3. remove `deleted.<nonce>.json`: the volume is ready;
+ * 4. claim the path once more, which a deletion that had slept may have let go before step 3.
  *
  * @throws BerthError `not-found`; `already-exists` when the name is taken; `failed-precondition` when due
  */
@@ -117,6 +118,8 @@ export async function restoreVolume(context: ShareContext, call: Call, name: Vol
     );
   }
   if (deleted !== undefined) await share.removeFile(join(recordPath(name), deletedFile(found.nonce)));
+  const { kind } = await claimPath(context, found.record, join(recordPath(name), identityFile), "keep");
+  if (kind === "taken") throw taken(share, path);
   return volumeOf(found.id, { ...found.record, deleted: undefined }, true);
 }
 

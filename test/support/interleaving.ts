@@ -38,6 +38,37 @@ export async function hurt<Seen>(
   return reached;
 }
 
+/** A process that sleeps before one of its steps, and all of it until `meanwhile` is over; then it may die after one. */
+export class Sleeper {
+  readonly share: Share;
+  hasSlept = false;
+  hasDied = false;
+
+  /** @param dies the step after which it dies; Infinity for never */
+  constructor(share: Share, sleeps: number, dies: number, meanwhile: () => Promise<void>) {
+    let night: Promise<void> | undefined;
+    const decide = async (step: number): Promise<Fate> => {
+      if (step === sleeps) night = meanwhile();
+      await night;
+      this.hasSlept ||= step >= sleeps;
+      this.hasDied ||= step >= dies;
+      if (step < dies) return "done";
+      return step === dies ? "done, answer lost" : "not done";
+    };
+    this.share = hookedShare(share, decide, () => new Error("killed"));
+  }
+}
+
+/** Runs `check` for each step to sleep before, and each later one to die after. */
+export async function atEveryNight(check: (sleeps: number, dies: number) => Promise<Sleeper>): Promise<void> {
+  await atEveryStep(async (sleeps) => {
+    const { hasSlept } = await check(sleeps, Number.POSITIVE_INFINITY);
+    for (let dies = sleeps; hasSlept && (await check(sleeps, dies)).hasDied; dies += 1)
+      assert.ok(dies < stepsMax);
+    return hasSlept;
+  });
+}
+
 /** Runs `check` for n = 0, 1, 2, … until the sequence ends before its n-th step. */
 export async function atEveryStep(check: (at: number) => Promise<boolean>): Promise<void> {
   for (let at = 0; at < stepsMax; at += 1)

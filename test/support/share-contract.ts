@@ -224,6 +224,27 @@ function renameFacts(fact: Fact): void {
     assert.deepEqual(await namesOf(share), ["b", "d"]);
   });
 
+  fact(
+    "what replaces a file that was made a moment ago is linked and removed in its stead",
+    async (share) => {
+      for (const name of ["old", "new"]) await share.createFile(at(name), bytes(name));
+      await share.rename(at("new"), at("old"));
+      await share.link(at("old"), at("linked"));
+      assert.equal(await textOf(share, at("linked")), "new");
+      await share.removeFile(at("old"));
+      assert.deepEqual(await namesOf(share), ["linked"]);
+    },
+  );
+
+  fact("rename of a directory over a file is refused and moves nothing", async (share) => {
+    await share.makeDirectory(at("directory"), 0o755);
+    await share.createFile(at("file"), bytes("content"));
+    const renamed = share.rename(at("directory"), at("file"));
+    await assert.rejects(renamed, (reason) => hasCode(reason, "storage-exists", "storage-not-a-directory"));
+    assert.equal(await textOf(share, at("file")), "content");
+    assert.deepEqual(await namesOf(share), ["directory", "file"]);
+  });
+
   fact("rename over a full directory says storage-not-empty and moves nothing", async (share) => {
     await share.makeDirectory(at("a"), 0o755);
     await share.makeDirectory(at("full"), 0o755);

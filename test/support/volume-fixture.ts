@@ -45,8 +45,9 @@ export class VolumeFixture implements Disposable {
   readonly context: ShareContext;
   readonly volumes: ShareVolumes;
 
-  constructor(clock: Clock = systemClock) {
-    this.share = new DirectoryShare({ name: "test", path: this.path, kept: layoutPaths, clock });
+  /** @param seen the share as all see it */
+  constructor(clock: Clock = systemClock, seen = (share: Share): Share => share) {
+    this.share = seen(new DirectoryShare({ name: "test", path: this.path, kept: layoutPaths, clock }));
     this.context = { share: this.share, owner, clock, newNonce: randomNonce };
     this.volumes = new ShareVolumes(this.context);
   }

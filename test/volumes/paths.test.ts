@@ -391,3 +391,43 @@ for (const then of ["goes on", "dies after it"] as const) {
     });
   });
 }
+
+test("a volume gets the path of a parent whose last volume is just being deleted, at the latest when it is", async () => {
+  await atEveryStep(async (step) => {
+    using fixture = new VolumeFixture();
+    await create(fixture, at("pvc", "team/app"));
+    writeFileSync(fixture.at("team/app/data"), "old");
+    let reached = false;
+    const decide = async (number: number): Promise<Fate> => {
+      if (number !== step) return "done";
+      reached = true;
+      const creation = create(fixture, at("next", "team"));
+      await creation.then(
+        () => writeFileSync(fixture.at("team/data"), "new"),
+        (reason: unknown) => assert.ok(reason instanceof BerthError, `step ${step}`),
+      );
+      return "done";
+    };
+    const frozen = fixture.through(hookedShare(fixture.share, decide, () => new Error("never")));
+    await frozen.delete(newCall(), idOf("pvc"));
+    assert.equal((await create(fixture, at("next", "team"))).state, "ready", `step ${step}`);
+    assert.ok(!existsSync(fixture.at("team/app")), `step ${step}`);
+    await remove(fixture, "next");
+    await fixture.reap();
+    await fixture.reap();
+    assert.deepEqual(fixture.left(), [], `step ${step}`);
+    return reached;
+  });
+});
+
+test("a parent that somebody uses is not removed for a volume at its path, nor by the deletion of its last volume", async () => {
+  using fixture = new VolumeFixture();
+  await create(fixture, at("pvc", "team/app"));
+  writeFileSync(fixture.at("team/theirs"), "");
+  const names = fixture.left();
+  await assert.rejects(create(fixture, at("next", "team")), { code: "already-exists" });
+  assert.deepEqual(fixture.left(), names);
+  await remove(fixture, "pvc");
+  await assert.rejects(create(fixture, at("next", "team")), { code: "already-exists" });
+  assert.deepEqual(readdirSync(fixture.at("team")), ["theirs"]);
+});

@@ -1,10 +1,11 @@
 /** A record that is forged, broken, another's or gone directs nothing: each operation says so, and nothing is lost. */
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { BerthError } from "../../src/core/errors.ts";
+import { BerthError, hasCode } from "../../src/core/errors.ts";
 import { ShareVolumes } from "../../src/volumes/share-volumes.ts";
+import { onDeleteChoices } from "../../src/volumes/volume.ts";
 import { RecordedLog } from "../support/edge-harness.ts";
 import { idOf, newCall, owner, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
@@ -191,6 +192,25 @@ describe("a record", () => {
     assert.equal((await fixture.volumes.list(newCall(), undefined, 10)).volumes.length, 2);
   });
 });
+
+for (const part of ["staging", "trash", "kept"]) {
+  for (const onDelete of onDeleteChoices) {
+    test(`no volume is called deleted that is not, where somebody has removed .berth/${part} (${onDelete})`, async () => {
+      using fixture = new VolumeFixture();
+      await fixture.volumes.create(newCall(), requestFor("a", { onDelete, trashRetentionMs: 3_600_000 }));
+      writeFileSync(fixture.at("a/data"), "a");
+      rmSync(fixture.at(".berth", part), { recursive: true });
+      const isDone = await operations.delete(fixture.volumes).then(
+        () => true,
+        (reason: unknown) => !hasCode(reason, "storage-no-entry"),
+      );
+      await fixture.share.close(); // which forgets the directory that it has open
+      if (!isDone) await operations.delete(fixture.volumes);
+      await assert.rejects(operations.get(fixture.volumes), { code: "not-found" });
+      assert.equal(existsSync(fixture.at("a/data")), onDelete === "retain");
+    });
+  }
+}
 
 function directoryOf(fixture: VolumeFixture, change: Record<string, unknown>): unknown {
   const { directory }: { directory: object } = JSON.parse(readFileSync(fixture.at(recordFile), "utf8"));
