@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { type BenchOptions, bench } from "./nfs/bench.ts";
-import { type CopyCommandOptions, copy, makeDirectory, move, remove } from "./nfs/change.ts";
+import { makeDirectory, move, remove } from "./nfs/change.ts";
+import { type CopyCommandOptions, copy } from "./nfs/copy.ts";
 import { cat, diskFree, diskUsage, list, type PrintOptions, stat } from "./nfs/inspect.ts";
 import { exports, ping } from "./nfs/ping.ts";
 import { exitCodesHelp, runCommand, type Work } from "./nfs/run.ts";
@@ -81,7 +82,7 @@ function addChanges(nfs: Command): void {
     );
   command(nfs, "mv", "renames within one export")
     .argument("<source>", targetHelp)
-    .argument("<target>", "a file there is replaced")
+    .argument("<target>", "a file there is replaced, and an empty directory")
     .option("--json", "for programs")
     .action((source: string, target: string, options: PrintOptions) =>
       runCommand(options.json, (work) => move(source, target, options, work)),

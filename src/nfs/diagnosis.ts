@@ -185,6 +185,8 @@ function describeStatus(site: Site, code: number): string {
   return descriptions.get(code)?.(site) ?? "the server's own log may tell more";
 }
 
+const intoItself = "a directory does not move to a place below itself, or the server takes no such name";
+
 const descriptions = new Map<number, (site: Site) => string>([
   [status.perm, ({ uid }) => `uid ${uid} may not do this: act as the owner, or as root`],
   [status.access, ({ uid }) => `uid ${uid} has no permission here: act as the owner, or change the mode`],
@@ -200,7 +202,10 @@ const descriptions = new Map<number, (site: Site) => string>([
   [status.io, () => "the server's disk or file system had an error: see its log"],
   [status.delay, () => "the server was busy with it all the time: try again"],
   [status.notsupp, () => "the server or this file system does not support it"],
-  [status.inval, () => "the server takes no such name or value"],
+  [
+    status.inval,
+    ({ operation }) => (operation === "RENAME" ? intoItself : "the server takes no such name or value"),
+  ],
   [status.badname, () => "the server takes no such name"],
   [status.badCookie, () => "the directory changed while it was read: list it again"],
   [status.moved, () => "the file system has moved to another server, which is not followed: connect there"],

@@ -5,12 +5,13 @@ import { access, readdir, readFile, truncate, writeFile } from "node:fs/promises
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { check, run, startTied, type Tied } from "../../src/lab/guest/process.ts";
+import { check, run } from "../../src/lab/guest/process.ts";
 import { scratchDirectory } from "../../tools/scratch.ts";
 import { berthNfs, berthNfsCommand, urlOf } from "./berth-nfs.ts";
 import { startProxy } from "./faulty-proxy.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
 import { directoryAttributes, HostileServer, procedure } from "./hostile-server.ts";
+import { interruptedWhen } from "./interrupted.ts";
 import { accepted, opaque, word } from "./lying-server.ts";
 
 describe("a transfer", () => {
@@ -25,17 +26,6 @@ describe("a transfer", () => {
   after(async () => await server?.[Symbol.asyncDispose]());
 
   const url = (path: string, version = "4.1") => urlOf(server, path, version);
-
-  /** What a command says, and its exit code, when it is interrupted as soon as `begun` says that it has begun. */
-  async function interrupted(begun: () => Promise<boolean>, ...args: string[]) {
-    const command: Tied = await startTied(berthNfsCommand(...args), ["ignore", "ignore", "pipe"]);
-    const { stderr } = command.child;
-    assert.ok(stderr !== null);
-    const errors = Array.fromAsync(stderr);
-    while (!(await begun())) await delay(10);
-    const { code } = await command.kill("SIGINT");
-    return { code, stderr: (await errors).join("") };
-  }
 
   test("of a named pipe takes all that comes, whenever it comes", async () => {
     const pipe = join(local, "pipe");
@@ -60,7 +50,7 @@ describe("a transfer", () => {
     const pipe = join(local, "silent");
     await check(["mkfifo", pipe]);
     const begun = async () => (await readdir(directory)).includes("never");
-    const { code, stderr } = await interrupted(begun, "put", pipe, url("/never"));
+    const { code, stderr } = await interruptedWhen(begun, "put", pipe, url("/never"));
     assert.deepEqual([code, stderr], [130, "berth: interrupted: the part that was there is removed\n"]);
     assert.equal(await begun(), false);
   });
@@ -77,7 +67,7 @@ describe("a transfer", () => {
         () => false,
       );
     const large = urlOf({ address, nfsPort: slow.port, mountPort }, "/large", "4.1");
-    const { code, stderr } = await interrupted(begun, "get", large, target);
+    const { code, stderr } = await interruptedWhen(begun, "get", large, target);
     assert.deepEqual([code, stderr], [130, "berth: interrupted: the part that was there is removed\n"]);
     assert.equal(await begun(), false);
   });
