@@ -14,7 +14,7 @@ A target is server:/path, or a URL with more to say:
 nfs://server[:port]/path?name=value&…
   version=3|4.1|4.2              default: the best that the server offers
   sourcePort=auto|any|reserved   reserved: below 1024, as "secure" exports want
-  uid=1000&gid=1000              whom to act as; default 0, often squashed
+  uid=1000&gid=1000&gids=10,20   whom to act as; default 0, often squashed
   mountPort=20048                of MOUNT (version 3); default as rpcbind says
   tls=on&ca=FILE&serverName=NAME TLS around the connection, as stunnel does it
 

@@ -47,8 +47,10 @@ export function callError(site: Site, reason: unknown, repeatable: boolean): Ber
 }
 
 /** What the rejection means, and what helps, each said once. */
-function rejectionText(diagnosis: Diagnosis, site: Site, { message }: RpcError): string {
+function rejectionText(diagnosis: Diagnosis, site: Site, { message, failure }: RpcError): string {
   if (diagnosis === "none") return message;
+  if (failure.kind === "rejected" && failure.rejection.kind === "program-unavailable")
+    return `${message}: is the port right?`;
   const told = sentence(diagnosis, site, status.ok);
   return diagnosis === "wrong-version" ? told : `${message}: ${told}`;
 }
@@ -197,7 +199,7 @@ const descriptions = new Map<number, (site: Site) => string>([
   [status.isdir, () => "this is a directory"],
   [status.notempty, () => "the directory is not empty"],
   [status.xdev, () => "source and target lie on different file systems (or quota projects)"],
-  [status.nametoolong, () => "the name is longer than the server allows"],
+  [status.nametoolong, () => "the name, or the path of an export, is longer than the server allows"],
   [status.fbig, () => "the file would be larger than the server allows"],
   [status.io, () => "the server's disk or file system had an error: see its log"],
   [status.delay, () => "the server was busy with it all the time: try again"],

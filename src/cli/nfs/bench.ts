@@ -7,6 +7,8 @@ import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openTarget } from "./opened.ts";
 import { printJson, printLine, printNote } from "./output.ts";
 import { Interrupted, outlasting, type Work } from "./run.ts";
+import { parseTarget } from "./target.ts";
+import { whyNot } from "./why-not.ts";
 import { writeBlocks } from "./write-behind.ts";
 
 export interface BenchOptions extends PrintOptions {
@@ -20,8 +22,6 @@ const callsInFlight = 64;
 /** What one step may leave to be removed. */
 const madeMax = 50_000;
 const smallFile = Buffer.alloc(4096, "berth");
-/** What a client tells of an owner whom a v4 server names by something that is no number. */
-const unknownId = 0xffff_fffe;
 const mib = 1024 * 1024;
 
 /**
@@ -60,11 +60,9 @@ async function refuseReadOnly(
   }
   const wanted = accessRights.modify | accessRights.extend | accessRights.lookup;
   if (((await client.access(handle, wanted, { signal })) & wanted) === wanted) return;
-  const { uid, gid } = attributes;
-  const owner = uid === unknownId ? "" : `, or act as the owner with nfs://…?uid=${uid}&gid=${gid}`;
   throw new BerthError(
     "storage-access",
-    `${target}: bench writes, and may not here: name a directory that it may write in${owner}`,
+    `${target}: bench writes, and may not here: ${whyNot(attributes, parseTarget(target).credentials)}; or name another directory`,
   );
 }
 

@@ -9,6 +9,7 @@ import { report } from "./progress.ts";
 import { FailureList, type Work } from "./run.ts";
 import { sameFile } from "./same-file.ts";
 import { parseTarget } from "./target.ts";
+import { whyNot } from "./why-not.ts";
 
 export interface MakeOptions extends PrintOptions {
   /** Those above too, and no failure when it is there. */
@@ -99,14 +100,14 @@ export function isDirectory(target: string, verb: string): BerthError {
 async function checkRemovable(
   client: NfsClient,
   target: string,
-  { handle }: FileNode,
+  { handle, attributes }: FileNode,
   signal: AbortSignal,
 ): Promise<void> {
   const { modify, extend, delete: remove } = accessRights;
   if ((await client.access(handle, modify | extend | remove, { signal })) !== 0) return;
   throw new BerthError(
     "storage-access",
-    `${target} cannot be removed, so nothing below it was: the directory that holds it may not be changed (it is read-only, or its owner is another: ?uid=…&gid=…)`,
+    `${target} cannot be removed, so nothing below it was: the directory that holds it may not be changed (${whyNot(attributes, parseTarget(target).credentials)})`,
   );
 }
 
