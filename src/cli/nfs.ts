@@ -2,11 +2,12 @@ import { Command, InvalidArgumentError } from "commander";
 import { type BenchOptions, bench } from "./nfs/bench.ts";
 import { makeDirectory, move, remove } from "./nfs/change.ts";
 import { type CopyCommandOptions, copy } from "./nfs/copy.ts";
+import { get } from "./nfs/get.ts";
 import { cat, diskFree, diskUsage, type PrintOptions, stat } from "./nfs/inspect.ts";
 import { list } from "./nfs/list.ts";
 import { exports, ping } from "./nfs/ping.ts";
+import { type PutOptions, put } from "./nfs/put.ts";
 import { exitCodesHelp, runCommand, type Work } from "./nfs/run.ts";
-import { get, put } from "./nfs/transfer.ts";
 
 const targetHelp = "server:/path, or nfs://server[:port]/path?version=3&uid=1000 …";
 
@@ -99,10 +100,11 @@ function addTransfers(nfs: Command): void {
       runCommand(options.json, (work) => get(source, path, options, work)),
     );
   command(nfs, "put", "copies a file of this machine to the server; returns when it is on the server's disk")
-    .argument("<path>", "a local file, or - for standard input")
+    .argument("<path>", "a local file or pipe, or - for standard input")
     .argument("<target>", `a name that is free: ${targetHelp}`)
+    .option("--replace", "a file there goes, at once, when the new one is on the server's disk")
     .option("--json", "for programs")
-    .action((path: string, target: string, options: PrintOptions) =>
+    .action((path: string, target: string, options: PutOptions) =>
       runCommand(options.json, (work) => put(path, target, options, work)),
     );
 }

@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Progress } from "../../src/cli/nfs/progress.ts";
-import { put } from "../../src/cli/nfs/transfer.ts";
+import { put } from "../../src/cli/nfs/put.ts";
 import { silentLog } from "../../src/core/log.ts";
 import { check, run, startTied } from "../../src/lab/guest/process.ts";
 import { berthNfs, berthNfsCommand, urlOf } from "./berth-nfs.ts";

@@ -1,7 +1,7 @@
 /** `berth nfs put` and `get`: what they take from this machine, and what they leave behind when they fail. */
 import assert from "node:assert/strict";
 import { createWriteStream } from "node:fs";
-import { access, readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { access, chmod, chown, mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -70,6 +70,31 @@ describe("a transfer", () => {
     const { code, stderr } = await interruptedWhen(begun, "get", large, target);
     assert.deepEqual([code, stderr], [130, "berth: interrupted: the part that was there is removed\n"]);
     assert.equal(await begun(), false);
+  });
+
+  test("that replaces a file keeps its mode and owner, and the old one until the new one is whole", async () => {
+    for (const version of ["3", "4.1"]) {
+      const name = `replaced-${version}`;
+      await writeFile(`${directory}/${name}`, "the old one");
+      await chown(`${directory}/${name}`, 1000, 1001);
+      await chmod(`${directory}/${name}`, 0o640);
+      const failed = await berthNfs("put", "--replace", "/proc/self/mem", url(`/${name}`, version));
+      assert.equal(failed.exitCode, 1);
+      assert.match(failed.stderr, /; what has this name is as it was\n$/);
+      assert.equal(await readFile(`${directory}/${name}`, "utf8"), "the old one");
+      const put = await berthNfs("put", "--replace", import.meta.filename, url(`/${name}`, version));
+      assert.equal(put.exitCode, 0, put.stderr);
+      assert.deepEqual(await readFile(`${directory}/${name}`), await readFile(import.meta.filename));
+      const { mode, uid, gid } = await stat(`${directory}/${name}`);
+      assert.deepEqual([mode & 0o7777, uid, gid], [0o640, 1000, 1001]);
+    }
+    const whole = await berthNfs("put", "--replace", import.meta.filename, url("/new"));
+    assert.equal(whole.exitCode, 0, whole.stderr);
+    await mkdir(`${directory}/there`);
+    const taken = await berthNfs("put", "--replace", import.meta.filename, url("/there"));
+    assert.deepEqual([taken.exitCode, /is a directory: name a file in it/.test(taken.stderr)], [2, true]);
+    const left = (await readdir(directory)).filter((name) => name.startsWith(".berth"));
+    assert.deepEqual(left, []);
   });
 
   test("that fails says that the part was removed", async () => {

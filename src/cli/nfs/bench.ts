@@ -1,6 +1,13 @@
 import { BerthError } from "../../core/errors.ts";
 import { randomNonce } from "../../core/nonce.ts";
-import { accessRights, type FileHandle, type FileNode, type NfsClient, readAhead } from "../../nfs/index.ts";
+import {
+  accessRights,
+  type FileHandle,
+  type FileNode,
+  type NfsClient,
+  readAhead,
+  writeBlocks,
+} from "../../nfs/index.ts";
 import { removeTree, walkTree } from "../../nfs/trees/index.ts";
 import { type Measured, measureCalls, measureItems, measureTransfer } from "./bench-measure.ts";
 import type { PrintOptions } from "./inspect.ts";
@@ -9,7 +16,6 @@ import { printJson, printLine, printNote } from "./output.ts";
 import { Interrupted, outlasting, type Work } from "./run.ts";
 import { parseTarget } from "./target.ts";
 import { whyNot } from "./why-not.ts";
-import { writeBlocks } from "./write-behind.ts";
 
 export interface BenchOptions extends PrintOptions {
   /** For each step that counts calls. */
@@ -109,7 +115,7 @@ async function writeFile(client: NfsClient, file: FileHandle, sizeMib: number, s
     for (let left = sizeMib * mib; left > 0; left -= block.length)
       yield block.subarray(0, Math.min(left, block.length));
   }
-  return Number(await writeBlocks(client, file, blocks(), signal, () => {}));
+  return Number(await writeBlocks(client, file, blocks(), { signal }));
 }
 
 async function readFile(client: NfsClient, file: FileHandle, sizeMib: number, signal: AbortSignal) {

@@ -209,7 +209,7 @@ export function ownedAndDated(source: FileAttributes): AttributeChanges {
   return { mode, accessed, modified, ...ownerOf(source) };
 }
 
-function ownerOf({ uid, gid }: FileAttributes): AttributeChanges {
+export function ownerOf({ uid, gid }: FileAttributes): AttributeChanges {
   return { ...(uid === unknownId ? {} : { uid }), ...(gid === unknownId ? {} : { gid }) };
 }
 
