@@ -1,7 +1,7 @@
 /** The process that is measured, with the flags of `berth nfs`: does one job and prints what it took. */
 import { open } from "node:fs/promises";
 import { keepSmall } from "../../src/cli/keep-small.ts";
-import { writeAt } from "../../src/cli/nfs/transfer.ts";
+import { writeAt } from "../../src/cli/nfs/get.ts";
 import { connectNfs, type NfsClient, readBlocks } from "../../src/nfs/index.ts";
 import { copyTree } from "../../src/nfs/trees/copy.ts";
 import { removeTree } from "../../src/nfs/trees/remove.ts";

@@ -9,6 +9,13 @@ import { createProgram, exitCodes } from "./program.ts";
  */
 process.env["UV_THREADPOOL_SIZE"] ??= "32";
 
+// A reader that leaves early, such as head(1), ends what writes for it as SIGPIPE would; `berth nfs` sees to it itself.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (process.stdout.listenerCount("error") > 1) return;
+  if (error.code !== "EPIPE") process.stderr.write(`berth: standard output: ${error.message}\n`);
+  process.exit(error.code === "EPIPE" ? exitCodes.unread : exitCodes.failed);
+});
+
 // No top-level await: the program is bundled as CommonJS (tools/bundle.ts).
 createProgram()
   .parseAsync()

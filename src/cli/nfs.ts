@@ -1,10 +1,13 @@
 import { Command, InvalidArgumentError } from "commander";
 import { type BenchOptions, bench } from "./nfs/bench.ts";
-import { type CopyCommandOptions, copy, makeDirectory, move, remove } from "./nfs/change.ts";
-import { cat, diskFree, diskUsage, list, type PrintOptions, stat } from "./nfs/inspect.ts";
+import { makeDirectory, move, remove } from "./nfs/change.ts";
+import { type CopyCommandOptions, copy } from "./nfs/copy.ts";
+import { get } from "./nfs/get.ts";
+import { cat, diskFree, diskUsage, type PrintOptions, stat } from "./nfs/inspect.ts";
+import { list } from "./nfs/list.ts";
 import { exports, ping } from "./nfs/ping.ts";
+import { type PutOptions, put } from "./nfs/put.ts";
 import { exitCodesHelp, runCommand, type Work } from "./nfs/run.ts";
-import { get, put } from "./nfs/transfer.ts";
 
 const targetHelp = "server:/path, or nfs://server[:port]/path?version=3&uid=1000 …";
 
@@ -13,7 +16,7 @@ A target is server:/path, or a URL with more to say:
 nfs://server[:port]/path?name=value&…
   version=3|4.1|4.2              default: the best that the server offers
   sourcePort=auto|any|reserved   reserved: below 1024, as "secure" exports want
-  uid=1000&gid=1000              whom to act as; default 0, often squashed
+  uid=1000&gid=1000&gids=10,20   whom to act as; default 0, often squashed
   mountPort=20048                of MOUNT (version 3); default as rpcbind says
   tls=on&ca=FILE&serverName=NAME TLS around the connection, as stunnel does it
 
@@ -81,7 +84,7 @@ function addChanges(nfs: Command): void {
     );
   command(nfs, "mv", "renames within one export")
     .argument("<source>", targetHelp)
-    .argument("<target>", "a file there is replaced")
+    .argument("<target>", "a file there is replaced, and an empty directory")
     .option("--json", "for programs")
     .action((source: string, target: string, options: PrintOptions) =>
       runCommand(options.json, (work) => move(source, target, options, work)),
@@ -97,10 +100,11 @@ function addTransfers(nfs: Command): void {
       runCommand(options.json, (work) => get(source, path, options, work)),
     );
   command(nfs, "put", "copies a file of this machine to the server; returns when it is on the server's disk")
-    .argument("<path>", "a local file, or - for standard input")
+    .argument("<path>", "a local file or pipe, or - for standard input")
     .argument("<target>", `a name that is free: ${targetHelp}`)
+    .option("--replace", "a file there goes, at once, when the new one is on the server's disk")
     .option("--json", "for programs")
-    .action((path: string, target: string, options: PrintOptions) =>
+    .action((path: string, target: string, options: PutOptions) =>
       runCommand(options.json, (work) => put(path, target, options, work)),
     );
 }

@@ -8,7 +8,7 @@ import { trashCommand } from "./trash.ts";
 import { versionCommand, versionText } from "./version.ts";
 
 /** What the process exits with. */
-export const exitCodes = { ok: 0, failed: 1, badUsage: 2 } as const;
+export const exitCodes = { ok: 0, failed: 1, badUsage: 2, unread: 141 } as const;
 
 /**
  * The command line. What commands need beyond their flags they import when they run: `berth node`

@@ -87,7 +87,7 @@ async function connectVersion(
   const defaults = requestDefaults(server, version, options);
   const endpoint = { host, port: port ?? nfsLimits.port, sourcePort, ...(tls === undefined ? {} : { tls }) };
   if (version === "3") return await connectNfs3(endpoint, options, defaults);
-  const connection = await openConnection(endpoint, defaults.server, version, signal, defaults.timeoutMs);
+  const connection = await openConnection(endpoint, "NFS", defaults, signal);
   try {
     return await connectNfs4(connection, version === "4.2" ? 2 : 1, componentsOf(path), defaults, signal);
   } catch (error) {

@@ -49,8 +49,10 @@ export function callError(site: Site, reason: unknown, repeatable: boolean): Ber
 }
 
 /** What the rejection means, and what helps, each said once. */
-function rejectionText(diagnosis: Diagnosis, site: Site, { message }: RpcError): string {
+function rejectionText(diagnosis: Diagnosis, site: Site, { message, failure }: RpcError): string {
   if (diagnosis === "none") return message;
+  if (failure.kind === "rejected" && failure.rejection.kind === "program-unavailable")
+    return `${message}: is the port right?`;
   const told = sentence(diagnosis, site, status.ok);
   return diagnosis === "wrong-version" ? told : `${message}: ${told}`;
 }
@@ -187,6 +189,8 @@ function describeStatus(site: Site, code: number): string {
   return descriptions.get(code)?.(site) ?? "the server's own log may tell more";
 }
 
+const intoItself = "a directory does not move to a place below itself, or the server takes no such name";
+
 const descriptions = new Map<number, (site: Site) => string>([
   [status.perm, ({ uid }) => `uid ${uid} may not do this: act as the owner, or as root`],
   [status.access, ({ uid }) => `uid ${uid} has no permission here: act as the owner, or change the mode`],
@@ -197,12 +201,15 @@ const descriptions = new Map<number, (site: Site) => string>([
   [status.isdir, () => "this is a directory"],
   [status.notempty, () => "the directory is not empty"],
   [status.xdev, () => "source and target lie on different file systems (or quota projects)"],
-  [status.nametoolong, () => "the name is longer than the server allows"],
+  [status.nametoolong, () => "the name, or the path of an export, is longer than the server allows"],
   [status.fbig, () => "the file would be larger than the server allows"],
   [status.io, () => "the server's disk or file system had an error: see its log"],
   [status.delay, () => "the server was busy with it all the time: try again"],
   [status.notsupp, () => "the server or this file system does not support it"],
-  [status.inval, () => "the server takes no such name or value"],
+  [
+    status.inval,
+    ({ operation }) => (operation === "RENAME" ? intoItself : "the server takes no such name or value"),
+  ],
   [status.badname, () => "the server takes no such name"],
   [status.badCookie, () => "the directory changed while it was read: list it again"],
   [status.moved, () => "the file system has moved to another server, which is not followed: connect there"],

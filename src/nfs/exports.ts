@@ -31,11 +31,7 @@ export async function explainRefusal(refusal: unknown, options: ConnectOptions):
     const holder = holderOf(options.path, exports);
     // Servers of version 4 hide what is not for us, as if it were not there.
     const hidden = refusal.diagnosis === "no-such-export" && holder !== undefined && !isOpen(holder);
-    const { diagnosis, remedy } = hidden
-      ? notForUs
-      : isPort(refusal, holder, options)
-        ? otherPort
-        : noMore(refusal);
+    const { diagnosis, remedy } = hidden ? notForUs : findingOf(refusal, holder, options);
     const message = `${refusal.message}. ${holder === undefined ? tellAll(exports) : tellOne(holder)}${remedy}`;
     const fields = { ...refusal, diagnosis };
     return new NfsError(refusal.code, message, fields, { cause: refusal });
@@ -55,18 +51,23 @@ const otherPort: Finding = {
   remedy: ": so it likely wants a source port below 1024; set sourcePort: reserved",
 };
 
-function noMore({ diagnosis }: NfsError): Finding {
-  return { diagnosis, remedy: "" };
-}
-
-/** What is exported to all, and is not there for a port above 1023 where no other was tried, is hidden from the port. */
-function isPort(
+/** Of an export that everybody may have, and yet not this client in this way. */
+function findingOf(
   { diagnosis }: NfsError,
   holder: ExportedPath | undefined,
-  { path, sourcePort }: ConnectOptions,
-): boolean {
-  return diagnosis === "no-such-export" && holder?.path === path && isOpen(holder) && sourcePort === "any";
+  { path, sourcePort, versions }: ConnectOptions,
+): Finding {
+  if (holder === undefined || !isOpen(holder) || diagnosis === "secure-port")
+    return { diagnosis, remedy: "" };
+  if (holder.path !== path)
+    return { diagnosis, remedy: `: what is missing lies below it; look there with ls` };
+  if (diagnosis !== "no-such-export") return { diagnosis, remedy: "" };
+  // What is not there for a port above 1023 where no other was tried is hidden from the port.
+  if (sourcePort === "any") return otherPort;
+  return { diagnosis, remedy: versions?.includes("3") === false ? onlyVersion3 : "" };
 }
+
+const onlyVersion3 = ": so perhaps for version 3 only; do not insist on 4";
 
 /** The export that a path lies in: the nearest one. */
 function holderOf(path: string, exports: readonly ExportedPath[]): ExportedPath | undefined {

@@ -16,4 +16,6 @@ export type * from "./file.ts";
 export { type Diagnosis, NfsError, type NfsErrorFields, type Outcome } from "./nfs-error.ts";
 export { readAhead } from "./read-ahead.ts";
 export { readBlocks } from "./read-blocks.ts";
+export { replaceFile } from "./replace-file.ts";
 export type { ExportedPath } from "./v3/export.ts";
+export { RestartedServer, type WriteOptions, writeBlocks } from "./write-blocks.ts";

@@ -6,6 +6,10 @@ export const nfsLimits = {
   transferBytesMax: 1024 * 1024,
   /** READs of one file under way in `readAhead` and `readBlocks`. */
   blocksAheadMax: 8,
+  /** WRITEs of one file under way in `writeBlocks`; each holds a block in memory. */
+  blocksBehindMax: 8,
+  /** How long the removal of what a failure has left may take. */
+  cleanUpMsMax: 5000,
   /** One READ of `readBlocks`: what is under way stays in the processor's cache, for client and server (measured). */
   readBlockBytesMax: 512 * 1024,
   /** What a request or reply has besides the data it carries. */

@@ -188,7 +188,7 @@ export class RpcConnection {
   #sendAgain(call: PendingCall, outbox: Outbox): void {
     if (call.record === undefined || call.sends >= rpcLimits.sendsMax) {
       this.#remove(call);
-      const message = `the connection to ${this.name} broke ${call.sends} times during ${call.request.name}: is it an NFS server that listens there, does it want TLS, does it admit this machine?`;
+      const message = `the connection to ${this.name} broke ${call.sends} times: is it an NFS server that listens there, does it want TLS, does it admit this machine?`;
       call.fail({ kind: "disconnected" }, message, this.#lostBecause);
       return;
     }
@@ -271,7 +271,7 @@ export class RpcConnection {
   }
 
   #cancel(call: PendingCall): void {
-    const message = `${call.request.name} on ${this.name} was cancelled without an answer, ${this.#whyNone()}`;
+    const message = `cancelled without an answer from ${this.name}, ${this.#whyNone()}`;
     call.abandon({ kind: "cancelled" }, message, call.request.signal?.reason);
     this.#forget(call);
     this.#pump();
@@ -293,7 +293,7 @@ export class RpcConnection {
   }
 
   #timeOut(call: PendingCall): void {
-    const message = `${call.request.name} on ${this.name} had no answer in time, ${this.#whyNone()}`;
+    const message = `no answer from ${this.name} in time, ${this.#whyNone()}`;
     const cause = this.#state.kind === "open" ? undefined : this.#lostBecause;
     call.abandon({ kind: "timeout" }, message, cause);
     this.#forget(call);

@@ -172,6 +172,7 @@ async function wrapTls(
   } catch (cause) {
     socket.destroy();
     if (signal.aborted) throw cause;
+    if (isAbortError(cause)) throw new RpcError({ kind: "tls" }, silentAtTls(endpoint), { cause });
     throw new RpcError(
       { kind: "tls" },
       `TLS with ${endpointName(endpoint)} failed (${tlsReasonOf(cause)}): check its certificate, the name in it ` +
@@ -221,6 +222,14 @@ function hasErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.some((code) => error.code === code);
 }
 
+function silentAtTls(endpoint: Endpoint): string {
+  return `TLS with ${endpointName(endpoint)} failed (no answer within ${rpcLimits.connectMsMax} ms): does it speak TLS on this port?`;
+}
+
+function isAbortError(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}
+
 /** Without Node's own advice, which is about flags that nobody here can give. */
 function tlsReasonOf(error: unknown): string {
   return reasonOf(error).replace(/; if the root CA is installed locally.*/s, "");
@@ -228,6 +237,6 @@ function tlsReasonOf(error: unknown): string {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "unknown reason";
-  if (error.name === "AbortError") return `no answer within ${rpcLimits.connectMsMax} ms`;
+  if (isAbortError(error)) return `no answer within ${rpcLimits.connectMsMax} ms`;
   return error.message;
 }

@@ -4,9 +4,9 @@ import { chmod, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Progress } from "../../src/cli/nfs/progress.ts";
-import { put } from "../../src/cli/nfs/transfer.ts";
+import { put } from "../../src/cli/nfs/put.ts";
 import { silentLog } from "../../src/core/log.ts";
-import { run, startTied } from "../../src/lab/guest/process.ts";
+import { check, run, startTied } from "../../src/lab/guest/process.ts";
 import { berthNfs, berthNfsCommand, urlOf } from "./berth-nfs.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
 
@@ -14,7 +14,12 @@ describe("berth nfs shows", () => {
   let server: Ganesha;
   let directory: string;
   before(async () => {
-    server = await startGanesha({ exports: [{ name: "data" }, { name: "small", sizeBytes: 2 ** 20 }] });
+    const exports = [
+      { name: "data" },
+      { name: "small", sizeBytes: 2 ** 20 },
+      { name: "kerberos", security: "krb5" },
+    ] as const;
+    server = await startGanesha({ exports });
     directory = server.directory("data");
   });
   after(async () => await server?.[Symbol.asyncDispose]());
@@ -115,6 +120,35 @@ describe("berth nfs shows", () => {
     );
     await assert.rejects(ended, { message: "interrupted: the part that was there is removed" });
     assert.deepEqual(await readdir(directory), before);
+  });
+
+  test("all of a directory of which the server tells an entry only by name, and says why", async () => {
+    const above = url("").replace("/srv/data", "/srv");
+    const listed = await berthNfs("ls", above);
+    assert.deepEqual([listed.exitCode, listed.stdout], [1, "data\nkerberos\nsmall\n"]);
+    assert.match(listed.stderr, /^berth: .*"kerberos".*Kerberos.*\nberth: 1 entry could not be listed\n$/);
+    const long = await berthNfs("ls", "-l", above);
+    assert.match(long.stdout, /^drwx.* data\n\?{10} .* kerberos\ndrwx.* small\n$/);
+    const lines = (await berthNfs("ls", "--json", above)).stdout.trim().split("\n");
+    const names = lines.map((line) => JSON.parse(line).name).filter((name) => name !== undefined);
+    assert.deepEqual(names, ["data", "kerberos", "small"]);
+  });
+
+  test("all of a directory that is too large to be put in order", async () => {
+    await mkdir(`${directory}/wide`);
+    const names = Array.from({ length: 10_500 }, (_, index) => `${index}`);
+    await check(["sh", "-c", `cd "$1" && seq 0 10499 | xargs touch`, "sh", `${directory}/wide`]);
+    for (const version of ["3", "4.1"]) {
+      const { stdout } = await berthNfs("ls", url("/wide", version));
+      assert.deepEqual(new Set(stdout.trimEnd().split("\n")), new Set(names));
+      assert.equal(stdout.length, `${names.join("\n")}\n`.length, "each once");
+    }
+  });
+
+  test("that a tree goes on in other file systems", async () => {
+    const { exitCode, stdout } = await berthNfs("du", url("").replace("/srv/data", "/srv"));
+    assert.equal(exitCode, 1); // because of Kerberos
+    assert.match(stdout, /\nwithout what lies on other file systems, which begin at 2 entries\n$/);
   });
 
   test("one entry as one entry", async () => {

@@ -150,9 +150,11 @@ describe("a target", () => {
         return stdout.split("\n").find((line) => line.startsWith("access")) ?? "";
       };
       assert.match(await access("", "data"), /uid 0 may read and write here$/);
-      assert.match(await access("", "locked"), /uid 0 may read here, not write: the export is read-only/);
+      assert.match(await access("", "locked"), /uid 0 may read here, not write: it is read-only/);
       await chmod(server.directory("squashed"), 0o755);
-      assert.match(await access("", "squashed"), /uid 0 may read here, not write.*root_squash/);
+      assert.match(await access("", "squashed"), /uid 0 may read here, not write.*root_squash\)$/);
+      const other = await berthNfs("ping", `${exported("", version)}&uid=7&gid=8`);
+      assert.match(other.stdout, /uid 7 may read here, not write: .*for its owner: \?uid=0&gid=0\n$/);
     }
   });
 

@@ -5,13 +5,13 @@ import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { check, run } from "../../src/lab/guest/process.ts";
 import { scratchDirectory } from "../../tools/scratch.ts";
-import { startGanesha } from "./ganesha.ts";
+import { type Ganesha, startGanesha } from "./ganesha.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
 describe("the built library", () => {
   let project: string;
-  let example: string;
+  let examples: readonly string[];
 
   before(async () => {
     project = scratchDirectory("library");
@@ -22,23 +22,36 @@ describe("the built library", () => {
     await mkdir(join(project, "node_modules/@types"));
     await symlink(join(root, "node_modules/@types/node"), join(project, "node_modules/@types/node"));
     const page = await readFile(join(root, "docs/nfs.md"), "utf8");
-    example = /```ts\n(.*?)```/s.exec(page)?.[1] ?? "";
+    examples = [...page.matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code);
+    assert.equal(examples.length, 2);
   });
   after(async () => {});
 
-  test("runs the example of docs/nfs.md as it stands", async () => {
-    await using server = await startGanesha();
-    await mkdir(`${server.directory("data")}/projects`);
-    await writeFile(`${server.directory("data")}/projects/file`, "content");
-    const { address, nfsPort, mountPort } = server;
+  /** What an example of docs/nfs.md prints, with nothing changed but the server's place. */
+  async function outputOf(example: string, { address, nfsPort, mountPort }: Ganesha): Promise<string> {
     const place = `host: "${address}", port: ${nfsPort}, mountPort: ${mountPort}, path: "/srv/data"`;
     const script = join(project, "example.ts");
     await writeFile(script, example.replace('host: "nas", path: "/srv/data"', place));
     // On a terminal the test runner has its children write in colours.
     const { exitCode, stdout, stderr } = await run(["env", "--unset=FORCE_COLOR", process.execPath, script]);
     assert.equal(exitCode, 0, stderr);
-    assert.match(stdout, /projects 1/);
+    return stdout;
+  }
+
+  test("runs the examples of docs/nfs.md as they stand", async () => {
+    await using server = await startGanesha();
+    const [files = "", trees = ""] = examples;
+    await mkdir(`${server.directory("data")}/projects`);
+    await writeFile(`${server.directory("data")}/projects/file`, "content");
+    assert.match(await outputOf(trees, server), /projects 1/);
     assert.deepEqual(await readdir(server.directory("data")), ["projects"]);
+    const shown = await outputOf(files, server);
+    assert.ok(shown.startsWith(await readFile("/etc/hosts", "utf8")), shown);
+    assert.match(
+      shown,
+      /\n\[ '(projects', 'hosts|hosts', 'projects)' \]\nstorage-exists \w+ EXIST not-done\n$/,
+    );
+    assert.equal(await readFile(`${server.directory("data")}/hosts`, "utf8"), "127.0.0.1 localhost\n");
   });
 
   for (const modules of [
@@ -55,7 +68,7 @@ describe("the built library", () => {
         return stdout;
       };
       await writeFile(join(project, "package.json"), '{"type":"module"}');
-      assert.equal(await compile(example), "");
+      for (const example of examples) assert.equal(await compile(example), "");
       assert.match(
         await compile(
           'import { connectNfs } from "berth/nfs";\nawait connectNfs({ host: 1, path: "/x" });\n',

@@ -1,13 +1,21 @@
 import { BerthError } from "../../core/errors.ts";
 import { randomNonce } from "../../core/nonce.ts";
-import { accessRights, type FileHandle, type FileNode, type NfsClient, readAhead } from "../../nfs/index.ts";
+import {
+  accessRights,
+  type FileHandle,
+  type FileNode,
+  type NfsClient,
+  readAhead,
+  writeBlocks,
+} from "../../nfs/index.ts";
 import { removeTree, walkTree } from "../../nfs/trees/index.ts";
 import { type Measured, measureCalls, measureItems, measureTransfer } from "./bench-measure.ts";
 import type { PrintOptions } from "./inspect.ts";
 import { nodeOf, openTarget } from "./opened.ts";
 import { printJson, printLine, printNote } from "./output.ts";
 import { Interrupted, outlasting, type Work } from "./run.ts";
-import { writeBlocks } from "./write-behind.ts";
+import { parseTarget } from "./target.ts";
+import { whyNot } from "./why-not.ts";
 
 export interface BenchOptions extends PrintOptions {
   /** For each step that counts calls. */
@@ -20,8 +28,6 @@ const callsInFlight = 64;
 /** What one step may leave to be removed. */
 const madeMax = 50_000;
 const smallFile = Buffer.alloc(4096, "berth");
-/** What a client tells of an owner whom a v4 server names by something that is no number. */
-const unknownId = 0xffff_fffe;
 const mib = 1024 * 1024;
 
 /**
@@ -60,11 +66,9 @@ async function refuseReadOnly(
   }
   const wanted = accessRights.modify | accessRights.extend | accessRights.lookup;
   if (((await client.access(handle, wanted, { signal })) & wanted) === wanted) return;
-  const { uid, gid } = attributes;
-  const owner = uid === unknownId ? "" : `, or act as the owner with nfs://…?uid=${uid}&gid=${gid}`;
   throw new BerthError(
     "storage-access",
-    `${target}: bench writes, and may not here: name a directory that it may write in${owner}`,
+    `${target}: bench writes, and may not here: ${whyNot(attributes, parseTarget(target).credentials)}; or name another directory`,
   );
 }
 
@@ -111,7 +115,7 @@ async function writeFile(client: NfsClient, file: FileHandle, sizeMib: number, s
     for (let left = sizeMib * mib; left > 0; left -= block.length)
       yield block.subarray(0, Math.min(left, block.length));
   }
-  return Number(await writeBlocks(client, file, blocks(), signal, () => {}));
+  return Number(await writeBlocks(client, file, blocks(), { signal }));
 }
 
 async function readFile(client: NfsClient, file: FileHandle, sizeMib: number, signal: AbortSignal) {

@@ -97,11 +97,15 @@ async function openAt(text: string, work: Connecting, namesBelowMin: number): Pr
   throw await explainRefusal(refusal, { ...target, signal: work.signal });
 }
 
-/** How many of the names can be connected to: a name that is no text is only looked up. */
+/** How many of the names can be connected to: a name that is no text, or beyond what MOUNT takes, is only looked up. */
 function connectableMax(names: readonly FileName[], namesBelowMin: number): number {
-  const firstBytes = names.findIndex((name) => typeof name !== "string");
   const most = Math.max(0, names.length - namesBelowMin);
-  return firstBytes === -1 ? most : Math.min(most, firstBytes);
+  let lengthBytes = 0;
+  for (const [index, name] of names.slice(0, most).entries()) {
+    lengthBytes += 1 + Buffer.byteLength(name);
+    if (typeof name !== "string" || lengthBytes > nfsLimits.exportPathBytesMax) return index;
+  }
+  return most;
 }
 
 async function connectAt(target: NfsTarget, length: number, { signal, log }: Connecting): Promise<NfsClient> {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { sizeText } from "../../core/size-text.ts";
 import type { FileAttributes } from "../../nfs/index.ts";
-import { entriesText, longLine } from "./output.ts";
+import { entriesText, longLine, printAll } from "./output.ts";
 
 const time = { seconds: 0, nanoseconds: 0 };
 const file: FileAttributes = {
@@ -34,4 +35,19 @@ test("sizes and numbers of entries read as people write them", () => {
   const sizes = [0n, 1023n, 1024n, 2n ** 20n - 1n, 2n ** 30n - 1n, 2n ** 30n].map(sizeText);
   assert.deepEqual(sizes, ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "1.0 GiB", "1.0 GiB"]);
   assert.deepEqual([0, 1, 2].map(entriesText), ["0 entries", "1 entry", "2 entries"]);
+});
+
+test("much waits for a slow reader, or for the signal", async () => {
+  const pipe = new PassThrough({ highWaterMark: 4 });
+  const { signal } = new AbortController();
+  await printAll("few", signal, pipe);
+  let printed = false;
+  const much = printAll("much of it", signal, pipe).then(() => {
+    printed = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(printed, false);
+  assert.equal(String(pipe.read()), "fewmuch of it");
+  await much;
+  await assert.rejects(printAll("more of it", AbortSignal.abort(), pipe), { name: "AbortError" });
 });

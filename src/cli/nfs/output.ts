@@ -1,11 +1,26 @@
+import { once } from "node:events";
+import type { Writable } from "node:stream";
 import type { FileAttributes, FileTime, FileType } from "../../nfs/index.ts";
 
 /** Control characters, which a terminal obeys, and what turns the direction of a text. */
 const unseen = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 /** What servers say goes to a terminal: what would not be seen there is percent-encoded, as targets may have it. */
+export function lineOf(text: string): string {
+  return `${seen(text)}\n`;
+}
+
+/** For much: waits for a reader who is slower than the server. */
+export async function printAll(
+  content: string | Uint8Array,
+  signal: AbortSignal,
+  output: Writable = process.stdout,
+): Promise<void> {
+  if (!output.write(content)) await once(output, "drain", { signal });
+}
+
 export function printLine(text: string): void {
-  process.stdout.write(`${seen(text)}\n`);
+  process.stdout.write(lineOf(text));
 }
 
 /** A line for people beside the output, such as an error. */
@@ -18,9 +33,13 @@ function seen(text: string): string {
 }
 
 /** One JSON value on one line; whole numbers beyond 2^53 as text. */
-export function printJson(value: unknown): void {
+export function jsonLineOf(value: unknown): string {
   const json = JSON.stringify(value, (_, each) => (typeof each === "bigint" ? numberOrText(each) : each));
-  process.stdout.write(`${json.replace(unseen, unicodeEscape)}\n`);
+  return `${json.replace(unseen, unicodeEscape)}\n`;
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(jsonLineOf(value));
 }
 
 function unicodeEscape(character: string): string {
@@ -56,6 +75,11 @@ export function longLine(
     timeText(modified),
     name,
   ].join(" ");
+}
+
+/** The same of what the server tells nothing of. */
+export function unknownLine(name: string): string {
+  return ["??????????", "  ?", "?", "?", "?".padStart(12), "?".padStart(19), name].join(" ");
 }
 
 /** `rwsr-xr-t`: as ls(1) shows set-uid, set-gid and sticky in place of the x. */

@@ -1,6 +1,13 @@
-import { hasCode } from "../../core/errors.ts";
+import { BerthError, hasCode } from "../../core/errors.ts";
 import { silentLog } from "../../core/log.ts";
-import { accessRights, connectNfs, explainRefusal, listExports, type NfsClient } from "../../nfs/index.ts";
+import {
+  accessRights,
+  connectNfs,
+  explainRefusal,
+  type FileAttributes,
+  listExports,
+  type NfsClient,
+} from "../../nfs/index.ts";
 import { nfsLimits } from "../../nfs/limits.ts";
 import { rootCredentials } from "../../rpc/auth-sys.ts";
 import { RpcConnection } from "../../rpc/connection.ts";
@@ -9,6 +16,7 @@ import { printJson, printLine } from "./output.ts";
 import { report } from "./progress.ts";
 import type { Work } from "./run.ts";
 import { isTarget, type NfsTarget, parseTarget } from "./target.ts";
+import { whyNot } from "./why-not.ts";
 
 /**
  * Goes the way to an export step by step, each with its time: connecting by TCP, the versions that answer RPC
@@ -56,13 +64,13 @@ export async function ping(
     ({ name, features }) => `${name} by NFS ${features.version}${port}`,
   );
   try {
-    const { handle } = client.root;
+    const { handle, attributes } = client.root;
     await step(
       "root",
       () => client.getattr(handle, { signal }),
       ({ mode, uid, gid }) => `mode ${mode.toString(8)}, owner ${uid}:${gid}`,
     );
-    await step("access", () => client.access(handle, allRights, { signal }), rightsText(place));
+    await step("access", () => client.access(handle, allRights, { signal }), rightsText(place, attributes));
   } finally {
     await client.close();
   }
@@ -72,7 +80,10 @@ const { read, lookup, execute, modify, extend, delete: remove } = accessRights;
 const allRights = read | lookup | execute | modify | extend | remove;
 
 /** What the server lets us do in the root, as it says: nothing is tried. */
-function rightsText({ credentials = rootCredentials }: NfsTarget): (rights: number) => string {
+function rightsText(
+  { credentials = rootCredentials }: NfsTarget,
+  attributes: FileAttributes,
+): (rights: number) => string {
   return (rights) => {
     const may = [rights & read ? "read" : "", rights & (modify | extend | remove) ? "write" : ""].filter(
       Boolean,
@@ -80,7 +91,7 @@ function rightsText({ credentials = rootCredentials }: NfsTarget): (rights: numb
     const mayNot = ["read", "write"].filter((right) => !may.includes(right));
     const first = `uid ${credentials.uid} may ${may.join(" and ") || "do nothing"} here`;
     if (mayNot.length === 0) return first;
-    return `${first}, not ${mayNot.join(" or ")}: the export is read-only or maps this uid to another (root_squash), or the owner is another (?uid=…&gid=…)`;
+    return `${first}, not ${mayNot.join(" or ")}: ${whyNot(attributes, credentials)}`;
   };
 }
 
@@ -119,7 +130,11 @@ async function open(
 async function versionsOf(connection: RpcConnection, signal: AbortSignal): Promise<readonly number[]> {
   const found: number[] = [];
   for (const version of [3, 4]) if (await answersNull(connection, version, signal)) found.push(version);
-  return found;
+  if (found.length > 0) return found;
+  throw new BerthError(
+    "storage-unsupported",
+    `what listens on ${connection.name} speaks RPC, but neither NFS 3 nor 4: is it the port of another program, such as MOUNT?`,
+  );
 }
 
 async function answersNull(

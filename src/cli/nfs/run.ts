@@ -1,6 +1,7 @@
 import { BerthError, isUnforeseen } from "../../core/errors.ts";
 import { type Log, silentLog } from "../../core/log.ts";
 import { NfsError } from "../../nfs/index.ts";
+import { nfsLimits } from "../../nfs/limits.ts";
 import { keepSmall } from "../keep-small.ts";
 import { entriesText, printJson, printNote } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -32,7 +33,7 @@ export class Interrupted extends BerthError {
 }
 
 /** How long after Ctrl-C it is waited for the server: whether something was made, and that it is removed. */
-export const cleanUpMsMax = 5000;
+export const { cleanUpMsMax } = nfsLimits;
 
 /**
  * For calls that make what an interrupted command removes: fires a while after the other. A call that is cut short may

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { scratchDirectory } from "../../../tools/scratch.ts";
 import { hasCode } from "../../core/errors.ts";
 import { isTarget, parseTarget } from "./target.ts";
 
@@ -14,10 +18,12 @@ test("a URL and the short form name server, path and how to connect", () => {
   assert.deepEqual(parsed("[fd00::1]:/srv"), { host: "fd00::1", names: ["srv"] });
   assert.deepEqual(parsed("nfs://[fe80::1%25eth0]:2050"), { host: "fe80::1%eth0", port: 2050, names: [] });
   assert.deepEqual(
-    parsed("nfs://nas:20490/srv/a%20b?version=3&sourcePort=reserved&uid=1000&gid=100&mountPort=20480"),
+    parsed(
+      "nfs://nas:20490/srv/a%20b?version=3&sourcePort=reserved&uid=1000&gid=100&gids=4,5&mountPort=20480",
+    ),
     {
       ...{ host: "nas", port: 20490, names: ["srv", "a b"], versions: ["3"] },
-      ...{ sourcePort: "reserved", mountPort: 20480, credentials: { uid: 1000, gid: 100, gids: [] } },
+      ...{ sourcePort: "reserved", mountPort: 20480, credentials: { uid: 1000, gid: 100, gids: [4, 5] } },
     },
   );
 });
@@ -69,9 +75,35 @@ test("what would name something else than it says is refused, with the way to wr
   }
 });
 
+test("what is no file of certificates is refused without waiting for it", () => {
+  const directory = scratchDirectory("certificates");
+  const path = (name: string) => join(directory, name);
+  execFileSync("mkfifo", [path("pipe")]);
+  writeFileSync(path("empty"), "");
+  for (const [file, message] of [
+    [path("pipe"), /is no file of certificates/],
+    ["/dev/zero", /is no file of certificates/],
+    [directory, /is no file of certificates/],
+    [path("empty"), /holds no certificate in PEM/],
+    [path("missing"), /cannot be read \(ENOENT\)/],
+  ] as const) {
+    assert.throws(
+      () => parseTarget(`nfs://nas/srv?tls=on&ca=${file}`),
+      (error) => hasCode(error, "invalid-argument") && message.test(error.message),
+      file,
+    );
+  }
+});
+
 test("what is no target is refused as an invalid argument", () => {
   const wrong = ["", "nas", "/srv", "nas:srv", "nfs:///srv", "nfs://nas/?version=5", "nfs://nas/?uid=-1"];
-  for (const text of [...wrong, "nfs://nas/?verison=3", "nfs://na s/", "nfs://nas/?uid=4294967296"]) {
+  for (const text of [
+    ...wrong,
+    "nfs://nas/?verison=3",
+    "nfs://na s/",
+    "nfs://nas/?uid=4294967296",
+    "nfs://nas/?gids=1,,2",
+  ]) {
     assert.throws(
       () => parseTarget(text),
       (error) => hasCode(error, "invalid-argument"),

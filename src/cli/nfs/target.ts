@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
 import { BerthError } from "../../core/errors.ts";
-import type { ConnectOptions, FileName, NfsVersion } from "../../nfs/index.ts";
+import type { ConnectOptions, Credentials, FileName, NfsVersion } from "../../nfs/index.ts";
 import { nameText } from "../../nfs/trees/tree-directory.ts";
+import { rpcLimits } from "../../rpc/limits.ts";
+import { readCaFile } from "./ca-file.ts";
 import { namesOf, namesOfEncoded, type TargetPath } from "./target-path.ts";
 
 /** What a target names: where to connect, and a path that need not be an export itself. */
@@ -14,10 +15,10 @@ export type NfsTarget = ConnectOptions & {
 
 const versions: readonly NfsVersion[] = ["3", "4.1", "4.2"];
 const sourcePorts = ["auto", "any", "reserved"] as const;
-const parameters = ["version", "sourcePort", "uid", "gid", "mountPort", "tls", "ca", "serverName"];
+const parameters = ["version", "sourcePort", "uid", "gid", "gids", "mountPort", "tls", "ca", "serverName"];
 
 /**
- * `nfs://server[:port]/path?version=…&sourcePort=…&uid=…&gid=…&mountPort=…&tls=on&ca=FILE&serverName=…`, or
+ * `nfs://server[:port]/path?version=…&sourcePort=…&uid=…&gid=…&gids=…&mountPort=…&tls=on&ca=FILE&serverName=…`, or
  * `server:/path`.
  * @throws BerthError `invalid-argument`
  */
@@ -48,9 +49,7 @@ function parseUrl(text: string): NfsTarget {
   const version = choice(text, "version", versions, searchParams.get("version"));
   const sourcePort = choice(text, "sourcePort", sourcePorts, searchParams.get("sourcePort"));
   const mountPort = portNumber(text, "mountPort", searchParams.get("mountPort"));
-  const uid = number(text, "uid", searchParams.get("uid"));
-  const gid = number(text, "gid", searchParams.get("gid"));
-  const who = uid === undefined && gid === undefined ? undefined : { uid: uid ?? 0, gid: gid ?? 0, gids: [] };
+  const who = credentialsOf(text, searchParams);
   return {
     host,
     ...pathOf(text, namesOfEncoded(path)),
@@ -99,12 +98,11 @@ function tlsOf(text: string, search: URLSearchParams): Pick<ConnectOptions, "tls
   return { tls: { ...ca, ...(serverName === null ? {} : { serverName }) } };
 }
 
-function readCa(text: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    throw invalid(text, `has ca=${file}, which cannot be read`, cause);
-  }
+/** @throws BerthError */
+function readCa(text: string, path: string): Buffer {
+  const file = readCaFile(path);
+  if (file.status === "error") throw invalid(text, `has ca=${path}, which ${file.problem}`);
+  return file.content;
 }
 
 /** @throws BerthError */
@@ -126,6 +124,17 @@ function choice<T extends string>(
   return found;
 }
 
+/** Whom to act as; undefined where the target does not say. */
+function credentialsOf(text: string, search: URLSearchParams): Credentials | undefined {
+  const uid = number(text, "uid", search.get("uid"));
+  const gid = number(text, "gid", search.get("gid"));
+  const gids = (search.get("gids")?.split(",") ?? []).map((each) => number(text, "gids", each) ?? 0);
+  if (gids.length > rpcLimits.groupsMax)
+    throw invalid(text, `has ${gids.length} gids, of which NFS carries ${rpcLimits.groupsMax}`);
+  if (uid === undefined && gid === undefined && gids.length === 0) return undefined;
+  return { uid: uid ?? 0, gid: gid ?? 0, gids };
+}
+
 function number(text: string, name: string, value: string | null): number | undefined {
   if (value === null) return undefined;
   if (!/^\d{1,10}$/.test(value) || Number(value) > 0xffff_ffff)
@@ -144,6 +153,6 @@ function unbracketed(host: string): string {
   return host.startsWith("[") ? host.slice(1, -1).replace(/%25(?=\w)/, "%") : host;
 }
 
-function invalid(text: string, what: string, cause?: unknown): BerthError {
-  return new BerthError("invalid-argument", `target ${JSON.stringify(text)} ${what}`, { cause });
+function invalid(text: string, what: string): BerthError {
+  return new BerthError("invalid-argument", `target ${JSON.stringify(text)} ${what}`);
 }

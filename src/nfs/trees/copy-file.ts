@@ -89,13 +89,27 @@ export class FileCopier {
     options: OperationOptions,
   ): Promise<FileHandle> {
     const target = await this.#source.readlink(source.handle, options);
-    const kept = await this.#existing(directory, name, options);
-    if (kept !== undefined) await this.#target.remove(directory, name, options);
     const { modified } = source.attributes;
-    const owner = ownerOf(source.attributes);
-    const { handle } = await this.#target.symlink(directory, name, target, owner, options);
+    const handle =
+      (await this.#keptSymlink(directory, name, target, options)) ??
+      (await this.#target.symlink(directory, name, target, ownerOf(source.attributes), options)).handle;
     await optional(this.#target.setattr(handle, { modified }, options));
     return handle;
+  }
+
+  /** That of an earlier run; whatever else is there is removed. */
+  async #keptSymlink(
+    directory: FileHandle,
+    name: FileName,
+    target: FileName,
+    options: OperationOptions,
+  ): Promise<FileHandle | undefined> {
+    const kept = await this.#existing(directory, name, options);
+    if (kept === undefined) return undefined;
+    const isLink = kept.attributes.type === "symlink";
+    if (isLink && isSame(await this.#target.readlink(kept.handle, options), target)) return kept.handle;
+    await this.#target.remove(directory, name, options);
+    return undefined;
   }
 
   /** One more name for a file that was copied. */
@@ -195,7 +209,7 @@ export function ownedAndDated(source: FileAttributes): AttributeChanges {
   return { mode, accessed, modified, ...ownerOf(source) };
 }
 
-function ownerOf({ uid, gid }: FileAttributes): AttributeChanges {
+export function ownerOf({ uid, gid }: FileAttributes): AttributeChanges {
   return { ...(uid === unknownId ? {} : { uid }), ...(gid === unknownId ? {} : { gid }) };
 }
 
@@ -223,6 +237,10 @@ function isCopyOf(copy: FileAttributes, source: FileAttributes): boolean {
     copy.modified.seconds === source.modified.seconds &&
     copy.modified.nanoseconds === source.modified.nanoseconds
   );
+}
+
+function isSame(a: FileName, b: FileName): boolean {
+  return typeof a === "string" || typeof b === "string" ? a === b : Buffer.compare(a, b) === 0;
 }
 
 /** For what not every server can set, such as the times of a symbolic link. */

@@ -45,7 +45,8 @@ export interface CopyReport extends TreeProgress {
  * Copies a file or a tree with modes, owners, times (of symbolic links where the server sets them), symbolic links, hard links, holes and (where both sides
  * have them) extended attributes: by CLONE where the server can, else COPY, else through this process. A
  * tree that changes meanwhile is not copied as of one instant.
- * @throws BerthError `storage-exists` when the name is taken, unless it resumes
+ * @throws BerthError `storage-exists` when the name is taken, unless it resumes; `invalid-argument` when it would go on
+ * in the source itself
  */
 export async function copyTree(
   client: NfsClient,
@@ -70,6 +71,9 @@ class TreeCopy implements Visitor<Copy> {
   readonly #inFlight = new Budget(treeLimits.filesInFlightMax);
   readonly #links: HardLinks<Promise<FileHandle>>;
   readonly #ways = { clone: 0, copy: 0, "read-write": 0, kept: 0 };
+  readonly #client: NfsClient;
+  /** What is copied, where the copy could meet it: with another client's it has nothing to do. */
+  #source: FileAttributes | undefined;
   /** The copy of the top: a copy into the source itself must not meet itself. */
   #copyId: bigint | undefined;
   #unshared = 0;
@@ -78,6 +82,7 @@ class TreeCopy implements Visitor<Copy> {
   #boundaries = 0;
 
   constructor(client: NfsClient, target: CopyTarget, options: CopyOptions, hardLinksMax: number) {
+    this.#client = client;
     this.#target = target;
     this.#links = new HardLinks(hardLinksMax);
     this.#resume = options.resume ?? false;
@@ -89,11 +94,13 @@ class TreeCopy implements Visitor<Copy> {
   async run(source: FileNode): Promise<CopyReport> {
     const { directory, name } = this.#target;
     const entry = { ...source, name };
+    if (this.#client === this.#target.client) this.#source = source.attributes;
     if (source.attributes.type === "directory") {
       const copy = await this.#makeDirectory(directory, entry, nameText(name));
       this.#copyId = copy.attributes.fileid;
       await this.#traversal.run(source, copy);
     } else {
+      if (this.#resume) await this.#lookForItself(directory, name);
       await this.#copyOther(directory, entry, nameText(name));
     }
     const { entries, sizeBytes } = this.#progress;
@@ -153,8 +160,25 @@ class TreeCopy implements Visitor<Copy> {
       if (!this.#resume || !hasCode(error, "storage-exists")) throw error;
       const existing = await client.lookup(parent, name, options);
       if (existing.attributes.type !== "directory") throw error;
+      this.#refuseItself(existing, path);
       return existing;
     }
+  }
+
+  async #lookForItself(directory: FileHandle, name: FileName): Promise<void> {
+    const options = this.#traversal.options({ path: nameText(name) });
+    try {
+      this.#refuseItself(await this.#target.client.lookup(directory, name, options), nameText(name));
+    } catch (error) {
+      if (!hasCode(error, "storage-no-entry")) throw error;
+    }
+  }
+
+  /** To go on means to replace what differs: the source would lose what is replaced. */
+  #refuseItself({ attributes: { fsid, fileid } }: FileNode, path: string): void {
+    if (fsid !== this.#source?.fsid || fileid !== this.#source.fileid) return;
+    const what = `${this.#client.name}: ${JSON.stringify(path)}`;
+    throw new BerthError("invalid-argument", `${what} is what is to be copied: name another target`);
   }
 
   async #copyNoted(directory: TreeDirectory<Copy>, entry: TreeEntry): Promise<void> {

@@ -1,7 +1,8 @@
 import { monotonicMs } from "../../rpc/deadline-timer.ts";
 import type { Program } from "../../rpc/message.ts";
-import { portOf } from "../../rpc/rpcbind.ts";
-import type { Endpoint } from "../../rpc/socket.ts";
+import { RpcError, type RpcFailure } from "../../rpc/rpc-error.ts";
+import { portOf, rpcbindPort } from "../../rpc/rpcbind.ts";
+import { type Endpoint, endpointName } from "../../rpc/socket.ts";
 import type { ConnectOptions } from "../connect-options.ts";
 import { callError } from "../diagnosis.ts";
 import { ExportRoot } from "../export-root.ts";
@@ -47,13 +48,7 @@ export async function exportsOf(
   const port = givenPort ?? (await portFromRpcbind(server, mountProgram, request));
   if (port === undefined) throw noMountProgram(request);
   const { signal } = request;
-  const connection = await openConnection(
-    { ...server, port },
-    defaults.server,
-    "3",
-    signal,
-    defaults.timeoutMs,
-  );
+  const connection = await openConnection({ ...server, port }, "MOUNT", defaults, signal);
   try {
     return await fetchExports(connection, request);
   } finally {
@@ -71,9 +66,21 @@ async function portFromRpcbind(
   try {
     return await portOf(server, program, request.deadlineMs, signal);
   } catch (error) {
-    throw callError({ ...request.site, operation: "GETPORT" }, error, true);
+    const site = { ...request.site, operation: "GETPORT" };
+    throw callError(site, withoutRpcbind(server, error), true);
   }
 }
+
+/** Who wants NFS may never have heard of rpcbind, which is all that is missing. */
+function withoutRpcbind({ host }: Pick<Endpoint, "host">, error: unknown): unknown {
+  if (!(error instanceof RpcError) || !unanswered.includes(error.failure.kind)) return error;
+  const refused = `${endpointName({ host, port: rpcbindPort })} refused the connection`;
+  const why = error.failure.kind === "refused" ? refused : error.message;
+  const message = `${why}: there rpcbind tells the port of MOUNT, which version 3 and lists of exports need; start it, admit TCP ${rpcbindPort}, or give the port as mountPort`;
+  return new RpcError(error.failure, message, { cause: error, sends: error.sends });
+}
+
+const unanswered: readonly RpcFailure["kind"][] = ["refused", "unreachable", "timeout", "disconnected"];
 
 function noMountProgram({ site }: Request): NfsError {
   const message = `${site.server}: the server offers no MOUNT version 3, so no NFS 3: choose version 4, or give its port as mountPort`;
@@ -89,9 +96,7 @@ async function mountRoot(
 ): Promise<FileHandle> {
   const port = options.mountPort ?? (await portFromRpcbind(server, mountProgram, request));
   if (port === undefined) throw noMountProgram(request);
-  const { signal } = request;
-  const endpoint = { ...server, port };
-  const connection = await openConnection(endpoint, defaults.server, "3", signal, defaults.timeoutMs);
+  const connection = await openConnection({ ...server, port }, "MOUNT", defaults, request.signal);
   const site = { ...request.site, connecting: true, ...connection.local };
   try {
     return await mount(connection, options.path, { ...request, site });
@@ -107,7 +112,7 @@ async function openClient(
   defaults: RequestDefaults,
   request: Request,
 ): Promise<Nfs3Client> {
-  const connection = await openConnection(endpoint, defaults.server, "3", request.signal, defaults.timeoutMs);
+  const connection = await openConnection(endpoint, "NFS", defaults, request.signal);
   const runner = new ProcedureRunner(connection);
   const site = { ...request.site, connecting: true, ...connection.local };
   try {

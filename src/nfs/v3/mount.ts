@@ -3,6 +3,7 @@ import type { Program } from "../../rpc/message.ts";
 import type { XdrReader } from "../../xdr/xdr-reader.ts";
 import { callError, statusError } from "../diagnosis.ts";
 import type { FileHandle } from "../file.ts";
+import { nfsLimits } from "../limits.ts";
 import type { Request } from "../request.ts";
 import { status } from "../status.ts";
 import { readFileHandle } from "./procedure.ts";
@@ -18,6 +19,9 @@ const mnt = 1;
  */
 export async function mount(connection: RpcConnection, path: string, request: Request): Promise<FileHandle> {
   const site = { ...request.site, operation: "MNT" };
+  if (Buffer.byteLength(path) > nfsLimits.exportPathBytesMax) {
+    throw statusError(site, status.nametoolong, "not-done");
+  }
   try {
     const { results } = await connection.call({
       program: mountProgram,

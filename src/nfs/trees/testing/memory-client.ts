@@ -188,6 +188,19 @@ export class MemoryClient {
     return { copiedBytes: BigInt(content.length) };
   }
 
+  async rename(
+    fromDirectory: FileHandle,
+    from: FileName,
+    toDirectory: FileHandle,
+    to: FileName,
+    options: OperationOptions = {},
+  ): Promise<void> {
+    this.#begin("rename", options, from);
+    const inode = this.#child(fromDirectory, from);
+    this.#inode(fromDirectory).children.delete(String(from));
+    this.#inode(toDirectory).children.set(String(to), inode);
+  }
+
   async remove(directory: FileHandle, name: FileName, options: OperationOptions = {}): Promise<void> {
     this.#begin("remove", options, name);
     this.#child(directory, name);
