@@ -161,7 +161,7 @@ async function refuseExisting(
   const refuse = (code: "already-exists" | "failed-precondition", cause: string, remedy: string) =>
     new BerthError(code, `${share.name}: ${path} exists and ${cause}: ${remedy}`);
   if (request.adopt === undefined) {
-    const remedy = "move it away, ask for another name, or let the class adopt it (adoptExisting)";
+    const remedy = "move it away, ask for another name, or let a class of exports adopt it (adoptExisting)";
     throw refuse("already-exists", "is no volume of Berth", remedy);
   }
   if (existing.type !== "directory") {
