@@ -1,27 +1,46 @@
 import { BerthError } from "../core/errors.ts";
-import { parseVolumeId, type VolumeName } from "../core/volume-id.ts";
+import { inParallel } from "../core/in-parallel.ts";
+import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
-import { fileidAt, isThere, readRecord } from "./catalog.ts";
+import { join } from "../share/share-path.ts";
+import { entriesOf, fileidAt, identityAt, ignoreUnreadable, isThere, readRecord } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
-import { directoryPath, recordPath, stagedTreePath, volumesPath } from "./layout.ts";
+import { directoryPath, keptPath, recordPath, stagedTreePath, volumesPath } from "./layout.ts";
 import { recoverClaim } from "./lost-claims.ts";
 import { claimAt } from "./path-claim.ts";
-import { type Identity, nonceOf } from "./record.ts";
+import { type Identity, isOwnedBy, nonceOf } from "./record.ts";
 import { unclaimed } from "./retire.ts";
 
+const readsInFlightMax = 16;
+
 /** A directory without a record may be anybody's. */
-export async function refuseUnrecorded({ share }: ShareContext, name: VolumeName): Promise<void> {
+export async function refuseUnrecorded(context: ShareContext, id: VolumeId): Promise<void> {
+  const { share } = context;
+  const { name } = id;
   const path = directoryPath(name);
   if (!(await isThere(share, path))) return await refuseOtherShare(share);
   const claim = await claimAt(share, path);
   const isAnothers = claim !== undefined && parseVolumeId(claim.id)?.name !== name; // whose subDir is this name
   // Or it was created since we looked. A claim of its own without a record is what somebody's hand has left.
-  if (isAnothers || (await readRecord(share, name)) !== undefined) return;
+  if (isAnothers || (await readRecord(share, name)) !== undefined || (await wasRetained(context, id))) return;
   throw new BerthError(
     "failed-precondition",
     `${share.name}: directory ${path} has no record in ${recordPath(name)}, so Berth does not delete it: ` +
       "restore the record, or move the directory away by hand",
   );
+}
+
+/** Whether its deletion is done and has left the directory (`onDelete: retain`): only its answer was lost. */
+async function wasRetained({ share, owner }: ShareContext, id: VolumeId): Promise<boolean> {
+  const path = directoryPath(id.name);
+  const fileid = await fileidAt(share, path);
+  const kept = await inParallel(await entriesOf(share, keptPath), readsInFlightMax, ({ name }) =>
+    identityAt(share, join(keptPath, name)).catch(ignoreUnreadable),
+  );
+  return kept.some((identity) => {
+    if (identity?.id !== printVolumeId(id) || !isOwnedBy(identity, owner)) return false;
+    return identity.directory.path === path && identity.directory.fileid === fileid;
+  });
 }
 
 /** Whoever made the volume left records: where there are none, another disk is mounted here, or none at all. */
@@ -87,5 +106,7 @@ export async function refuseStranger(
   }
   if (found === undefined) return;
   if (found !== fileid) throw stranger(found);
-  if (!(await recoverClaim(share, identity))) throw unclaimed(share, name, identity);
+  if (await recoverClaim(share, identity)) return;
+  if ((await identityAt(share, recordPath(name)))?.nonce !== identity.nonce) return; // deleted, or retained, meanwhile
+  throw unclaimed(share, name, identity);
 }

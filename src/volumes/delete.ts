@@ -27,7 +27,7 @@ export async function deleteVolume(context: ShareContext, call: Call, id: Volume
   const { share, owner } = context;
   const identity = await identityAt(share, recordPath(id.name));
   if (identity === undefined) {
-    await refuseUnrecorded(context, id.name);
+    await refuseUnrecorded(context, id);
     await removeIfEmpty(share, recordPath(id.name)); // of a creation that never came to its claim
     return;
   }
