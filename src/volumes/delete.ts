@@ -1,34 +1,17 @@
 import type { Call } from "../core/call.ts";
-import { BerthError, hasCode } from "../core/errors.ts";
+import { hasCode } from "../core/errors.ts";
 import { sideBySide } from "../core/side-by-side.ts";
-import { parseVolumeId, printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
+import { printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import {
-  checkRecord,
-  deletedAt,
-  ensureLayout,
-  fileidAt,
-  identityAt,
-  isThere,
-  readRecord,
-  removeIfEmpty,
-} from "./catalog.ts";
+import { checkRecord, deletedAt, ensureLayout, identityAt, removeIfEmpty } from "./catalog.ts";
 import { forget, makeClaim } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
-import {
-  deletedFile,
-  directoryPath,
-  recordPath,
-  stagedFilePath,
-  stagedTreePath,
-  trashEntryPath,
-  volumesPath,
-} from "./layout.ts";
-import { recoverClaim } from "./lost-claims.ts";
+import { isInPlace, lookAtTree, refuseStranger, refuseUnrecorded } from "./deletable.ts";
+import { deletedFile, recordPath, stagedFilePath, trashEntryPath } from "./layout.ts";
 import { claimAt } from "./path-claim.ts";
 import { type Deleted, encodeRecord, type Identity, newDeleted, nonceOf } from "./record.ts";
-import { fateOf, makeHolder, retire, unclaimed } from "./retire.ts";
+import { fateOf, makeHolder, retire } from "./retire.ts";
 
 /**
  * Deletes a volume in a time that does not depend on its size. Its steps:
@@ -44,7 +27,7 @@ export async function deleteVolume(context: ShareContext, call: Call, id: Volume
   const { share, owner } = context;
   const identity = await identityAt(share, recordPath(id.name));
   if (identity === undefined) {
-    await refuseUnrecorded(context, id.name);
+    await refuseUnrecorded(context, id);
     await removeIfEmpty(share, recordPath(id.name)); // of a creation that never came to its claim
     return;
   }
@@ -66,87 +49,6 @@ export async function deleteVolume(context: ShareContext, call: Call, id: Volume
       { share: share.name },
     );
   }
-}
-
-/** A directory without a record may be anybody's. */
-async function refuseUnrecorded({ share }: ShareContext, name: VolumeName): Promise<void> {
-  const path = directoryPath(name);
-  if (!(await isThere(share, path))) return await refuseOtherShare(share);
-  const claim = await claimAt(share, path);
-  const isAnothers = claim !== undefined && parseVolumeId(claim.id)?.name !== name; // whose subDir is this name
-  // Or it was created since we looked. A claim of its own without a record is what somebody's hand has left.
-  if (isAnothers || (await readRecord(share, name)) !== undefined) return;
-  throw new BerthError(
-    "failed-precondition",
-    `${share.name}: directory ${path} has no record in ${recordPath(name)}, so Berth does not delete it: ` +
-      "restore the record, or move the directory away by hand",
-  );
-}
-
-/** Whoever made the volume left records: where there are none, another disk is mounted here, or none at all. */
-async function refuseOtherShare(share: Share): Promise<void> {
-  if (await isThere(share, volumesPath)) return;
-  throw new BerthError(
-    "failed-precondition",
-    `${share.name} has no ${volumesPath}, so no volume was ever made here, or this is not the share as it was: ` +
-      "look whether its disk is mounted; if it was emptied for good, make that directory",
-  );
-}
-
-/** What is at a volume's path. */
-interface Looks {
-  /** Whose the path is. */
-  readonly claim: Identity | undefined;
-  /** The fileid of what is there. */
-  readonly found: string | undefined;
-}
-
-async function lookAtTree(share: Share, { directory: { path } }: Identity): Promise<Looks> {
-  const [claim, found] = await Promise.all([claimAt(share, path), fileidAt(share, path)]);
-  return { claim, found };
-}
-
-function isClaimed({ nonce, id }: Identity, { claim }: Looks): boolean {
-  return claim?.nonce === nonce && claim.id === id;
-}
-
-function isInPlace(identity: Identity, looks: Looks): boolean {
-  return isClaimed(identity, looks) && looks.found === identity.directory.fileid;
-}
-
-/**
- * Looks whether what is at the volume's path is the volume's. It may also never have come there, or be gone.
- * @throws BerthError `failed-precondition` for a directory that is not the one that Berth made (restored from a
- * backup, say), and for a record that names a directory which is not its own
- */
-async function refuseStranger(
-  { share }: ShareContext,
-  name: VolumeName,
-  identity: Identity,
-  { claim, found }: Looks,
-): Promise<void> {
-  const { path, fileid } = identity.directory;
-  const refuse = (cause: string, remedy: string): BerthError =>
-    new BerthError("failed-precondition", `${share.name}: ${path} ${cause}, so it is not deleted: ${remedy}`);
-  const stranger = (other: string): BerthError =>
-    refuse(
-      `(fileid ${other}) is not the directory that Berth made for this volume (fileid ${fileid})`,
-      "move it away by hand",
-    );
-  if (isClaimed(identity, { claim, found })) {
-    if (found === undefined || found === fileid) return;
-    throw stranger(found);
-  }
-  if (identity.adopted === true || (await isThere(share, stagedTreePath(name, nonceOf(identity))))) return;
-  if (claim !== undefined) {
-    throw refuse(
-      `is the directory of volume ${claim.id}, whatever the record of ${name} says`,
-      "somebody changed that record; restore it from a backup",
-    );
-  }
-  if (found === undefined) return;
-  if (found !== fileid) throw stranger(found);
-  if (!(await recoverClaim(share, identity))) throw unclaimed(share, name, identity);
 }
 
 /** Steps 1 to 4. @param wasInPlace the tree was at its path a moment ago, and claimed */

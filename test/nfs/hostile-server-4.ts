@@ -21,6 +21,8 @@ export const operation = {
   readdir: 26,
   readlink: 27,
   remove: 28,
+  rename: 29,
+  savefh: 32,
   verify: 37,
   write: 38,
   exchangeId: 42,
@@ -77,17 +79,18 @@ export function sequenceResult({ sequence, slot }: Pick<Compound, "sequence" | "
   return result(operation.sequence, sessionId, word(sequence, slot, 63, 63, 0));
 }
 
-const withOneArgument: ReadonlySet<number> = new Set([
+const withArgument: ReadonlySet<number> = new Set([
   operation.putfh,
   operation.lookup,
   operation.remove,
+  operation.rename,
   operation.link,
 ]);
 
 export class HostileServer4 extends LyingServer {
   readonly #answers = new Map<number, Buffer>();
   #answerAll: ((call: Compound) => Answer) | undefined;
-  readonly #failures = new Map<number, number[]>();
+  readonly #failures = new Map<number, (number | undefined)[]>();
   readonly #counts = new Map<number, number>();
   /** Of attribute lease_time. */
   leaseSeconds = 20;
@@ -114,8 +117,8 @@ export class HostileServer4 extends LyingServer {
     this.#answers.set(code, behind);
   }
 
-  /** The next time that it meets this operation it fails with this status; once for each status. */
-  failNext(code: number, ...statuses: readonly number[]): void {
+  /** The next time that it meets this operation it fails with this status; once for each status, or not for undefined. */
+  failNext(code: number, ...statuses: readonly (number | undefined)[]): void {
     this.#failures.set(code, [...statuses]);
   }
 
@@ -165,7 +168,8 @@ export class HostileServer4 extends LyingServer {
   /** Reads the arguments of an operation. */
   #behind(code: number, reader: CallReader): Buffer {
     const told = this.#answers.get(code);
-    if (withOneArgument.has(code)) reader.opaque(); // a handle, or a name
+    if (withArgument.has(code)) reader.opaque(); // a handle, or a name
+    if (code === operation.rename) reader.opaque(); // and another
     if (code === operation.open)
       reader
         .skip(4 * 3 + 8)

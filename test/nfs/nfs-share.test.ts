@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { link, mkdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { hasCode, type StorageCode } from "../../src/core/errors.ts";
 import { NfsShare } from "../../src/share/nfs-share.ts";
@@ -105,6 +105,21 @@ for (const version of ["3", "4.1"] as const) {
       await mkdir(`${local}/kept/deep`);
       await share.createFile(path("kept/deep/second"), Buffer.from("2"));
       assert.equal((await readFile(`${local}/kept/deep/second`)).toString(), "2");
+    });
+
+    test("many that go to a kept directory find it again when it was replaced by another", async () => {
+      await mkdir(`${local}/kept/many`, { recursive: true });
+      await share.createFile(path("kept/first"), Buffer.from("1"));
+      await rename(`${local}/kept`, `${local}/replaced`);
+      await share.removeTree(path("replaced"));
+      await mkdir(`${local}/kept`);
+      const names = Array.from({ length: 20 }, (_, index) => `many-${index}`);
+      await Promise.all(names.map((name) => mkdir(`${local}/${name}`)));
+      const moves = [...names, "none"].map((name) => share.rename(path(name), path(`kept/${name}`)));
+      const failed = (await Promise.allSettled(moves)).filter(({ status }) => status === "rejected");
+      assert.equal(failed.length, 1, "what is not there");
+      assert.deepEqual((await readdir(`${local}/kept`)).sort(), [...names].sort());
+      await Promise.all(names.map((name) => share.removeDirectory(path(`kept/${name}`))));
     });
 
     test("removes a tree, and again what is gone", async () => {

@@ -149,6 +149,52 @@ describe("onDelete", () => {
     assert.equal(readFileSync(fixture.at("team/app/data"), "utf8"), "data");
   });
 
+  for (const path of ["team/app", "pvc"]) {
+    const request = () => at("pvc", path, { onDelete: "retain" });
+
+    test(`retain of ${path} may be asked for again, and leaves alone what somebody puts there later`, async () => {
+      using fixture = new VolumeFixture();
+      await create(fixture, request());
+      for (const _ of [1, 2, 3]) await remove(fixture, "pvc");
+      assert.ok(existsSync(fixture.at(path)));
+      renameSync(fixture.at(path), fixture.at("elsewhere"));
+      mkdirSync(fixture.at(path));
+      const again = remove(fixture, "pvc");
+      if (path === "pvc") await assert.rejects(again, { code: "failed-precondition" });
+      else await again;
+      assert.ok(existsSync(fixture.at(path)));
+    });
+
+    test(`retain of ${path} may be asked for while another does it`, async () => {
+      using fixture = new VolumeFixture();
+      await create(fixture, request());
+      let isDone = false;
+      const share = new Proxy(fixture.share, {
+        get(target, key) {
+          const member: unknown = Reflect.get(target, key, target);
+          if (typeof member !== "function") return member;
+          if (key !== "readFile") return member.bind(target);
+          return async (...args: unknown[]) => {
+            const content: unknown = await member.apply(target, args);
+            if (!isDone) await remove(fixture, "pvc");
+            isDone = true;
+            return content;
+          };
+        },
+      });
+      await fixture.through(share).delete(newCall(), idOf("pvc"));
+      assert.ok(existsSync(fixture.at(path)));
+      const rest = fixture
+        .left()
+        .filter((name) => !/^(team|pvc|\.berth\/kept\/.*|\.berth\/paths\/team)$/.test(name));
+      await fixture.reap();
+      assert.deepEqual(
+        rest.filter((name) => !name.startsWith(".berth/trash")),
+        [],
+      );
+    });
+  }
+
   test("archive renames it, and may be asked for again and again", async () => {
     using fixture = new VolumeFixture();
     for (let round = 0; round < 2; round += 1) {

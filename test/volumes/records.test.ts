@@ -193,6 +193,26 @@ describe("a record", () => {
   });
 });
 
+for (const [what, spoil] of Object.entries({
+  empty: (path: string) => writeFileSync(path, ""),
+  "cut in half": (path: string) => writeFileSync(path, '{ "schema": 1, "non'),
+  "a directory": (path: string) => mkdirSync(path),
+  "of a later version": (path: string) => writeFileSync(path, '{ "schema": 2 }'),
+})) {
+  test(`a deletion of which what says so is ${what} is neither finished nor begun anew, and nothing changes`, async () => {
+    using fixture = await twoVolumes();
+    const { nonce }: { nonce: string } = JSON.parse(readFileSync(fixture.at(recordFile), "utf8"));
+    spoil(fixture.at(`.berth/volumes/a/deleted.${nonce}.json`));
+    const before = everything(fixture);
+    await assert.rejects(operations.delete(fixture.volumes), {
+      code: "failed-precondition",
+      message: /record \.berth\/volumes\/a\/deleted\.[a-z2-7]+\.json (cannot be read|is not one of Berth's)/,
+    });
+    await assert.rejects(fixture.volumes.create(newCall(), requestFor("a")), { code: "unavailable" });
+    assert.deepEqual(everything(fixture), before);
+  });
+}
+
 for (const part of ["staging", "trash", "kept"]) {
   for (const onDelete of onDeleteChoices) {
     test(`no volume is called deleted that is not, where somebody has removed .berth/${part} (${onDelete})`, async () => {
