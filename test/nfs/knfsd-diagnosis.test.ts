@@ -128,6 +128,14 @@ test("the exports are listed with whom they are for", async () => {
   assert.deepEqual(clients.get("/srv/open"), ["*"]);
 });
 
+test("rpcbind tells where MOUNT and NFS are", async () => {
+  const exports = await listExports({ host: storage.address });
+  assert.ok(exports.some(({ path }) => path === "/srv/open"));
+  const client = await connectNfs({ host: storage.address, path: "/srv/open", versions: ["3"] });
+  assert.equal(client.features.version, "3");
+  await client.close();
+});
+
 test("a version that the server does not speak is named", async () => {
   await storage.stopServer();
   await storage.check("echo '-4 -4.1 -4.2' > /proc/fs/nfsd/versions");
