@@ -123,7 +123,7 @@ export interface NfsClient {
    */
   renewRoot(): Promise<void>;
 
-  /** Follows no symbolic link. @throws `storage-no-entry`, `storage-not-a-directory` */
+  /** Follows no symbolic link (RFC 1813 §3.3.3, RFC 8881 §18.13). @throws `storage-no-entry`, `storage-not-a-directory` */
   lookup(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<FileNode>;
 
   /** `lookup` of one name after the other, in as few round trips as the server admits. At least one name. */
@@ -137,14 +137,16 @@ export interface NfsClient {
     options?: OperationOptions,
   ): Promise<FileNode & ReadResult>;
 
+  /** RFC 1813 §3.3.1, RFC 8881 §18.7. */
   getattr(file: FileHandle, options?: OperationOptions): Promise<FileAttributes>;
 
+  /** RFC 1813 §3.3.2, RFC 8881 §18.30; what is absent stays as it is. */
   setattr(file: FileHandle, changes: AttributeChanges, options?: OperationOptions): Promise<void>;
 
   /** The rights of these that the caller has (RFC 1813 §3.3.4, RFC 8881 §18.1): bits of `accessRights`. */
   access(file: FileHandle, rights: number, options?: OperationOptions): Promise<number>;
 
-  /** @throws `storage-exists` whatever is there */
+  /** RFC 1813 §3.3.9, RFC 8881 §18.4. @throws `storage-exists` whatever is there */
   mkdir(
     directory: FileHandle,
     name: FileName,
@@ -154,7 +156,7 @@ export interface NfsClient {
 
   /**
    * A new file with its first bytes, durable when it returns: at most `features.writeBytesMax` of
-   * them. In v4 all in one request. After a failure with outcome "done" the file is there without them.
+   * them (CREATE, RFC 1813 §3.3.8; OPEN, RFC 8881 §18.16). In v4 all in one request. After a failure with outcome "done" the file is there without them.
    * @throws `storage-exists` whatever is there
    */
   create(
@@ -165,11 +167,11 @@ export interface NfsClient {
     options?: OperationOptions,
   ): Promise<FileNode>;
 
-  /** @throws `storage-unsupported` for what is no regular file */
+  /** RFC 1813 §3.3.6, RFC 8881 §18.22. @throws `storage-unsupported` for what is no regular file */
   read(file: FileHandle, offset: bigint, lengthBytes: number, options?: ReadOptions): Promise<ReadResult>;
 
   /**
-   * `data` is not copied: it must not change until this returns, nor after it failed with outcome "unknown",
+   * RFC 1813 §3.3.7, RFC 8881 §18.32. `data` is not copied: it must not change until this returns, nor after it failed with outcome "unknown",
    * for it may still be sent then.
    */
   write(
@@ -180,10 +182,10 @@ export interface NfsClient {
     options?: OperationOptions,
   ): Promise<WriteResult>;
 
-  /** Makes everything written durable. Returns the verifier to compare with those of the writes. */
+  /** Makes everything written durable (RFC 1813 §3.3.21, RFC 8881 §18.3). Returns the verifier to compare with those of the writes. */
   commit(file: FileHandle, options?: OperationOptions): Promise<Uint8Array>;
 
-  /** As rename(2): replaces a file, and a directory only if it is empty. */
+  /** As rename(2): replaces a file, and a directory only if it is empty (RFC 1813 §3.3.14, RFC 8881 §18.26). */
   rename(
     fromDirectory: FileHandle,
     fromName: FileName,
@@ -198,13 +200,13 @@ export interface NfsClient {
    */
   renameMany(renamings: readonly Renaming[], options?: OperationOptions): Promise<ReadonlyMap<number, Error>>;
 
-  /** Anything but a directory. In v4 one is removed too, if empty: REMOVE does not tell (RFC 8881 §18.25). */
+  /** Anything but a directory (RFC 1813 §3.3.12). In v4 one is removed too, if empty: REMOVE does not tell (RFC 8881 §18.25). */
   remove(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
 
   /** The same that never removes a directory. @throws `storage-unsupported` for one */
   removeFile(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
 
-  /** @throws `storage-not-empty`, `storage-not-a-directory` */
+  /** RFC 1813 §3.3.13, RFC 8881 §18.25. @throws `storage-not-empty`, `storage-not-a-directory` */
   rmdir(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
 
   /**
@@ -217,7 +219,7 @@ export interface NfsClient {
     options?: OperationOptions,
   ): Promise<ReadonlyMap<number, Error>>;
 
-  /** Another name for a file, made only if that name is free. @throws `storage-exists` */
+  /** Another name for a file, made only if that name is free (RFC 1813 §3.3.15, RFC 8881 §18.9). @throws `storage-exists` */
   link(file: FileHandle, directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
 
   /**
@@ -244,7 +246,7 @@ export interface NfsClient {
     options?: OperationOptions,
   ): Promise<void>;
 
-  /** @throws `storage-exists` */
+  /** RFC 1813 §3.3.10, RFC 8881 §18.4. @throws `storage-exists` */
   symlink(
     directory: FileHandle,
     name: FileName,
@@ -253,12 +255,13 @@ export interface NfsClient {
     options?: OperationOptions,
   ): Promise<FileNode>;
 
+  /** RFC 1813 §3.3.5, RFC 8881 §18.24. */
   readlink(file: FileHandle, options?: OperationOptions): Promise<FileName>;
 
-  /** The directory page by page, with one page read ahead. */
+  /** The directory page by page, with one page read ahead (RFC 1813 §3.3.17, RFC 8881 §18.23). */
   readdir(directory: FileHandle, options?: ReaddirOptions): AsyncIterable<DirectoryPage>;
 
-  /** What the file system at this directory has: under a quota, what the quota leaves. */
+  /** What the file system at this directory has: under a quota, what the quota leaves (RFC 1813 §3.3.18, RFC 8881 §5.8.2). */
   fsstat(directory: FileHandle, options?: OperationOptions): Promise<FileSystemSpace>;
 
   /**
@@ -299,8 +302,10 @@ export interface NfsClient {
   /** Names of the extended attributes in "user." (RFC 8276 §8.4.3), without that prefix. */
   listXattrs(file: FileHandle, options?: OperationOptions): Promise<readonly string[]>;
 
+  /** RFC 8276 §8.4.1. @throws `storage-no-entry` */
   getXattr(file: FileHandle, name: string, options?: OperationOptions): Promise<Uint8Array>;
 
+  /** RFC 8276 §8.4.2; replaces a value that is there. */
   setXattr(file: FileHandle, name: string, value: Uint8Array, options?: OperationOptions): Promise<void>;
 
   /** Ends the session and the connection. Calls in flight fail. */

@@ -1,3 +1,4 @@
+import { connectNfs } from "./connect.ts";
 import type { ConnectOptions } from "./connect-options.ts";
 import { nfsLimits } from "./limits.ts";
 import { type Diagnosis, NfsError } from "./nfs-error.ts";
@@ -29,9 +30,8 @@ export async function explainRefusal(refusal: unknown, options: ConnectOptions):
   try {
     const exports = await listExports({ ...options, timeoutMs: nfsLimits.explainMsMax });
     const holder = holderOf(options.path, exports);
-    // Servers of version 4 hide what is not for us, as if it were not there.
-    const hidden = refusal.diagnosis === "no-such-export" && holder !== undefined && !isOpen(holder);
-    const { diagnosis, remedy } = hidden ? notForUs : findingOf(refusal, holder, options);
+    const { diagnosis, remedy } =
+      holder === undefined ? noMore(refusal) : await findingOf(refusal, holder, options);
     const message = `${refusal.message}. ${holder === undefined ? tellAll(exports) : tellOne(holder)}${remedy}`;
     const fields = { ...refusal, diagnosis };
     return new NfsError(refusal.code, message, fields, { cause: refusal });
@@ -45,29 +45,40 @@ interface Finding {
   readonly remedy: string;
 }
 
-const notForUs: Finding = { diagnosis: "not-exported", remedy: ": add this machine's address to it" };
+const notForUs: Finding = {
+  diagnosis: "not-exported",
+  remedy: ": see that this machine's address is among them",
+};
 const otherPort: Finding = {
   diagnosis: "secure-port",
   remedy: ": so it likely wants a source port below 1024; set sourcePort: reserved",
 };
+const onlyVersion3 = ": so perhaps for version 3 only; do not insist on 4";
+const below = ": it admits this machine, so what is missing lies below it; look there with ls";
 
-/** Of an export that everybody may have, and yet not this client in this way. */
-function findingOf(
-  { diagnosis }: NfsError,
-  holder: ExportedPath | undefined,
-  { path, sourcePort, versions }: ConnectOptions,
-): Finding {
-  if (holder === undefined || !isOpen(holder) || diagnosis === "secure-port")
-    return { diagnosis, remedy: "" };
-  if (holder.path !== path)
-    return { diagnosis, remedy: `: what is missing lies below it; look there with ls` };
-  if (diagnosis !== "no-such-export") return { diagnosis, remedy: "" };
-  // What is not there for a port above 1023 where no other was tried is hidden from the port.
-  if (sourcePort === "any") return otherPort;
-  return { diagnosis, remedy: versions?.includes("3") === false ? onlyVersion3 : "" };
+function noMore({ diagnosis }: NfsError, remedy = ""): Finding {
+  return { diagnosis, remedy };
 }
 
-const onlyVersion3 = ": so perhaps for version 3 only; do not insist on 4";
+async function findingOf(refusal: NfsError, holder: ExportedPath, options: ConnectOptions): Promise<Finding> {
+  const { path, sourcePort, versions } = options;
+  if (holder.path !== path && (await admits(holder, options))) return noMore(refusal, below);
+  // Servers of version 4 hide what is not for us, or not for this port, as if it were not there.
+  if (refusal.diagnosis !== "no-such-export") return noMore(refusal);
+  if (!isOpen(holder)) return notForUs;
+  if (holder.path !== path) return noMore(refusal);
+  // Another port was tried, unless it was not to be.
+  if (sourcePort === "any") return otherPort;
+  return noMore(refusal, versions?.includes("3") === false ? onlyVersion3 : "");
+}
+
+/** Whether the export itself can be connected to in the same way. */
+async function admits({ path }: ExportedPath, options: ConnectOptions): Promise<boolean> {
+  const connecting = connectNfs({ ...options, path, timeoutMs: nfsLimits.explainMsMax });
+  const client = await connecting.catch(() => undefined);
+  await client?.close();
+  return client !== undefined;
+}
 
 /** The export that a path lies in: the nearest one. */
 function holderOf(path: string, exports: readonly ExportedPath[]): ExportedPath | undefined {

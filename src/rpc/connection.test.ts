@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { XdrWriter } from "../xdr/xdr-writer.ts";
 import { rootCredentials } from "./auth-sys.ts";
 import { RpcConnection } from "./connection.ts";
 import { monotonicMs } from "./deadline-timer.ts";
+import { rpcLimits } from "./limits.ts";
 import type { CallRequest } from "./pending-call.ts";
 import { type OnRecord, RecordAssembler, recordMark } from "./record.ts";
 import { RpcError } from "./rpc-error.ts";
@@ -140,14 +142,63 @@ describe("a connection", () => {
   test("gives up a call whose socket is lost again and again", async () => {
     behave = (_, socket) => void socket.resetAndDestroy();
     const rpc = await open();
+    const startMs = monotonicMs();
     const error = await failure(rpc.call(request(1, { deadlineMs: Number.POSITIVE_INFINITY })));
     assert.equal(error.failure.kind, "disconnected");
+    // 0, then at least half of 50, 100, 200, …
+    assert.ok(monotonicMs() - startMs > 1500, "it waits longer and longer before it connects again");
     assert.match(
       error.message,
       /the connection to 127\.0\.0\.1:\d+ broke 8 times: is it an NFS server that listens there/,
     );
     assert.ok(error.sends > 1);
     rpc.close();
+  });
+
+  test("makes no more calls than the server takes", async () => {
+    let [encoded, received, aheadMax] = [0, 0, 0];
+    behave = (record, socket) => {
+      received++;
+      echo(record, socket);
+    };
+    const rpc = await open();
+    await rpc.call(request(0)); // the server has its end of the connection
+    sockets[0]?.pause();
+    const much = Buffer.alloc(512 * 1024);
+    const encode: CallRequest["encode"] = (writer) => {
+      aheadMax = Math.max(aheadMax, ++encoded - received);
+      writer.fixedOpaque(much).uint32(7);
+    };
+    const calls = Array.from({ length: 200 }, () => rpc.call(request(7, { encode })));
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    sockets[0]?.resume();
+    await Promise.all(calls);
+    assert.ok(aheadMax < 100, `${aheadMax} calls of 512 KiB were made that the server had not taken`);
+  });
+
+  test("refuses unsent what is more than may wait, and answers the others", async () => {
+    const rpc = await open();
+    await rpc.call(request(0));
+    sockets[0]?.pause();
+    const room = rpcLimits.callsInFlightMax + rpcLimits.callsQueuedMax;
+    const calls = Promise.allSettled(Array.from({ length: room + 3 }, () => rpc.call(request(7))));
+    sockets[0]?.resume();
+    const refused = (await calls).filter((each) => each.status === "rejected").map(({ reason }) => reason);
+    assert.deepEqual(
+      refused.map(({ failure, sends }: RpcError) => [failure.kind, sends]),
+      Array(3).fill(["overload", 0]),
+    );
+  });
+
+  test("is kept alive by TCP while nothing is called", async () => {
+    const rpc = await open();
+    await rpc.call(request(0));
+    const hex = (each: number) => each.toString(16).toUpperCase().padStart(4, "0");
+    const ends = new RegExp(`:${hex(rpc.local.localPort ?? 0)} \\w+:${hex(port)} 01 \\S+ 02:`);
+    // 02 is the timer of keepalives, once the one that waits for an acknowledgement has gone (proc(5)).
+    for (let turn = 0; turn < 1000 && !ends.test(readFileSync("/proc/net/tcp", "utf8")); turn++)
+      await new Promise((resolve) => setImmediate(resolve));
+    assert.match(readFileSync("/proc/net/tcp", "utf8"), ends);
   });
 
   test("tells of the late end of a call whose caller has gone", async () => {

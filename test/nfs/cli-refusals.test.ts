@@ -59,7 +59,11 @@ describe("a refusal says", () => {
   test("that an export is there, where the path is not, or not in this version", async () => {
     for (const version of ["3", "4.1"]) {
       const missing = urlOf(server, "/missing", version);
-      await assertRefused(/exports \/srv\/data to everybody: what is missing lies below it/, "ping", missing);
+      await assertRefused(
+        /exports \/srv\/data to everybody: it admits this machine, so what is missing lies below it/,
+        "ping",
+        missing,
+      );
     }
     const only3 = urlOf(server, "", "4.1").replace("/srv/data", "/srv/only3");
     await assertRefused(/exports \/srv\/only3 to everybody: so perhaps for version 3 only/, "ping", only3);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { hasCode, type StorageCode } from "../../src/core/errors.ts";
 import { connectNfs, type FileName, type NfsClient, type NfsVersion } from "../../src/nfs/index.ts";
@@ -44,6 +44,17 @@ for (const version of ["3", "4.1"] as const) {
       await assert.rejects(client.mkdir(client.root.handle, "made", {}), (error) =>
         hasCode(error, "storage-exists"),
       );
+    });
+
+    test("a call acts with the groups that it names, and no others", async () => {
+      const directory = await client.mkdir(client.root.handle, "of-a-group", { mode: 0o770, gid: 5000 });
+      await chmod(`${server.directory("data")}/of-a-group`, 0o770);
+      const user = { uid: 1000, gid: 1000, gids: [] };
+      const make = (name: string, gids: readonly number[]) =>
+        client.mkdir(directory.handle, name, {}, { credentials: { ...user, gids } });
+      await assert.rejects(make("without", [4999]), (error) => hasCode(error, "storage-access"));
+      await make("with", [4999, 5000]);
+      assert.deepEqual(await namesOf(client, directory.handle), ["with"]);
     });
 
     test("a new file is whole, and made only once", async () => {

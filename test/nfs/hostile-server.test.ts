@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { connectNfs, type NfsClient, NfsError } from "../../src/nfs/index.ts";
+import { connectNfs, type NfsClient, NfsError, readBlocks, writeBlocks } from "../../src/nfs/index.ts";
 import { directoryAttributes, HostileServer, procedure } from "./hostile-server.ts";
 import { type Answer, accepted, nonsense, opaque, record, word } from "./lying-server.ts";
 
@@ -75,6 +75,57 @@ for (const [name, [words, message]] of Object.entries(rejections)) {
     }
   });
 }
+
+test("JUKEBOX is waited out, and the call made again", async () => {
+  let calls = 0;
+  server.answer(procedure.getattr, (xid) => {
+    calls++;
+    return accepted(...(calls < 3 ? [word(10008)] : [word(0), directoryAttributes]))(xid);
+  });
+  assert.equal((await client.getattr(client.root.handle, { timeoutMs: 20_000 })).type, "directory");
+  assert.equal(calls, 3);
+});
+
+/** The lengths that READ and WRITE of a client ask for, where FSINFO names these bounds. */
+async function lengthsAsked(readBytesMax: number, writeBytesMax: number) {
+  const asked = { read: [] as number[], write: [] as number[] };
+  const small = new (class extends HostileServer {
+    protected override answerTo(call: Buffer) {
+      const number = call.readUInt32BE(20);
+      const isNfs = call.readUInt32BE(12) === 100003;
+      if (isNfs && number === procedure.read) asked.read.push(call.readUInt32BE(call.length - 4));
+      if (isNfs && number === procedure.write) asked.write.push(writtenBytes(call));
+      return super.answerTo(call);
+    }
+  })();
+  await using _ = small;
+  await small.listen();
+  const words = [readBytesMax, readBytesMax, 1, writeBytesMax, writeBytesMax, 1, 512, 0x7fffffff, 0xffffffff];
+  small.answer(procedure.fsinfo, accepted(word(0, 0, ...words, 0, 1, 0x1b)));
+  const { port } = small;
+  const place = { host: "127.0.0.1", port, mountPort: port, path: "/srv/data", timeoutMs };
+  const bounded = await connectNfs({ ...place, versions: ["3"] });
+  const { handle } = bounded.root;
+  small.answer(procedure.read, accepted(word(0, 0, 1000, 0), opaque(Buffer.alloc(1000))));
+  small.answer(procedure.write, accepted(word(0, 0, 0), word(500, 0, 1, 1)));
+  small.answer(procedure.commit, accepted(word(0, 0, 0), word(1, 1)));
+  await readBlocks(bounded, handle, 4000n, () => {});
+  await writeBlocks(bounded, handle, [Buffer.alloc(2000)]);
+  await bounded.close();
+  return asked;
+}
+
+/** `count` of WRITE3args (RFC 1813 §3.3.7): behind the credential, the verifier, the handle and the offset. */
+function writtenBytes(call: Buffer): number {
+  const credentialBytes = call.readUInt32BE(28);
+  const handleAt = 32 + credentialBytes + 8;
+  const handleBytes = call.readUInt32BE(handleAt);
+  return call.readUInt32BE(handleAt + 4 + ((handleBytes + 3) & ~3) + 8);
+}
+
+test("what FSINFO admits is asked for, and no more", async () => {
+  assert.deepEqual(await lengthsAsked(1000, 500), { read: Array(4).fill(1000), write: Array(4).fill(500) });
+});
 
 const directories: Readonly<Record<string, Answer>> = {
   "a name that leads out": lastPage(entry("..", 1), entry("../../etc", 2)),

@@ -21,7 +21,7 @@ let ourAddress: string;
 before(async () => {
   const network = everything.use(await GuestNetwork.open());
   ourAddress = network.hostAddress;
-  const fileSystems = ["open", "secure", "squashed", "elsewhere", "readonly", "kerberos"];
+  const fileSystems = ["open", "secure", "squashed", "elsewhere", "listed", "readonly", "kerberos"];
   storage = everything.use(
     await StorageGuest.boot(network, {
       fileSystems: fileSystems.map((name) => ({ name, type: "ext4", sizeBytes: 2 ** 24 })),
@@ -30,6 +30,7 @@ before(async () => {
         { path: "/srv/secure", options: ["secure"] },
         { path: "/srv/squashed", options: ["root_squash"] },
         { path: "/srv/elsewhere", clients: "192.0.2.0/24" },
+        { path: "/srv/listed", clients: "10.0.0.0/8" },
         { path: "/srv/readonly", options: ["ro"] },
         { path: "/srv/kerberos", options: ["sec=krb5"] },
       ],
@@ -70,6 +71,17 @@ for (const version of ["3", "4.1", "4.2"] as const) {
       const explained = await explainRefusal(error, options);
       assert.ok(explained instanceof NfsError);
       assertTold(explained, "not-exported", /exports \/srv\/elsewhere to 192\.0\.2\.0\/24/);
+    });
+
+    test("a path that is missing in an export that lists us is not told as one that does not", async () => {
+      const options = place("/srv/listed/missing", version);
+      const error = await explainRefusal(await refusal(connectNfs(options)), options);
+      assert.ok(error instanceof NfsError);
+      assert.match(
+        error.message,
+        /exports \/srv\/listed to 10\.[^:]*: it admits this machine, so what is missing/,
+      );
+      assert.equal(/see that this machine's address/.test(error.message), false);
     });
 
     test("a path that is not exported is named, with those that are", async () => {
@@ -126,6 +138,14 @@ test("the exports are listed with whom they are for", async () => {
   const clients = new Map(exports.map(({ path, clients }) => [path, clients]));
   assert.deepEqual(clients.get("/srv/elsewhere"), ["192.0.2.0/24"]);
   assert.deepEqual(clients.get("/srv/open"), ["*"]);
+});
+
+test("rpcbind tells where MOUNT and NFS are", async () => {
+  const exports = await listExports({ host: storage.address });
+  assert.ok(exports.some(({ path }) => path === "/srv/open"));
+  const client = await connectNfs({ host: storage.address, path: "/srv/open", versions: ["3"] });
+  assert.equal(client.features.version, "3");
+  await client.close();
 });
 
 test("a version that the server does not speak is named", async () => {

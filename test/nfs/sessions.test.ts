@@ -6,7 +6,7 @@ import { connectNfs, type NfsClient, NfsError } from "../../src/nfs/index.ts";
 import { nfsLimits } from "../../src/nfs/limits.ts";
 import { rpcLimits } from "../../src/rpc/limits.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
-import { HostileServer4, operation, sequenceResult } from "./hostile-server-4.ts";
+import { HostileServer4, operation, sequenceResult, sessionOf } from "./hostile-server-4.ts";
 import { accepted, word } from "./lying-server.ts";
 
 /** RFC 8881 §15.1. */
@@ -31,6 +31,11 @@ describe("a server", () => {
       ...{ versions: ["4.1"], timeoutMs: 10_000 },
     });
 
+  async function opened(): Promise<NfsClient & AsyncDisposable> {
+    const made = await connect();
+    return Object.assign(made, { [Symbol.asyncDispose]: () => made.close() });
+  }
+
   for (const [name, code] of Object.entries(codes)) {
     test(`that answers ${name} once gets a new session, and every call that lost the old one is made again`, async () => {
       const sessions = server.count(operation.createSession);
@@ -48,6 +53,35 @@ describe("a server", () => {
       assert.equal(server.count(operation.remove), removals + 1);
     });
   }
+
+  test("that is busy (DELAY) is asked again, later and later", async () => {
+    const delay = 10008;
+    const [reads, removals] = [server.count(operation.getattr), server.count(operation.remove)];
+    server.answer(operation.remove, word(1, 0, 0, 0, 0));
+    server.failNext(operation.getattr, delay, delay, delay);
+    const startMs = performance.now();
+    assert.equal((await client.getattr(client.root.handle)).type, "directory");
+    assert.equal(server.count(operation.getattr), reads + 4);
+    assert.ok(performance.now() - startMs > 350, "at least half of 100, 200 and 400 ms");
+    server.failNext(operation.remove, delay);
+    await client.remove(client.root.handle, "name");
+    assert.equal(server.count(operation.remove), removals + 2);
+    server.failNext(operation.sequence, delay);
+    assert.equal((await client.getattr(client.root.handle)).type, "directory");
+  });
+
+  test("gets compounds that are as long as its session admits", async () => {
+    const operations = 16;
+    server.answer(operation.createSession, sessionOf(0, 65_536, 65_536, 4096, operations, 64));
+    await using short = await opened();
+    server.answer(operation.remove, word(1, 0, 0, 0, 0));
+    const [compounds, removals] = [server.count(operation.sequence), server.count(operation.remove)];
+    const names = Array.from({ length: 100 }, (_, index) => `name-${index}`);
+    assert.equal((await short.removeMany(short.root.handle, names)).size, 0);
+    assert.equal(server.count(operation.remove), removals + names.length);
+    const removalsEach = operations - 2; // beside SEQUENCE and PUTFH
+    assert.equal(server.count(operation.sequence), compounds + Math.ceil(names.length / removalsEach));
+  });
 
   test("that forgets the client between EXCHANGE_ID and CREATE_SESSION is told of it anew", async () => {
     const { createSession, exchangeId, sequence } = operation;
