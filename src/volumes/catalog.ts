@@ -157,6 +157,12 @@ export async function readRecordAt(share: Share, path: SharePath): Promise<Volum
   };
 }
 
+/** The same of what directs a deletion: no size that somebody has broken keeps a volume. */
+export async function readFateAt(share: Share, path: SharePath): Promise<VolumeFate | undefined> {
+  const identity = await identityAt(share, path);
+  return identity && { identity, deleted: await deletedAt(share, path, nonceOf(identity)) };
+}
+
 /** What a record's directory says of the deletion of the volume with this nonce, if that is decided. */
 export async function deletedAt(share: Share, path: SharePath, nonce: Nonce): Promise<Deleted | undefined> {
   return await decodedAt(share, join(path, deletedFile(nonce)), decodeDeleted);
@@ -237,7 +243,7 @@ export function volumeOf(id: VolumeId, record: VolumeRecord, inPlace: boolean): 
 }
 
 /** True when the volume's own directory is at its path: it, not something of the same name. */
-export async function isInPlace(share: Share, { identity }: VolumeRecord): Promise<boolean> {
+export async function isInPlace(share: Share, { identity }: VolumeFate): Promise<boolean> {
   try {
     const found = await share.stat(identity.directory.path);
     return found.type === "directory" && found.fileid === BigInt(identity.directory.fileid);

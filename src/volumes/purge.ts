@@ -2,12 +2,12 @@ import { BerthError, hasCode } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { parseVolumeId } from "../core/volume-id.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { absent, fileidAt, isEmpty, isInPlace, isThere, readRecordAt, removeIfEmpty } from "./catalog.ts";
+import { absent, fileidAt, isEmpty, isInPlace, isThere, readFateAt, removeIfEmpty } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import { purgedName, purgingEntryPath, recordName, recordPath, type TrashEntry, treeName } from "./layout.ts";
 import { removeParents } from "./parents.ts";
 import { claimAt, releasePath } from "./path-claim.ts";
-import { isOwnedBy, type VolumeRecord } from "./record.ts";
+import { isOwnedBy, type VolumeFate } from "./record.ts";
 import { renameTree } from "./rename-tree.ts";
 
 /** What became of one entry of the trash. */
@@ -41,7 +41,7 @@ export async function purge(
   const { share, owner, clock } = context;
   const { nonce, path: entry } = trashEntry;
   const [tree, recordAt] = [join(entry, treeName), join(entry, recordName)];
-  const [fileid, record] = [await fileidAt(share, tree), await readRecordAt(share, recordAt)];
+  const [fileid, record] = [await fileidAt(share, tree), await readFateAt(share, recordAt)];
   if (record === undefined) {
     if (fileid !== undefined) return { kind: "waiting", dueMs: undefined }; // its deletion goes on
     await removeEntry(context, entry, options.signal);
@@ -84,7 +84,7 @@ async function moveAside({ share }: ShareContext, entry: SharePath, aside: Share
 async function removeTree(
   { share, clock }: ShareContext,
   tree: SharePath,
-  { identity }: VolumeRecord,
+  { identity }: VolumeFate,
   { signal, log, entriesPerSecondMax }: PurgeOptions,
 ): Promise<number> {
   const beganMs = clock.nowMs();
@@ -113,7 +113,7 @@ async function removeTree(
 async function moveBack(
   { share }: ShareContext,
   tree: SharePath,
-  record: VolumeRecord,
+  record: VolumeFate,
   fileid: string | undefined,
   log: Log,
 ): Promise<void> {
@@ -141,7 +141,7 @@ async function moveBack(
 async function bringBack(
   { share }: ShareContext,
   { nonce, path: entry }: TrashEntry,
-  record: VolumeRecord,
+  record: VolumeFate,
   log: Log,
 ): Promise<boolean> {
   const name = parseVolumeId(record.identity.id)?.name;

@@ -36,7 +36,7 @@ describe("a change", () => {
         ["/tree", "/file", /\/file\?.* is there already, and is no directory: remove it/],
         ["/tree", "/full", /\/full\?.* is a directory with something in it: name a place in it\n$/],
         ["/tree", "/tree/self", /a directory does not move to a place below itself/],
-        ["/gone", "/new", /"gone" failed with NOENT/],
+        ["/gone", "/new", /"gone" to "new" failed with NOENT/],
       ] as const) {
         const { exitCode, stderr } = await berthNfs("mv", url(from, version), url(to, version));
         assert.equal(exitCode, 1, stderr);
