@@ -43,15 +43,14 @@ import { fsstat } from "./fsstat.ts";
 import { Gather } from "./gather.ts";
 import { getattr } from "./getattr.ts";
 import { link } from "./link.ts";
-import { lookup } from "./lookup.ts";
 import { mkdir } from "./mkdir.ts";
 import { moveFile } from "./move-file.ts";
-import type { Operation } from "./operation.ts";
 import { read } from "./read.ts";
 import { readNamed } from "./read-named.ts";
 import { readdir } from "./readdir.ts";
 import { readlink } from "./readlink.ts";
 import { remove } from "./remove.ts";
+import { removeChecked } from "./remove-checked.ts";
 import { removeMany } from "./remove-many.ts";
 import { rename } from "./rename.ts";
 import { renameMany } from "./rename-many.ts";
@@ -60,7 +59,6 @@ import type { CompoundRunner } from "./runner.ts";
 import { seek } from "./seek.ts";
 import { setattr } from "./setattr.ts";
 import { symlink } from "./symlink.ts";
-import { verifyDirectory, verifyNoDirectory } from "./verify.ts";
 import { write } from "./write.ts";
 import { type Made, writeNew } from "./write-new.ts";
 import { type firstXattrs, getxattr, listAllXattrs, setxattr, xattrListsPerCompound } from "./xattr.ts";
@@ -214,13 +212,11 @@ export class Nfs4Client implements NfsClient {
   }
 
   async removeFile(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
-    const refusal = { code: status.same, means: status.isdir };
-    await this.#removeIf(verifyNoDirectory, refusal, directory, name, options);
+    await removeChecked(this.#runner, directory, name, "file", requestOf(this.#defaults, options));
   }
 
   async rmdir(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
-    const refusal = { code: status.notSame, means: status.notdir };
-    await this.#removeIf(verifyDirectory, refusal, directory, name, options);
+    await removeChecked(this.#runner, directory, name, "directory", requestOf(this.#defaults, options));
   }
 
   async removeMany(
@@ -374,23 +370,6 @@ export class Nfs4Client implements NfsClient {
   async close(): Promise<void> {
     await this.#runner.close();
     this.#connection.close();
-  }
-
-  /** REMOVE takes both: what the name is, is asked in the same compound. */
-  async #removeIf(
-    condition: Operation<void>,
-    refusal: { readonly code: number; readonly means: number },
-    directory: FileHandle,
-    name: FileName,
-    options: OperationOptions | undefined,
-  ): Promise<void> {
-    const request = requestOf(this.#defaults, options);
-    const operations = [putfh(directory), lookup(name), condition, putfh(directory), remove(name)];
-    const reply = await this.#runner.attempt(operations, request);
-    if (reply.status === "ok") return;
-    const isRefused = reply.code === refusal.code;
-    const failure = isRefused ? { code: refusal.means, index: operations.length - 1 } : reply;
-    throw this.#runner.failure(operations, failure, request);
   }
 
   #newFile(directory: FileHandle, name: FileName, attributes: AttributeChanges): Made {
