@@ -182,6 +182,7 @@ describe("a hostile text in any field of a request to the node", () => {
 
   for (const method of Node.methods.filter(isUnary)) {
     test(`${method.name}: nothing else is mounted, made or removed`, async () => {
+      await site.reap(); // makes the reserve
       const before = everything();
       for (const [field, value, good] of variantsOf(method)) {
         const what = `${method.name}.${field} = ${inspect(value).slice(0, 400)}`;
