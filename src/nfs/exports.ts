@@ -67,9 +67,12 @@ async function findingOf(refusal: NfsError, holder: ExportedPath, options: Conne
   if (refusal.diagnosis !== "no-such-export") return noMore(refusal);
   if (!isOpen(holder)) return notForUs;
   if (holder.path !== path) return noMore(refusal);
-  // Another port was tried, unless it was not to be.
-  if (sourcePort === "any") return otherPort;
+  if (sourcePort === "any" || isPortDenied(refusal.cause)) return otherPort; // else a reserved one was tried
   return noMore(refusal, versions?.includes("3") === false ? onlyVersion3 : "");
+}
+
+function isPortDenied(reason: unknown): boolean {
+  return reason instanceof NfsError && reason.diagnosis === "reserved-port-denied";
 }
 
 /** Whether the export itself can be connected to in the same way. */
