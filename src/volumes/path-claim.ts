@@ -126,15 +126,19 @@ export async function releasePath(context: ShareContext, record: VolumeFate): Pr
   if ((await claimAt(context.share, directory.path))?.nonce === nonce) await letGo(context, record);
 }
 
-/** The same where this volume had it a moment ago. */
-export async function letGo(context: ShareContext, record: VolumeFate): Promise<void> {
+/** The same where this volume had it a moment ago. @param goes where its record goes meanwhile */
+export async function letGo(
+  context: ShareContext,
+  record: VolumeFate,
+  goes: SharePath = trashedRecordPath(nonceOf(record.identity)),
+): Promise<void> {
   const { path } = record.identity.directory;
   const nonce = nonceOf(record.identity);
   const name = parseVolumeId(record.identity.id)?.name;
-  // Its record leaves beside the claim: most often it is in the trash by now, and nothing else has to be asked.
+  // Most often the record is there by now, and nothing else has to be asked.
   const isBack = async (): Promise<boolean> =>
     name !== undefined &&
-    !(await stillDecided(context.share, trashedRecordPath(nonce), record)) &&
+    !(await stillDecided(context.share, goes, record)) &&
     (await wasRestored(context.share, name, record));
   await takeAway(context, path, async (moved) => moved.nonce === nonce && !(await isBack()));
 }

@@ -20,10 +20,10 @@ import {
   keptPath,
   keptRecordPath,
   purgedName,
-  recordName,
   recordPath,
   stagedTreePath,
   trashEntryPath,
+  trashedRecordPath,
   treeName,
 } from "./layout.ts";
 import { recoverClaim } from "./lost-claims.ts";
@@ -82,7 +82,7 @@ export async function retire(
     throw finished(share, name);
   }
   const isKept = isDecided && fate !== "delete" && !(await isThere(share, trashed));
-  const [to, holder] = isKept ? [keptRecordPath(nonce), keptPath] : [join(entry, recordName), entry];
+  const [to, holder] = isKept ? [keptRecordPath(nonce), keptPath] : [trashedRecordPath(nonce), entry];
   const isRecord: Thing = {
     isOurs: async (at) => {
       const [found, isStill] = await Promise.all([identityAt(share, at), stillDecided(share, at, record)]);
@@ -94,7 +94,7 @@ export async function retire(
     },
   };
   // Side by side: a claim whose record is gone is taken away by whoever meets it, at last by the reaper.
-  const release = tree.isStillClaimed() ? letGo(context, record) : releasePath(context, record);
+  const release = tree.isStillClaimed() ? letGo(context, record, to) : releasePath(context, record);
   await sideBySide([
     release.then(() => removeParents(context, path)),
     move(share, recordPath(name), to, holder, isRecord, !isKept && tree.isStillClaimed()),
@@ -108,16 +108,17 @@ export async function retire(
 export async function takeBack(context: ShareContext, name: VolumeName, record: VolumeRecord): Promise<void> {
   const { share } = context;
   await retire(context, name, record, fateOf(record));
-  const entry = trashEntryPath(nonceOf(record.identity));
-  const [tree, purged] = [join(entry, treeName), join(entry, purgedName)];
+  const nonce = nonceOf(record.identity);
+  const entry = trashEntryPath(nonce);
+  const [tree, trashed, purged] = [join(entry, treeName), trashedRecordPath(nonce), join(entry, purgedName)];
   // Who adopts claims first and looks at the record then; here it is the other way round, so one of the two sees it.
   if (record.identity.adopted === true && (await isClaimed(share, record))) {
-    await share.rename(join(entry, recordName), recordPath(name));
+    await share.rename(trashed, recordPath(name));
     throw finished(share, name);
   }
   await removeIfEmpty(share, tree);
   if (await isThere(share, tree)) return;
-  await share.rename(join(entry, recordName), purged).catch(ignoreAbsent); // as the reaper, who may have to go on
+  await share.rename(trashed, purged).catch(ignoreAbsent); // as the reaper, who may have to go on
   await share.removeFile(join(purged, identityFile)).catch(ignoreAbsent);
   await removeIfEmpty(share, purged);
   await removeIfEmpty(share, entry);

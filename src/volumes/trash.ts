@@ -23,6 +23,7 @@ import {
   recordPath,
   type TrashEntry,
   trashEntryPath,
+  trashedRecordPath,
   treeName,
 } from "./layout.ts";
 import { makeParents } from "./parents.ts";
@@ -105,7 +106,7 @@ export async function restoreVolume(context: ShareContext, call: Call, name: Vol
   if (!isInPlaceNow && (await isThere(share, path))) throw taken(share, path);
   call.effects.begin();
   const entry = trashEntryPath(found.nonce);
-  await moveBack(share, join(entry, recordName), recordPath(name));
+  await moveBack(share, trashedRecordPath(found.nonce), recordPath(name));
   await reclaim(context, found, name);
   if (!isInPlaceNow) {
     await makeParents(context, path);
@@ -128,7 +129,7 @@ async function reclaim(context: ShareContext, { nonce, record }: Found, name: Vo
   const { share } = context;
   const outcome = await claimPath(context, record, join(recordPath(name), identityFile), "keep");
   if (outcome.kind === "claimed") return;
-  await share.rename(recordPath(name), join(trashEntryPath(nonce), recordName));
+  await share.rename(recordPath(name), trashedRecordPath(nonce));
   throw taken(share, outcome.at);
 }
 
