@@ -34,12 +34,15 @@ import type { Volume } from "./volume.ts";
 
 /** Makes what a share of Berth has besides its volumes. Mode 0700: it is nobody else's business. */
 export async function ensureLayout(share: Share): Promise<void> {
-  for (const path of layoutPaths) {
-    try {
-      await share.makeDirectory(path, 0o700);
-    } catch (reason) {
-      if (!hasCode(reason, "storage-exists")) throw reason;
-    }
+  for (const path of layoutPaths) await ensureDirectory(share, path);
+}
+
+/** One of Berth's own directories, made now or before. */
+export async function ensureDirectory(share: Share, path: SharePath): Promise<void> {
+  try {
+    await share.makeDirectory(path, 0o700);
+  } catch (reason) {
+    if (!hasCode(reason, "storage-exists")) throw reason;
   }
 }
 
@@ -183,7 +186,7 @@ async function decodedAt<T>(
  * @throws BerthError `failed-precondition`
  */
 export function checkRecord(
-  { identity }: Pick<VolumeRecord, "identity">,
+  { identity }: Pick<VolumeFate, "identity">,
   id: VolumeId,
   owner: Owner,
   share: string,

@@ -4,14 +4,21 @@ import { sideBySide } from "../core/side-by-side.ts";
 import { printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
-import { checkRecord, deletedAt, ensureLayout, identityAt, removeIfEmpty } from "./catalog.ts";
+import {
+  checkRecord,
+  deletedAt,
+  ensureDirectory,
+  ensureLayout,
+  identityAt,
+  removeIfEmpty,
+} from "./catalog.ts";
 import { forget, makeClaim } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import { isInPlace, lookAtTree, refuseStranger, refuseUnrecorded } from "./deletable.ts";
 import { deletedFile, recordPath, stagedFilePath, trashEntryPath } from "./layout.ts";
 import { claimAt } from "./path-claim.ts";
 import { type Deleted, encodeRecord, type Identity, newDeleted, nonceOf } from "./record.ts";
-import { fateOf, makeHolder, retire } from "./retire.ts";
+import { fateOf, retire } from "./retire.ts";
 
 /**
  * Deletes a volume in a time that does not depend on its size. Its steps:
@@ -100,7 +107,7 @@ async function decide(
   try {
     const [outcome, claim] = await sideBySide<[string, Identity | undefined]>([
       makeClaim(share, temporary, join(record, deletedFile(nonce)), encodeRecord(own)),
-      makeHolder(share, trashEntryPath(nonce)).then(() => claimAt(share, identity.directory.path)),
+      ensureDirectory(share, trashEntryPath(nonce)).then(() => claimAt(share, identity.directory.path)),
     ]);
     const deleted = outcome === "claimed" ? own : await deletedAt(share, record, nonce);
     const isStillClaimed = deleted !== undefined && claim?.nonce === nonce;

@@ -1,8 +1,7 @@
-import { hasCode } from "../core/errors.ts";
 import { inParallel } from "../core/in-parallel.ts";
 import { parseVolumeId, type VolumeName } from "../core/volume-id.ts";
 import { join, type SharePath, shareRoot } from "../share/share-path.ts";
-import { absent, fileidAt, identityAt } from "./catalog.ts";
+import { entriesOf, fileidAt, identityAt, ignoreUnreadable } from "./catalog.ts";
 import type { ShareContext } from "./context.ts";
 import { berthName, claimPathOf, recordPath } from "./layout.ts";
 import { claimAt } from "./path-claim.ts";
@@ -27,7 +26,7 @@ export async function findLostRecords(context: ShareContext, signal: AbortSignal
   for await (const path of claimedPaths(context, shareRoot, signal)) claimed.push(path);
   const found = await inParallel(claimed, readsInFlightMax, async (path) => {
     signal.throwIfAborted();
-    return await lostAt(context, path).catch(ignoreUnreadable);
+    return await lostAt(context, path).catch(ignoreUnreadable); // whoever works on such a volume is told
   });
   return found.filter((each) => each !== undefined);
 }
@@ -61,20 +60,9 @@ async function* claimedPaths(
   signal: AbortSignal,
 ): AsyncGenerator<SharePath> {
   signal.throwIfAborted();
-  const below: SharePath[] = [];
-  try {
-    for await (const { name, type } of context.share.list(claimPathOf(directory))) {
-      if (name === berthName) continue; // the mark of a parent
-      if (type === "file") yield join(directory, name);
-      if (type === "directory") below.push(join(directory, name));
-    }
-  } catch (reason) {
-    if (!hasCode(reason, ...absent)) throw reason; // its last volume has gone
+  for (const { name, type } of await entriesOf(context.share, claimPathOf(directory))) {
+    if (name === berthName) continue; // the mark of a parent
+    if (type === "file") yield join(directory, name);
+    if (type === "directory") yield* claimedPaths(context, join(directory, name), signal);
   }
-  for (const each of below) yield* claimedPaths(context, each, signal);
-}
-
-/** Whoever works on such a volume is told. */
-function ignoreUnreadable(reason: unknown): undefined {
-  if (!hasCode(reason, "failed-precondition")) throw reason;
 }

@@ -84,8 +84,8 @@ export class Reaper {
     await Ledger.of(this.#context).releaseGone(this.#options.stagingGraceMs);
     const report = reportOf(outcomes, swept);
     if (report.purged + swept > 0) await this.#context.share.sync();
-    await fillReserve(this.#context.share);
     this.#tell(report);
+    await fillReserve(this.#context.share);
     await this.#lookForLostRecords(signal);
     return report;
   }

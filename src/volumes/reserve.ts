@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hasCode } from "../core/errors.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath, shareRoot } from "../share/share-path.ts";
-import { absent, ignoreAbsent, isThere } from "./catalog.ts";
+import { ensureDirectory, entriesOf, ignoreAbsent, isThere } from "./catalog.ts";
 import { reservePath, volumesPath } from "./layout.ts";
 
 /**
@@ -33,12 +33,12 @@ export async function withReserve<T>(share: Share, work: () => Promise<T>): Prom
 
 /** Makes what is missing of the reserve, as far as there is space. */
 export async function fillReserve(share: Share): Promise<void> {
-  const names = await reserved(share);
+  const names = (await entriesOf(share, reservePath)).map(({ name }) => name);
   if (names.length >= filesMax || !(await isThere(share, volumesPath))) return;
   const { totalBytes } = await share.space(shareRoot);
   const files = Math.min(filesMax, Number(totalBytes / partOfShare / BigInt(fileBytes)));
   if (names.length >= files) return;
-  await share.makeDirectory(reservePath, 0o700).catch(ignoreExisting);
+  await ensureDirectory(share, reservePath);
   for (let index = 0; index < files; index += 1) {
     const isMade = names.includes(`${index}`) || (await madeFile(share, join(reservePath, `${index}`)));
     if (!isMade) return;
@@ -60,7 +60,7 @@ async function madeFile(share: Share, path: SharePath): Promise<boolean> {
 
 /** @returns whether there was any left */
 async function takeOne(share: Share): Promise<boolean> {
-  for (const name of await reserved(share)) {
+  for (const { name } of await entriesOf(share, reservePath)) {
     try {
       await share.removeFile(join(reservePath, name));
       return true;
@@ -69,17 +69,4 @@ async function takeOne(share: Share): Promise<boolean> {
     }
   }
   return false;
-}
-
-async function reserved(share: Share): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(share.list(reservePath))).map(({ name }) => name);
-  } catch (reason) {
-    if (!hasCode(reason, ...absent)) throw reason;
-    return [];
-  }
-}
-
-function ignoreExisting(reason: unknown): void {
-  if (!hasCode(reason, "storage-exists")) throw reason;
 }

@@ -4,6 +4,7 @@ import type { VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
 import { join, type SharePath } from "../share/share-path.ts";
 import {
+  ensureDirectory,
   fileidAt,
   identityAt,
   ignoreAbsent,
@@ -219,7 +220,7 @@ async function move(
     if (!isKnown && !(await thing.isOurs(from))) return false; // gone: somebody else moved it, or our own answer was lost
     outcome = await renamed(share, from, to);
     if (outcome !== "renamed") {
-      await makeHolder(share, holder);
+      await ensureDirectory(share, holder);
       continue;
     }
     if (!(await thing.isStranger(to))) return true;
@@ -249,13 +250,5 @@ async function renamed(share: Share, from: SharePath, to: SharePath): Promise<Re
     if (hasCode(reason, "storage-no-entry")) return "absent";
     if (hasCode(reason, "storage-not-empty", "storage-exists")) return "taken";
     throw reason;
-  }
-}
-
-export async function makeHolder(share: Share, holder: SharePath): Promise<void> {
-  try {
-    await share.makeDirectory(holder, 0o700);
-  } catch (reason) {
-    if (!hasCode(reason, "storage-exists")) throw reason;
   }
 }

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import { controller } from "../../csi/controller.ts";
-import { MountTable } from "../../node/mounts/mount-table.ts";
+import { currentMountTable } from "../../node/mounts/mount-table.ts";
 import { controllerWarnings } from "./controller-warnings.ts";
 import type { Half, HalfContext } from "./serve.ts";
 import { openShares } from "./shares.ts";
@@ -10,8 +9,7 @@ export function startController({ config, driverName, log }: HalfContext): Half 
   // Each file and directory is made with the mode that it is to have; nothing is left to be taken away.
   process.umask(0);
   if (config.directories.length > 0) {
-    const table = MountTable.parse(readFileSync("/proc/self/mountinfo", "utf8"));
-    for (const warning of controllerWarnings(config.directories, table)) log.warn(warning);
+    for (const warning of controllerWarnings(config.directories, currentMountTable())) log.warn(warning);
   }
   const shares = openShares(config, { cluster: config.cluster, driver: driverName }, log);
   const background = new AbortController();

@@ -8,7 +8,10 @@ import { resolve } from "./resolve.ts";
 import { runEach, type Task } from "./run-each.ts";
 import type { CompoundRunner } from "./runner.ts";
 
-type RenameTask = Task<readonly Operation<unknown>[]>;
+interface RenameTask extends Task<readonly Operation<unknown>[]> {
+  /** Of its renaming. */
+  readonly index: number;
+}
 
 /**
  * RENAMEs one after the other, each behind the ways to its two directories, as many as a compound holds; one that fails
@@ -21,20 +24,21 @@ export async function renameMany(
 ): Promise<ReadonlyMap<number, Error>> {
   const failures = new Map<number, Error>();
   const tasks: RenameTask[] = [];
-  const indexes: number[] = [];
   for (const [index, { from, to, ...paths }] of renamings.entries()) {
     const own = { ...request, site: { ...request.site, ...paths } };
     try {
       const operations = operationsOf(await shortened(runner, { from, to }, own));
-      indexes[tasks.push({ operations, request: own }) - 1] = index;
+      tasks.push({ index, operations, request: own });
     } catch (error) {
       failures.set(index, error as Error); // as all that a runner rejects with
     }
   }
   for (let done = 0; done < tasks.length; ) {
     const part = tasks.slice(done, done + fitting(runner, tasks.slice(done)));
-    for (const [index, outcome] of (await runEach(runner, part)).entries()) {
-      if (outcome.status === "rejected") failures.set(indexes[done + index] ?? 0, outcome.reason);
+    const outcomes = await runEach(runner, part);
+    for (const [position, { index }] of part.entries()) {
+      const outcome = outcomes[position];
+      if (outcome?.status === "rejected") failures.set(index, outcome.reason);
     }
     done += part.length;
   }

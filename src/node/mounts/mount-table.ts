@@ -108,8 +108,11 @@ export type MountTableReader = () => Promise<MountTable>;
  * The table of this process's mount namespace. The kernel answers from its memory, whatever hangs elsewhere, so
  * it is read synchronously: handing each of its reads to a thread would cost several times what they take.
  */
-export const readMountTable: MountTableReader = async () =>
-  MountTable.parse(readFileSync("/proc/self/mountinfo", "utf8"));
+export const readMountTable: MountTableReader = async () => currentMountTable();
+
+export function currentMountTable(): MountTable {
+  return MountTable.parse(readFileSync("/proc/self/mountinfo", "utf8"));
+}
 
 /** True for `directory` itself and for everything below it. */
 export function isWithin(path: string, directory: string): boolean {
