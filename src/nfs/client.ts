@@ -12,6 +12,7 @@ import type {
   Stability,
   WriteResult,
 } from "./file.ts";
+import type { Renaming, Step, StepsOutcome } from "./steps.ts";
 
 /** What every operation takes. All of it has defaults from `ConnectOptions`. */
 export interface OperationOptions {
@@ -86,21 +87,6 @@ export interface NewClone {
   readonly whole: AttributeChanges;
 }
 
-/** A name in the directory that `way` leads to from another. */
-export interface NameBelow {
-  readonly directory: FileHandle;
-  readonly way: readonly FileName[];
-  readonly name: FileName;
-}
-
-/** A name to be changed; its paths are how its error names it, in place of the options' own. */
-export interface Renaming {
-  readonly from: NameBelow;
-  readonly to: NameBelow;
-  readonly path?: string;
-  readonly newPath?: string;
-}
-
 /**
  * One export of one server, over v3 (RFC 1813) or v4.1 and later (RFC 8881, 7862). Thousands of
  * operations may be in flight; they go out in order but may be done in any.
@@ -128,14 +114,6 @@ export interface NfsClient {
 
   /** `lookup` of one name after the other, in as few round trips as the server admits. At least one name. */
   resolve(directory: FileHandle, names: readonly FileName[], options?: OperationOptions): Promise<FileNode>;
-
-  /** `resolve`, and the first bytes of the file that is there, in one round trip where the server admits that. */
-  readNamed(
-    directory: FileHandle,
-    names: readonly FileName[],
-    lengthBytes: number,
-    options?: OperationOptions,
-  ): Promise<FileNode & ReadResult>;
 
   /** RFC 1813 §3.3.1, RFC 8881 §18.7. */
   getattr(file: FileHandle, options?: OperationOptions): Promise<FileAttributes>;
@@ -200,6 +178,12 @@ export interface NfsClient {
    */
   renameMany(renamings: readonly Renaming[], options?: OperationOptions): Promise<ReadonlyMap<number, Error>>;
 
+  /**
+   * Steps one after the other up to the first that fails, in as few round trips as the server admits: in v4 one, mostly. No
+   * sooner does the step after a "create" begin than the file is whole and durable. Never rejects.
+   */
+  inOrder(steps: readonly Step[], options?: OperationOptions): Promise<StepsOutcome>;
+
   /** Anything but a directory (RFC 1813 §3.3.12). In v4 one is removed too, if empty: REMOVE does not tell (RFC 8881 §18.25). */
   remove(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
 
@@ -221,30 +205,6 @@ export interface NfsClient {
 
   /** Another name for a file, made only if that name is free (RFC 1813 §3.3.15, RFC 8881 §18.9). @throws `storage-exists` */
   link(file: FileHandle, directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void>;
-
-  /**
-   * `create` with all of its content, then `link` of it to another name: in v4 in one request, unless it is too large for
-   * one. No sooner has it that name than its content is whole and durable. After a failure with outcome "done" the
-   * file is there, perhaps under its first name only.
-   * @throws `storage-exists` whatever is at either name
-   */
-  createLinked(
-    directory: FileHandle,
-    name: FileName,
-    attributes: AttributeChanges,
-    content: Uint8Array,
-    target: NameBelow,
-    options?: OperationOptions,
-  ): Promise<FileHandle>;
-
-  /** `link`, then `remove` of the name that the file has in `directory`: in v4 in one request. Outcomes as `createLinked`. */
-  moveFile(
-    file: FileHandle,
-    directory: FileHandle,
-    name: FileName,
-    target: NameBelow,
-    options?: OperationOptions,
-  ): Promise<void>;
 
   /** RFC 1813 §3.3.10, RFC 8881 §18.4. @throws `storage-exists` */
   symlink(

@@ -17,5 +17,6 @@ export { type Diagnosis, NfsError, type NfsErrorFields, type Outcome } from "./n
 export { readAhead } from "./read-ahead.ts";
 export { readBlocks } from "./read-blocks.ts";
 export { replaceFile } from "./replace-file.ts";
+export type * from "./steps.ts";
 export type { ExportedPath } from "./v3/export.ts";
 export { RestartedServer, type WriteOptions, writeBlocks } from "./write-blocks.ts";

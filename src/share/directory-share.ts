@@ -36,6 +36,7 @@ import type {
   TreeUsage,
 } from "./share.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
+import { type AnySteps, inTurn, type StepsOutcome } from "./steps.ts";
 import { usageAt } from "./usage-tree.ts";
 
 const statFileSystem = promisify(statfs);
@@ -128,20 +129,8 @@ export class DirectoryShare implements Share {
     });
   }
 
-  createLinked(path: SharePath, content: Uint8Array, created: SharePath): Promise<void> {
-    return this.#between("create and link", path, created, async (from, source, to, target) => {
-      await writeNew(from, source, content);
-      await linkAt(from.fd, source, to.fd, target);
-      await to.sync();
-    });
-  }
-
-  moveFile(existing: SharePath, created: SharePath): Promise<void> {
-    return this.#between("move", existing, created, async (from, source, to, target) => {
-      await linkAt(from.fd, source, to.fd, target);
-      await to.sync();
-      await unlinkAt(from.fd, source);
-    });
+  inOrder<const Steps extends AnySteps>(steps: Steps): Promise<StepsOutcome<Steps>> {
+    return inTurn(this, steps);
   }
 
   makeDirectory(path: SharePath, mode: number): Promise<FileStat> {

@@ -5,12 +5,21 @@ import {
   type NameBelow,
   type NfsClient,
   NfsError,
+  type StepsOutcome as NfsOutcome,
+  type Step as NfsStep,
   type OperationOptions,
-  type ReadResult,
   type Renaming,
 } from "../nfs/index.ts";
 import type { Move, Place } from "./rename-batches.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
+import { isChange, pathsOf, type Step } from "./steps.ts";
+
+const none: readonly string[] = [];
+
+/** Only whoever keeps the share reads its records. */
+const newFileMode = 0o600;
+/** A server keeps its answer to changes, up to a few KiB: what a record mostly has is read in the same request. */
+const readAmongChangesBytes = 2048;
 
 /**
  * Finds directories by path each time, so that what others rename is never mistaken for what took its
@@ -87,12 +96,75 @@ export class NfsHandles {
     });
   }
 
-  /** The same with the first bytes of the file that it is. */
-  read(path: SharePath, bytes: number, options: OperationOptions): Promise<FileNode & ReadResult> {
-    return this.#again(() => {
-      const { from, rest } = this.#nearest(path);
-      return this.client.readNamed(from, rest, bytes, options);
-    });
+  /**
+   * As `NfsClient.inOrder`. Where a remembered handle turns out to be stale, what is left of the steps goes once more with
+   * fresh ones.
+   */
+  async inOrder(steps: readonly Step[], options: OperationOptions): Promise<NfsOutcome> {
+    const first = await this.#inOrderOnce(steps, options);
+    if (!hasCode(first.failure, "storage-stale")) return first;
+    this.#known.clear();
+    await this.client.renewRoot();
+    if (first.failure instanceof NfsError && first.failure.outcome === "done") return first; // in part, on other handles
+    const rest = await this.#inOrderOnce(steps.slice(first.results.length), options);
+    return { ...rest, results: [...first.results, ...rest.results] };
+  }
+
+  async #inOrderOnce(steps: readonly Step[], options: OperationOptions): Promise<NfsOutcome> {
+    for (const step of steps) {
+      for (const path of pathsOf(step)) {
+        const parent = splitPath(path)?.parent;
+        if (parent !== undefined && !this.#isReady(parent)) await this.#find(parent, { ...options, path });
+      }
+    }
+    const readBytesMax = steps.some(isChange) ? readAmongChangesBytes : this.client.features.readBytesMax;
+    return await this.client.inOrder(
+      steps.map((step) => this.#stepOf(step, readBytesMax)),
+      options,
+    );
+  }
+
+  #stepOf(step: Step, readBytesMax: number): NfsStep {
+    if (step.kind === "link") {
+      const { existing: path, created: newPath } = step;
+      return { kind: "link", from: this.#at(path), to: this.#at(newPath), path, newPath };
+    }
+    const { path } = step;
+    const at = this.#at(path);
+    switch (step.kind) {
+      case "stat":
+        return { kind: "lookup", at, path };
+      case "readFile":
+        return { kind: "read", at, path, lengthBytes: Math.min(step.bytesMax + 1, readBytesMax) };
+      case "createFile":
+        return { kind: "create", at, path, attributes: { mode: newFileMode }, content: step.content };
+      case "makeDirectory":
+        return { kind: "mkdir", at, path, attributes: { mode: step.mode } };
+      case "removeFile":
+        return { kind: "remove", at, path, type: "file" };
+      case "removeDirectory":
+        return { kind: "remove", at, path, type: "directory" };
+    }
+  }
+
+  /** A name, from the innermost directory whose handle is known. */
+  #at(path: SharePath): NameBelow {
+    const place = splitPath(path);
+    if (place === undefined) throw new TypeError("the share's root has no name");
+    const { parent, name } = place;
+    const known = this.#knownHandle(parent);
+    if (known !== undefined) return { directory: known, way: none, name };
+    const { from, rest } = this.#nearest(parent);
+    return { directory: from, way: rest, name };
+  }
+
+  /** Whether a directory's handle is known, or not worth knowing. */
+  #isReady(directory: SharePath): boolean {
+    return !this.#kept.has(directory) || this.#knownHandle(directory) !== undefined;
+  }
+
+  #knownHandle(directory: SharePath): FileHandle | undefined {
+    return directory === shareRoot ? this.client.root.handle : this.#known.get(directory);
   }
 
   /** A name, from the innermost directory whose handle is known or worth knowing. */
@@ -128,8 +200,7 @@ export class NfsHandles {
   }
 
   #directory(path: SharePath, options: OperationOptions): FileHandle | Promise<FileHandle> {
-    const known = path === shareRoot ? this.client.root.handle : this.#known.get(path);
-    return known ?? this.#find(path, options);
+    return this.#knownHandle(path) ?? this.#find(path, options);
   }
 
   async #find(path: SharePath, options: OperationOptions): Promise<FileHandle> {

@@ -9,6 +9,7 @@ import {
   type FileHandle,
   type FileNode,
   type NfsClient,
+  type StepResult as NfsStepResult,
   type OperationOptions,
 } from "../nfs/index.ts";
 import { removeTree } from "../nfs/trees/remove.ts";
@@ -28,6 +29,7 @@ import type {
   TreeUsage,
 } from "./share.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
+import { type AnySteps, outcomeOf, pathsOf, type ResultOf, type Step, type StepsOutcome } from "./steps.ts";
 
 export interface NfsShareOptions {
   /** The name that the configuration gives it. */
@@ -38,11 +40,6 @@ export interface NfsShareOptions {
   /** Directories in each of whose subdirectories one operation works at a time. */
   readonly holders?: readonly SharePath[];
 }
-
-/** Only whoever keeps the share reads its records. */
-const newFileMode = 0o600;
-/** Handles of files on their way to another name. */
-const madeFilesMax = 1024;
 
 /**
  * An NFS export as a share, over our own client: no mount, no privilege. It connects at the first
@@ -60,8 +57,6 @@ export class NfsShare implements Share {
     (moves) => this.#move(moves),
   );
   #handles: NfsHandles | undefined;
-  /** Files of unique names that were made a moment ago, to be linked and removed: the one made first goes first. */
-  readonly #made = new Map<SharePath, FileHandle>();
 
   constructor({ name, connect, kept = [], holders = [] }: NfsShareOptions) {
     this.name = `share ${name} (${connect.host}:${connect.path})`;
@@ -71,12 +66,13 @@ export class NfsShare implements Share {
   }
 
   async stat(path: SharePath, signal?: AbortSignal): Promise<FileStat> {
-    return fileStat((await this.#lookup(path, signal)).attributes);
+    if (path === shareRoot) return fileStat((await this.#root(signal)).attributes);
+    return await this.#one({ kind: "stat", path }, signal);
   }
 
   async *list(path: SharePath, signal?: AbortSignal): AsyncIterable<ShareEntry> {
     const { client } = await this.#open(signal);
-    const options = optionsOf(path, signal);
+    const options = optionsOf(signal, path);
     const { handle } = await this.#lookup(path, signal);
     for await (const { entries } of client.readdir(handle, options)) {
       for (const entry of entries) {
@@ -86,79 +82,48 @@ export class NfsShare implements Share {
     }
   }
 
-  async readFile(path: SharePath, bytesMax: number, signal?: AbortSignal): Promise<Uint8Array> {
-    const handles = await this.#open(signal);
-    const options = optionsOf(path, signal);
-    const way = this.#wayIn(this.#split(path).parent);
-    const { handle, attributes, ...first } = await this.#gates.beside(way, () =>
-      handles.read(path, bytesMax + 1, options),
-    );
-    if (attributes.type !== "file") throw this.#error("storage-unsupported", path, "is no regular file");
-    const pieces = [first.data];
-    let done = first.data.length;
-    for (let { data, eof } = first; done <= bytesMax && !eof && data.length > 0; done += data.length) {
-      ({ data, eof } = await handles.client.read(handle, BigInt(done), bytesMax + 1 - done, options));
-      pieces.push(data);
-    }
-    if (done > bytesMax) throw this.#error("storage-too-large", path, `is larger than ${bytesMax} bytes`);
-    return Buffer.concat(pieces);
+  readFile(path: SharePath, bytesMax: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#one({ kind: "readFile", path, bytesMax }, signal);
   }
 
   createFile(path: SharePath, content: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return this.#at(path, signal, async (client, parent, name, options) => {
-      const first = content.subarray(0, client.features.writeBytesMax);
-      const { handle } = await client.create(parent, name, { mode: newFileMode }, first, options);
-      this.#remember(path, handle);
-      for (let done = first.length; done < content.length; ) {
-        const rest = content.subarray(done);
-        done += (await client.write(handle, BigInt(done), rest, "file-sync", options)).writtenBytes;
-      }
-    });
+    return this.#one({ kind: "createFile", path, content }, signal);
   }
 
-  async link(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void> {
-    const handle = this.#made.get(existing) ?? (await this.#lookup(existing, signal)).handle;
-    await this.#at(created, signal, (client, parent, name, options) =>
-      client.link(handle, parent, name, { ...options, path: existing, newPath: created }),
-    );
-  }
-
-  async createLinked(
-    path: SharePath,
-    content: Uint8Array,
-    created: SharePath,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    await this.#between(path, created, signal, async (handles, parent, name, options) => {
-      const target = await handles.below(this.#split(created), options);
-      const attributes = { mode: newFileMode };
-      const handle = await handles.client.createLinked(parent, name, attributes, content, target, options);
-      this.#remember(path, handle);
-    });
-  }
-
-  async moveFile(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void> {
-    const file = this.#made.get(existing) ?? (await this.#lookup(existing, signal)).handle;
-    await this.#between(existing, created, signal, async (handles, parent, name, options) => {
-      const target = await handles.below(this.#split(created), options);
-      await handles.client.moveFile(file, parent, name, target, options);
-    });
-    this.#made.delete(existing);
+  link(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void> {
+    return this.#one({ kind: "link", existing, created }, signal);
   }
 
   makeDirectory(path: SharePath, mode: number, signal?: AbortSignal): Promise<FileStat> {
-    return this.#at(path, signal, async (client, parent, name, options) => {
-      const { handle, attributes } = await client.mkdir(parent, name, { mode }, options);
-      if (attributes.mode === mode) return fileStat(attributes);
-      await client.setattr(handle, { mode }, options); // servers may leave out set-uid, set-gid and sticky
-      return fileStat(await client.getattr(handle, options));
-    });
+    return this.#one({ kind: "makeDirectory", path, mode }, signal);
+  }
+
+  async inOrder<const Steps extends AnySteps>(
+    steps: Steps,
+    signal?: AbortSignal,
+  ): Promise<StepsOutcome<Steps>> {
+    const results: unknown[] = [];
+    try {
+      const handles = await this.#open(signal);
+      const found = await this.#gates.beside(this.#waysOf(steps), () =>
+        handles.inOrder(steps, optionsOf(signal)),
+      );
+      for (const [index, result] of found.results.entries()) {
+        const step = steps[index];
+        if (step === undefined) break;
+        const given = this.#resultOf(step, result, handles, signal);
+        results.push(given instanceof Promise ? await given : given);
+      }
+      return outcomeOf(results, found.failure);
+    } catch (failure) {
+      return outcomeOf(results, failure);
+    }
   }
 
   async setAttributes(path: SharePath, attributes: Attributes, signal?: AbortSignal): Promise<void> {
     const { client } = await this.#open(signal);
     const { handle, attributes: has } = await this.#lookup(path, signal);
-    const options = optionsOf(path, signal);
+    const options = optionsOf(signal, path);
     for (const changes of inOrder(attributes)) {
       try {
         await client.setattr(handle, changes, options);
@@ -171,20 +136,16 @@ export class NfsShare implements Share {
   }
 
   async rename(from: SharePath, to: SharePath, signal?: AbortSignal): Promise<void> {
-    for (const path of [from, to]) this.#made.delete(path);
     const [source, target] = [this.#split(from), this.#split(to)];
     await this.#renames.run({ source, target, path: from, newPath: to, signal });
   }
 
   removeFile(path: SharePath, signal?: AbortSignal): Promise<void> {
-    return this.#at(path, signal, async (client, parent, name, options) => {
-      if (this.#made.delete(path)) await client.remove(parent, name, options);
-      else await client.removeFile(parent, name, options);
-    });
+    return this.#one({ kind: "removeFile", path }, signal);
   }
 
   removeDirectory(path: SharePath, signal?: AbortSignal): Promise<void> {
-    return this.#at(path, signal, (client, parent, name, options) => client.rmdir(parent, name, options));
+    return this.#one({ kind: "removeDirectory", path }, signal);
   }
 
   async removeTree(path: SharePath, options: TreeOptions = {}): Promise<TreeProgress> {
@@ -192,7 +153,7 @@ export class NfsShare implements Share {
     const { parent, name } = this.#split(path);
     try {
       // Beside everything: it may take hours.
-      const { entries } = await handles.with(parent, optionsOf(path, options.signal), (directory) =>
+      const { entries } = await handles.with(parent, optionsOf(options.signal, path), (directory) =>
         removeTree(handles.client, directory, name, { ...options, actAsOwner: true, path }),
       );
       return { entries };
@@ -230,17 +191,79 @@ export class NfsShare implements Share {
     await this.#client.close();
   }
 
-  #remember(path: SharePath, handle: FileHandle): void {
-    const [oldest] = this.#made.keys();
-    if (this.#made.size >= madeFilesMax && oldest !== undefined) this.#made.delete(oldest);
-    this.#made.set(path, handle);
+  async #one<const Single extends Step>(
+    step: Single,
+    signal: AbortSignal | undefined,
+  ): Promise<ResultOf<Single["kind"]>> {
+    const { done, results, failure } = await this.inOrder([step], signal);
+    if (done === 0) throw failure;
+    return results[0] as ResultOf<Single["kind"]>;
+  }
+
+  /** The directories that steps work in, and those that are looked into on the way, in their order. */
+  #waysOf(steps: AnySteps): readonly SharePath[] {
+    const ways: SharePath[] = [];
+    for (const step of steps) {
+      for (const path of pathsOf(step)) {
+        for (const directory of this.#wayIn(this.#split(path).parent)) {
+          if (!ways.includes(directory)) ways.push(directory);
+        }
+      }
+    }
+    return ways.length > 1 ? ways.sort() : ways;
+  }
+
+  /** What a step that was done gives, with what the server left of it to do. */
+  #resultOf(
+    step: Step,
+    { attributes, ...read }: NfsStepResult,
+    handles: NfsHandles,
+    signal: AbortSignal | undefined,
+  ): FileStat | undefined | Promise<FileStat | Uint8Array> {
+    if (attributes === undefined) return undefined;
+    if (step.kind === "readFile") {
+      if (attributes.type !== "file")
+        throw this.#error("storage-unsupported", step.path, "is no regular file");
+      return this.#whole(step, read, handles.client, optionsOf(signal, step.path));
+    }
+    if (step.kind !== "makeDirectory" || attributes.mode === step.mode) return fileStat(attributes);
+    return this.#giveMode(step, signal);
+  }
+
+  /** Servers may leave out set-uid, set-gid and sticky. */
+  async #giveMode(
+    { path, mode }: Extract<Step, { kind: "makeDirectory" }>,
+    signal: AbortSignal | undefined,
+  ): Promise<FileStat> {
+    await this.setAttributes(path, { mode }, signal);
+    return await this.stat(path, signal);
+  }
+
+  /** The content of a file after its first bytes. */
+  async #whole(
+    { path, bytesMax }: Extract<Step, { kind: "readFile" }>,
+    { handle, data, eof = true }: Omit<NfsStepResult, "attributes">,
+    client: NfsClient,
+    options: OperationOptions,
+  ): Promise<Uint8Array> {
+    const pieces = data === undefined ? [] : [data];
+    let doneBytes = data?.length ?? 0;
+    for (let isMore = !eof; isMore && handle !== undefined && doneBytes <= bytesMax; ) {
+      const more = await client.read(handle, BigInt(doneBytes), bytesMax + 1 - doneBytes, options);
+      pieces.push(more.data);
+      doneBytes += more.data.length;
+      isMore = !more.eof && more.data.length > 0;
+    }
+    if (doneBytes > bytesMax)
+      throw this.#error("storage-too-large", path, `is larger than ${bytesMax} bytes`);
+    return Buffer.concat(pieces);
   }
 
   async #lookup(path: SharePath, signal: AbortSignal | undefined): Promise<FileNode> {
     if (path === shareRoot) return await this.#root(signal);
     const handles = await this.#open(signal);
     return await this.#gates.beside(this.#wayIn(this.#split(path).parent), () =>
-      handles.node(path, optionsOf(path, signal)),
+      handles.node(path, optionsOf(signal, path)),
     );
   }
 
@@ -250,43 +273,6 @@ export class NfsShare implements Share {
     });
   }
 
-  /** Runs an operation on a name in its directory. */
-  async #at<R>(
-    path: SharePath,
-    signal: AbortSignal | undefined,
-    operation: (client: NfsClient, parent: FileHandle, name: string, options: OperationOptions) => Promise<R>,
-  ): Promise<R> {
-    const { parent, name } = this.#split(path);
-    const handles = await this.#open(signal);
-    const options = optionsOf(path, signal);
-    return await this.#gates.beside(this.#wayIn(parent), () =>
-      handles.with(parent, options, (directory) => operation(handles.client, directory, name, options)),
-    );
-  }
-
-  /** Runs an operation on a name in its directory, and on one in another. */
-  async #between(
-    path: SharePath,
-    other: SharePath,
-    signal: AbortSignal | undefined,
-    operation: (
-      handles: NfsHandles,
-      parent: FileHandle,
-      name: string,
-      options: OperationOptions,
-    ) => Promise<void>,
-  ): Promise<void> {
-    const { parent, name } = this.#split(path);
-    const handles = await this.#open(signal);
-    const options = optionsOf(path, signal);
-    const ways = [...this.#wayIn(parent), ...this.#wayIn(this.#split(other).parent)];
-    await this.#gates.beside([...new Set(ways)].sort(), () =>
-      handles.with(parent, options, (directory) =>
-        operation(handles, directory, name, { ...options, newPath: other }),
-      ),
-    );
-  }
-
   /** Runs an operation on a directory. */
   async #with<R>(
     path: SharePath,
@@ -294,7 +280,7 @@ export class NfsShare implements Share {
     operation: (client: NfsClient, directory: FileHandle, options: OperationOptions) => Promise<R>,
   ): Promise<R> {
     const handles = await this.#open(signal);
-    const options = optionsOf(path, signal);
+    const options = optionsOf(signal, path);
     return await this.#gates.beside(this.#wayIn(path), () =>
       handles.with(path, options, (directory) => operation(handles.client, directory, options)),
     );
@@ -352,8 +338,8 @@ export class NfsShare implements Share {
   }
 }
 
-function optionsOf(path: SharePath, signal: AbortSignal | undefined): OperationOptions {
-  return signal === undefined ? { path } : { path, signal };
+function optionsOf(signal: AbortSignal | undefined, path?: SharePath): OperationOptions {
+  return { ...(path === undefined ? {} : { path }), ...(signal === undefined ? {} : { signal }) };
 }
 
 function ownerOf({ uid, gid }: FileAttributes): Credentials {

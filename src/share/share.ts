@@ -1,4 +1,5 @@
 import type { SharePath } from "./share-path.ts";
+import type { AnySteps, StepsOutcome } from "./steps.ts";
 
 /** What a share says of one thing on it. Symbolic links are never followed. */
 export interface FileStat {
@@ -89,11 +90,11 @@ export interface Share {
   /** Another name for a file, made only if that name is free. @throws `storage-exists` */
   link(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void>;
 
-  /** `createFile`, then `link`, in one round trip where the server admits it. Fails as the step that failed. */
-  createLinked(path: SharePath, content: Uint8Array, created: SharePath, signal?: AbortSignal): Promise<void>;
-
-  /** `link`, then `removeFile` of the first name, likewise: a rename that replaces nothing. */
-  moveFile(existing: SharePath, created: SharePath, signal?: AbortSignal): Promise<void>;
+  /**
+   * Steps one after the other, up to the first that fails, in one round trip where the server admits it. Looks come behind
+   * all that changes something. Never rejects.
+   */
+  inOrder<const Steps extends AnySteps>(steps: Steps, signal?: AbortSignal): Promise<StepsOutcome<Steps>>;
 
   /** @throws `storage-exists` whatever is there */
   makeDirectory(path: SharePath, mode: number, signal?: AbortSignal): Promise<FileStat>;

@@ -3,6 +3,7 @@ import { BerthError, hasCode } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Attributes, FileStat, Share, ShareEntry, Space, TreeOptions } from "../share/share.ts";
 import type { SharePath } from "../share/share-path.ts";
+import { type AnySteps, isChange, outcomeOf, type StepsOutcome } from "../share/steps.ts";
 
 /** A step that has had no answer yet. */
 interface Waiting {
@@ -87,12 +88,14 @@ export class CallShare implements Share {
     return this.#step((signal) => this.base.link(existing, created, signal));
   }
 
-  createLinked(path: SharePath, content: Uint8Array, created: SharePath): Promise<void> {
-    return this.#step((signal) => this.base.createLinked(path, content, created, signal));
-  }
-
-  moveFile(existing: SharePath, created: SharePath): Promise<void> {
-    return this.#step((signal) => this.base.moveFile(existing, created, signal));
+  async inOrder<const Steps extends AnySteps>(steps: Steps): Promise<StepsOutcome<Steps>> {
+    const waited = this.#wait((signal) => this.base.inOrder(steps, signal));
+    const outcome = await waited.catch((reason: unknown) => outcomeOf<Steps>([], reason));
+    const { done, failure } = outcome;
+    const failed = steps[done];
+    const mayHaveChanged = failed !== undefined && isChange(failed) && !hasCode(failure, ...unchanged);
+    if (steps.slice(0, done).some(isChange) || mayHaveChanged) this.#hasChanged = true;
+    return outcome;
   }
 
   makeDirectory(path: SharePath, mode: number): Promise<FileStat> {

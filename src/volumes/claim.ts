@@ -34,14 +34,23 @@ export async function makeClaim(
   path: SharePath,
   content: Uint8Array,
 ): Promise<"claimed" | "taken"> {
-  try {
-    await share.createLinked(temporary, content, path);
-    return "claimed";
-  } catch (reason) {
-    const found = await readIfThere(share, path);
-    if (found !== undefined) return Buffer.from(found).equals(content) ? "claimed" : "taken";
-    throw reason;
-  }
+  const { failure } = await share.inOrder([
+    { kind: "createFile", path: temporary, content },
+    { kind: "link", existing: temporary, created: path },
+  ]);
+  return failure === undefined ? "claimed" : await outcomeOfClaim(share, path, content, failure);
+}
+
+/** Whose a name is that was to be claimed, after a step that failed or whose answer was lost. @throws that failure where it is nobody's */
+export async function outcomeOfClaim(
+  share: Share,
+  path: SharePath,
+  content: Uint8Array,
+  failure: unknown,
+): Promise<"claimed" | "taken"> {
+  const found = await readIfThere(share, path);
+  if (found !== undefined) return Buffer.from(found).equals(content) ? "claimed" : "taken";
+  throw failure;
 }
 
 export async function readIfThere(share: Share, path: SharePath): Promise<Uint8Array | undefined> {

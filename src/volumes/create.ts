@@ -1,53 +1,37 @@
-import { assert } from "../core/assert.ts";
 import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
-import { limits } from "../core/limits.ts";
-import type { Nonce } from "../core/nonce.ts";
-import { sideBySide } from "../core/side-by-side.ts";
-import { printVolumeId, type VolumeName } from "../core/volume-id.ts";
-import type { FileStat, Share } from "../share/share.ts";
-import { join, type SharePath } from "../share/share-path.ts";
+import { printVolumeId } from "../core/volume-id.ts";
+import type { FileStat } from "../share/share.ts";
+import { join } from "../share/share-path.ts";
 import {
   ensureLayout,
   fileidAt,
-  findRecord,
   isInPlace,
   isThere,
   readRecord,
   removeIfEmpty,
   volumeOf,
 } from "./catalog.ts";
-import { forget, makeClaim } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
-import {
-  berthName,
-  directoryPath,
-  identityFile,
-  parentsOf,
-  recordPath,
-  stagedFilePath,
-  stagedTreePath,
-  stagingPath,
-} from "./layout.ts";
-import { giveAttributes } from "./owner-change.ts";
+import { begin, pathOf } from "./create-begin.ts";
+import { buildAndClaim } from "./create-claim.ts";
+import { berthName, parentsOf, recordPath, stagingPath } from "./layout.ts";
 import { findHeld } from "./path-claim.ts";
-import { clear, moveIntoPlace, refuseClosed, statIfThere } from "./place.ts";
-import { encodeRecord, type Identity, isOwnedBy, newIdentity, type VolumeRecord } from "./record.ts";
+import { clear, moveIntoPlace } from "./place.ts";
+import { isOwnedBy, type VolumeRecord } from "./record.ts";
 import { fateOf, retire } from "./retire.ts";
-import { comeAgain, settled } from "./settled.ts";
-import type { CapacityRange, Volume, VolumeRequest } from "./volume.ts";
+import { comeAgain } from "./settled.ts";
+import type { Volume, VolumeRequest } from "./volume.ts";
 
-/** A volume of no particular size is recorded as this. */
-const defaultSizeBytes = 1n << 30n;
 const attemptsMax = 5;
 
 /**
  * Creates a volume, or goes on with a creation that was cut off. Its steps:
  *
- * 1. make the record's directory, look what is at the path, and build the directory in staging under a name with a
- *    nonce, with its final mode and owner;
+ * 1. make the record's directory, build the volume's in staging under a name with a nonce, with its final mode and owner,
+ *    and look what is at the path;
  * 2. claim the volume's name: the record, which names the nonce and the directory's fileid, is linked;
- * 3. claim its path, and make the parents that are missing;
+ * 3. see whether the share may promise as much, claim the path, and make the parents that are missing;
  * 4. rename the directory to its path.
  *
  * The directory is made before the claim, so it is made once: whoever else goes on with this claim can
@@ -59,17 +43,18 @@ export async function createVolume(
   call: Call,
   request: VolumeRequest,
 ): Promise<Volume> {
-  const { share } = context;
+  const { share, newNonce } = context;
   const name = request.id.name;
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
     call.signal.throwIfAborted();
     call.effects.begin();
-    const { isMade, found, existing } = await begin(share, name, pathOf(request));
+    const nonce = newNonce();
+    const { found, existing, ...made } = await begin(context, request, nonce);
     if (found === undefined) {
       if (existing !== undefined && !(await mayAdopt(context, request, existing))) continue;
-      const claimed = await buildAndClaim(context, request, existing, isMade);
+      const claimed = await buildAndClaim(context, request, nonce, made, existing);
       if (claimed === undefined) continue;
-      await moveIntoPlace(context, name, claimed.record, request.adopt, claimed.temporary);
+      await moveIntoPlace(context, name, claimed.record, request.adopt, claimed.claims);
       return volumeOf(request.id, claimed.record, true);
     }
     if (found.deleted !== undefined && isOwnedBy(found.identity, context.owner)) {
@@ -86,41 +71,6 @@ export async function createVolume(
     return volumeOf(request.id, found, true);
   }
   throw new BerthError("aborted", `${share.name}: ${name} keeps changing while it is created: retry`);
-}
-
-/**
- * Makes the record's directory, and looks what is at the path. Most often nothing of the name is there: then this first
- * step of all tells so, and no look at the record is needed.
- * @returns whether this made the directory, or what was found instead
- */
-async function begin(
-  share: Share,
-  name: VolumeName,
-  path: SharePath,
-): Promise<{
-  readonly isMade: boolean;
-  readonly found: VolumeRecord | undefined;
-  readonly existing: FileStat | undefined;
-}> {
-  const undo = () => removeIfEmpty(share, recordPath(name));
-  const unknown = async (reason: unknown): Promise<never> => {
-    await refuseClosed(share, name, path, reason);
-    if (!hasCode(reason, "failed-precondition")) throw reason;
-    // What an earlier attempt left is not known: no answer may be final.
-    throw new BerthError("unavailable", `${share.name}: ${reason.message}`, { cause: reason });
-  };
-  const [obstacle, existing] = await sideBySide<[unknown, FileStat | undefined]>([
-    share.makeDirectory(recordPath(name), 0o700).then(
-      () => undefined,
-      (reason: unknown) => reason,
-    ),
-    statIfThere(share, path),
-  ]).catch(unknown);
-  if (obstacle === undefined) return { isMade: true, found: undefined, existing };
-  const found = await findRecord(share, name).catch(unknown);
-  if (found !== undefined || hasCode(obstacle, "storage-exists", "storage-no-entry"))
-    return { isMade: false, found, existing };
-  throw await settled(obstacle, undo);
 }
 
 /**
@@ -148,8 +98,6 @@ async function mayAdopt(context: ShareContext, request: VolumeRequest, existing:
     throw reason;
   }
 }
-
-const pathOf = ({ path, id }: VolumeRequest): SharePath => path ?? directoryPath(id.name);
 
 /** What existed before Berth is taken over only if the class says so. */
 async function refuseExisting(
@@ -213,120 +161,4 @@ function refuseOther(
     const [has, wants] = [identity.parameters[key], request.parameters[key]];
     if (has !== wants) throw differs(`parameter ${key}`, JSON.stringify(has), `${JSON.stringify(wants)}`);
   }
-}
-
-/**
- * Steps 1 and 2.
- * @param adopted what is at the path already
- * @param isMade the record's directory was made a moment ago
- * @returns undefined when somebody else has the claim: what was built is removed, the next look finds theirs
- */
-async function buildAndClaim(
-  context: ShareContext,
-  request: VolumeRequest,
-  adopted: FileStat | undefined,
-  isMade: boolean,
-): Promise<{ record: VolumeRecord; temporary: SharePath } | undefined> {
-  const { share, newNonce } = context;
-  const { name } = request.id;
-  const nonce = newNonce();
-  const staged = stagedTreePath(name, nonce);
-  const temporary = stagedFilePath(nonce);
-  const undo = async (): Promise<void> => {
-    await sideBySide([removeIfEmpty(share, staged), forget(share, temporary)]);
-    await removeIfEmpty(share, recordPath(name));
-  };
-  try {
-    const [directory] = await sideBySide<[FileStat, unknown]>([
-      adopted === undefined ? build(context, request, staged) : Promise.resolve(adopted),
-      isMade ? Promise.resolve() : makeRecordDirectory(context, name),
-    ]);
-    const identity = identityFor(context, request, nonce, directory, adopted !== undefined);
-    const content = encodeRecord(identity);
-    if (content.length > limits.recordBytesMax) {
-      await undo();
-      throw new BerthError(
-        "invalid-argument",
-        `${share.name}: the record of volume ${name} would have ${content.length} bytes, more than the ` +
-          `${limits.recordBytesMax} that are read again: give it fewer mount flags`,
-      );
-    }
-    const outcome = await makeClaim(share, temporary, join(recordPath(name), identityFile), content);
-    if (outcome === "claimed") {
-      const sizeBytes = BigInt(identity.sizeBytes);
-      return { record: { identity, generation: 0, sizeBytes, deleted: undefined }, temporary };
-    }
-    await sideBySide([removeIfEmpty(share, staged), forget(share, temporary)]);
-    return undefined;
-  } catch (reason) {
-    throw await settled(reason, undo);
-  }
-}
-
-async function build(context: ShareContext, request: VolumeRequest, staged: SharePath): Promise<FileStat> {
-  const made = await makeStaged(context, staged, request.directory.mode);
-  await giveAttributes(context.share, staged, made, request.directory);
-  return made;
-}
-
-async function makeStaged(context: ShareContext, staged: SharePath, mode: number): Promise<FileStat> {
-  try {
-    return await context.share.makeDirectory(staged, mode);
-  } catch (reason) {
-    if (!hasCode(reason, "storage-no-entry")) throw reason;
-    await ensureLayout(context.share); // the first volume of the share
-    return await context.share.makeDirectory(staged, mode);
-  }
-}
-
-async function makeRecordDirectory({ share }: Pick<ShareContext, "share">, name: VolumeName): Promise<void> {
-  try {
-    await share.makeDirectory(recordPath(name), 0o700);
-  } catch (reason) {
-    if (hasCode(reason, "storage-exists")) return; // another attempt made it: the claim decides
-    if (!hasCode(reason, "storage-no-entry")) throw reason;
-    await ensureLayout(share); // the first volume of the share
-    await makeRecordDirectory({ share }, name);
-  }
-}
-
-function identityFor(
-  context: ShareContext,
-  request: VolumeRequest,
-  nonce: Nonce,
-  directory: FileStat,
-  isAdopted: boolean,
-): Identity {
-  const { id, requestedName, accessModes, mountFlags, parameters, trashRetentionMs, claim } = request;
-  const { uid, gid } = request.adopt ?? request.directory;
-  const mode = isAdopted ? (request.adopt?.mode ?? directory.mode) : request.directory.mode;
-  return newIdentity({
-    ...context.owner,
-    id: printVolumeId(id),
-    requestedName,
-    nonce,
-    directory: {
-      path: pathOf(request),
-      fsid: `${directory.fsid}`,
-      fileid: `${directory.fileid}`,
-      mode: mode.toString(8).padStart(4, "0"),
-      ...(uid === undefined ? {} : { uid }),
-      ...(gid === undefined ? {} : { gid }),
-    },
-    sizeBytes: `${sizeFor(request.capacity)}`,
-    accessModes: [...accessModes],
-    mountFlags: [...mountFlags],
-    parameters,
-    ...(claim === undefined ? {} : { claim }),
-    trashRetentionMs,
-    ...(request.onDelete === undefined ? {} : { onDelete: request.onDelete }),
-    ...(isAdopted ? { adopted: true as const } : {}),
-    createdAt: new Date(context.clock.nowMs()).toISOString(),
-  });
-}
-
-function sizeFor({ requiredBytes, limitBytes }: CapacityRange): bigint {
-  assert(limitBytes === 0n || requiredBytes <= limitBytes, "a capacity range is checked at the edge");
-  if (requiredBytes > 0n) return requiredBytes;
-  return limitBytes > 0n && limitBytes < defaultSizeBytes ? limitBytes : defaultSizeBytes;
 }

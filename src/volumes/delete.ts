@@ -1,9 +1,9 @@
 import type { Call } from "../core/call.ts";
 import { hasCode } from "../core/errors.ts";
-import { sideBySide } from "../core/side-by-side.ts";
+import { limits } from "../core/limits.ts";
 import { printVolumeId, type VolumeId, type VolumeName } from "../core/volume-id.ts";
 import type { Share } from "../share/share.ts";
-import { join, type SharePath } from "../share/share-path.ts";
+import { join } from "../share/share-path.ts";
 import {
   checkRecord,
   deletedAt,
@@ -12,12 +12,12 @@ import {
   identityAt,
   removeIfEmpty,
 } from "./catalog.ts";
-import { forget, makeClaim } from "./claim.ts";
+import { forget } from "./claim.ts";
 import type { ShareContext } from "./context.ts";
 import { isInPlace, lookAtTree, refuseStranger, refuseUnrecorded } from "./deletable.ts";
-import { deletedFile, recordPath, stagedFilePath, trashEntryPath } from "./layout.ts";
+import { claimPathOf, deletedFile, recordPath, stagedFilePath, trashEntryPath } from "./layout.ts";
 import { claimAt } from "./path-claim.ts";
-import { type Deleted, encodeRecord, type Identity, newDeleted, nonceOf } from "./record.ts";
+import { type Deleted, decodeIdentity, encodeRecord, type Identity, newDeleted, nonceOf } from "./record.ts";
 import { fateOf, retire } from "./retire.ts";
 
 /**
@@ -39,9 +39,10 @@ export async function deleteVolume(context: ShareContext, call: Call, id: Volume
     return;
   }
   checkRecord({ identity }, id, owner, share.name);
-  const [deleted, looks] = await Promise.all([
-    deletedAt(share, recordPath(id.name), nonceOf(identity)),
+  // What most likely is not there comes last: a request that holds them all ends with it.
+  const [looks, deleted] = await Promise.all([
     lookAtTree(share, identity),
+    deletedAt(share, recordPath(id.name), nonceOf(identity)),
   ]);
   const isDecided = deleted !== undefined;
   if (!isDecided) await refuseStranger(context, id.name, identity, looks);
@@ -73,15 +74,9 @@ async function decideAndRetire(
     deletedAt: new Date(nowMs).toISOString(),
     purgeAfter: new Date(nowMs + identity.trashRetentionMs).toISOString(),
   });
-  const temporary = stagedFilePath(nonce);
-  const forgetIt = () => forget(share, temporary);
-  const decision = await decide(share, name, identity, temporary, own).catch(async (reason: unknown) => {
-    await forgetIt();
-    throw reason;
-  });
+  const decision = await decide(share, name, identity, own);
   const record = { identity, deleted: decision.deleted };
-  const isSeen = wasInPlace && decision.isStillClaimed;
-  await sideBySide([retire(context, name, record, fateOf(record), isSeen), forgetIt()]);
+  await retire(context, name, record, fateOf(record), wasInPlace && decision.isStillClaimed);
 }
 
 interface Decision {
@@ -91,27 +86,31 @@ interface Decision {
 }
 
 /**
- * Writes down that the volume is to go: a claim that one of several who do it at once makes. The entry in the trash is
- * needed next, and made beside it.
+ * Writes down that the volume is to go: a claim that one of several who do it at once makes. Its entry in the trash, which
+ * is needed next, is made in the same go.
  * @returns what is written there; what was to be written where another call has finished the deletion
  */
-async function decide(
-  share: Share,
-  name: VolumeName,
-  identity: Identity,
-  temporary: SharePath,
-  own: Deleted,
-): Promise<Decision> {
+async function decide(share: Share, name: VolumeName, identity: Identity, own: Deleted): Promise<Decision> {
   const nonce = nonceOf(identity);
-  const record = recordPath(name);
+  const [record, entry] = [recordPath(name), trashEntryPath(nonce)];
+  const { path } = identity.directory;
+  const temporary = stagedFilePath(nonceOf(own));
+  const { results, done, failure } = await share.inOrder([
+    { kind: "createFile", path: temporary, content: encodeRecord(own) },
+    { kind: "link", existing: temporary, created: join(record, deletedFile(nonce)) },
+    { kind: "removeFile", path: temporary },
+    { kind: "makeDirectory", path: entry, mode: 0o700 },
+    { kind: "readFile", path: claimPathOf(path), bytesMax: limits.recordBytesMax },
+  ]);
+  const [isWritten, isTaken] = [done >= 2, done === 1 && hasCode(failure, "storage-exists")];
   try {
-    const [outcome, claim] = await sideBySide<[string, Identity | undefined]>([
-      makeClaim(share, temporary, join(record, deletedFile(nonce)), encodeRecord(own)),
-      ensureDirectory(share, trashEntryPath(nonce)).then(() => claimAt(share, identity.directory.path)),
-    ]);
-    const deleted = outcome === "claimed" ? own : await deletedAt(share, record, nonce);
-    const isStillClaimed = deleted !== undefined && claim?.nonce === nonce;
-    return { deleted: deleted ?? own, isStillClaimed };
+    if (done < 3) await forget(share, temporary);
+    // Of another call, or of this one, whose answer was lost.
+    const deleted = isWritten ? own : await deletedAt(share, record, nonce);
+    if (deleted === undefined && !isTaken) throw failure;
+    if (done < 4) await ensureDirectory(share, entry);
+    const claim = results[4] ? decodeIdentity(results[4], claimPathOf(path)) : await claimAt(share, path);
+    return { deleted: deleted ?? own, isStillClaimed: deleted !== undefined && claim?.nonce === nonce };
   } catch (reason) {
     if (!hasCode(reason, "storage-no-entry", "storage-exists")) throw reason;
     if ((await identityAt(share, record))?.nonce !== nonce) return { deleted: own, isStillClaimed: false };

@@ -80,13 +80,10 @@ export async function claimPath(
   const { path } = identity.directory;
   let refusal: unknown;
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    try {
-      if (fate === "move") await share.moveFile(source, claimPathOf(path));
-      else await share.link(source, claimPathOf(path));
-      return { kind: "claimed", isMoved: fate === "move" };
-    } catch (reason) {
-      refusal = reason;
-    }
+    const claiming = { kind: "link", existing: source, created: claimPathOf(path) } as const;
+    const forgetting = fate === "move" ? [{ kind: "removeFile", path: source } as const] : [];
+    ({ failure: refusal } = await share.inOrder([claiming, ...forgetting]));
+    if (refusal === undefined) return { kind: "claimed", isMoved: fate === "move" };
     const found = await look(share, path);
     if (found.kind === "held" && found.at === path && found.identity.nonce === identity.nonce) {
       return { kind: "claimed", isMoved: false }; // by an earlier attempt, or by this one, whose answer was lost
@@ -140,7 +137,7 @@ export async function letGo(
     name !== undefined &&
     !(await stillDecided(context.share, goes, record)) &&
     (await wasRestored(context.share, name, record));
-  await takeAway(context, path, async (moved) => moved.nonce === nonce && !(await isBack()));
+  await takeAway(context, path, async (moved) => moved.nonce === nonce, isBack);
 }
 
 /**
@@ -157,19 +154,25 @@ export async function holderOf(share: Share, { id, nonce }: Identity): Promise<H
 async function releaseStale(context: ShareContext, at: SharePath, nonce: Nonce): Promise<void> {
   if ((await claimAt(context.share, at))?.nonce !== nonce) return;
   // Looked at again: its volume may have been restored from the trash in the meantime.
-  await takeAway(context, at, async (moved) => {
-    return moved.nonce === nonce && (await holderOf(context.share, moved)) === undefined;
-  });
+  await takeAway(
+    context,
+    at,
+    async (moved) => moved.nonce === nonce && (await holderOf(context.share, moved)) === undefined,
+    async () => false,
+  );
 }
 
 /**
  * Between a look and a removal another process may have let the claim go and a third have claimed: so it is
  * moved aside first, looked at there, and another's is linked back, which replaces nothing.
+ * @param mayGo whether it is the one that was meant
+ * @param isBack whether it came back into use meanwhile, looked at beside that
  */
 async function takeAway(
   { share, newNonce }: ShareContext,
   directory: SharePath,
   mayGo: (moved: Identity) => Promise<boolean>,
+  isBack: () => Promise<boolean>,
 ): Promise<void> {
   const aside = stagedFilePath(newNonce());
   try {
@@ -178,9 +181,9 @@ async function takeAway(
     if (hasCode(reason, ...absent)) return;
     throw reason;
   }
-  const moved = await claimIn(share, aside);
+  const [moved, stays] = await Promise.all([claimIn(share, aside), isBack()]);
   if (moved === undefined) return await moveBack(share, aside, directory);
-  if (!(await mayGo(moved))) await linkBack(share, aside, directory);
+  if (stays || !(await mayGo(moved))) await linkBack(share, aside, directory);
   await share.removeFile(aside).catch(ignoreAbsent);
 }
 

@@ -28,46 +28,49 @@ import { settled } from "./settled.ts";
 
 const attemptsMax = 8;
 
+/** How far a creation came that has just made its record, and found nothing at its path. */
+export interface Claims {
+  /** A name of the record that nobody needs when the path is claimed, if it is still there. */
+  readonly temporary: SharePath | undefined;
+  readonly isPathClaimed: boolean;
+  /** As `admit` wants it. */
+  readonly hasLedger: boolean | undefined;
+}
+
 /**
  * Brings a volume that has its record to its path, if the share may promise as much: the last steps of a
  * creation. Each may have been done before; and somebody else may have put something there.
- * @param temporary a name of the record that nobody needs when the path is claimed; given by who has just found
- * nothing at the path
+ * @param claims of who has just found nothing at the path
  */
 export async function moveIntoPlace(
   context: ShareContext,
   name: VolumeName,
   record: VolumeRecord,
   adopt: Attributes | undefined,
-  temporary?: SharePath,
+  claims?: Claims,
 ): Promise<void> {
   const { share } = context;
-  const source = temporary ?? join(recordPath(name), identityFile);
-  let isForgotten = temporary === undefined;
-  let isFree = temporary !== undefined;
+  let temporary = claims?.temporary;
+  let isFree = claims !== undefined;
   const forgetIt = async (): Promise<void> => {
-    if (!isForgotten) await forget(share, source);
+    if (temporary !== undefined) await forget(share, temporary);
   };
   const giveUp = () => takeBack(context, name, record);
-  await admit(context, name, record).catch(async (reason: unknown) => {
+  await admit(context, name, record, claims?.hasLedger).catch(async (reason: unknown) => {
     await forgetIt();
     throw reason;
   });
-  try {
-    const { isMoved, atOnce } = await claimOrRefuse(
-      context,
-      name,
-      record,
-      source,
-      temporary === undefined ? "keep" : "move",
-    );
-    isForgotten ||= isMoved;
-    isFree &&= atOnce;
-  } catch (reason) {
-    await forgetIt();
-    const unclaimed = () => giveUpUnclaimed(context, name, record);
-    if (hasCode(reason, "already-exists")) await unclaimed();
-    throw await settled(reason, unclaimed);
+  if (claims?.isPathClaimed !== true) {
+    try {
+      const { isMoved, atOnce } = await claimOrRefuse(context, name, record, temporary);
+      if (isMoved) temporary = undefined;
+      isFree &&= atOnce;
+    } catch (reason) {
+      await forgetIt();
+      const unclaimed = () => giveUpUnclaimed(context, name, record);
+      if (hasCode(reason, "already-exists")) await unclaimed();
+      throw await settled(reason, unclaimed);
+    }
   }
   const placing =
     record.identity.adopted === true
@@ -116,13 +119,18 @@ async function claimOrRefuse(
   context: ShareContext,
   name: VolumeName,
   record: VolumeRecord,
-  source: SharePath,
-  fate: "keep" | "move",
+  temporary: SharePath | undefined,
 ): Promise<{ readonly isMoved: boolean; readonly atOnce: boolean }> {
   const { share } = context;
   const { path } = record.identity.directory;
+  const source = join(recordPath(name), identityFile);
   for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-    const outcome = await claimPath(context, record, source, fate);
+    const outcome = await claimPath(
+      context,
+      record,
+      temporary ?? source,
+      temporary === undefined ? "keep" : "move",
+    );
     if (outcome.kind === "claimed") return { isMoved: outcome.isMoved, atOnce: attempt === 1 };
     await clear(context, path, outcome);
   }

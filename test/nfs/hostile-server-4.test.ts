@@ -234,8 +234,12 @@ test("a server that writes less than it is given, and says OK, gives no half fil
   server.failNext(operation.verify, 10027); // NOT_SAME
   const [writes, links] = [server.count(operation.write), server.count(operation.link)];
   const { handle } = client.root;
-  const target = { directory: handle, way: ["records"], name: "record" };
-  await client.createLinked(handle, "temporary", {}, Buffer.from("abcd"), target);
+  const temporary = { directory: handle, way: [], name: "temporary" };
+  const { results, failure } = await client.inOrder([
+    { kind: "create", at: temporary, attributes: {}, content: Buffer.from("abcd") },
+    { kind: "link", from: temporary, to: { directory: handle, way: ["records"], name: "record" } },
+  ]);
+  assert.deepEqual([results.length, failure], [2, undefined]);
   const done = [server.count(operation.write) - writes, server.count(operation.link) - links];
   assert.deepEqual(done, [1 + 2, 1], "once more from the start, then the name");
 });

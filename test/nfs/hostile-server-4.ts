@@ -10,10 +10,12 @@ import { type Answer, accepted, type Last, LyingServer, opaque, word } from "./l
 /** RFC 8881 §16.2. */
 export const operation = {
   close: 4,
+  create: 6,
   getattr: 9,
   getfh: 10,
   link: 11,
   lookup: 15,
+  nverify: 17,
   open: 18,
   putfh: 22,
   putrootfh: 24,
@@ -22,6 +24,7 @@ export const operation = {
   readlink: 27,
   remove: 28,
   rename: 29,
+  restorefh: 31,
   savefh: 32,
   verify: 37,
   write: 38,
@@ -179,7 +182,8 @@ export class HostileServer4 extends LyingServer {
     if (code === operation.open) reader.opaque().skip(4).opaque(); // attributes, claim, name
     if (code === operation.close) reader.skip(4 + 16);
     if (code === operation.write) reader.skip(16 + 8 + 4).opaque();
-    if (code === operation.verify) {
+    if (code === operation.create) reader.skip(4).opaque();
+    if (code === operation.verify || code === operation.nverify || code === operation.create) {
       reader.bitmap();
       reader.opaque();
     }

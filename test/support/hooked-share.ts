@@ -1,4 +1,5 @@
 import type { Share } from "../../src/share/share.ts";
+import { inTurn, type Step } from "../../src/share/steps.ts";
 
 /** The operations that change something. */
 const mutating: ReadonlySet<string> = new Set([
@@ -11,20 +12,6 @@ const mutating: ReadonlySet<string> = new Set([
   "removeDirectory",
   "removeTree",
 ]);
-
-/** Those that are two steps in one, as two: so what comes between them is tried as well. */
-function composed(share: Share): Pick<Share, "createLinked" | "moveFile"> {
-  return {
-    async createLinked(path, content, created) {
-      await share.createFile(path, content);
-      await share.link(path, created);
-    },
-    async moveFile(existing, created) {
-      await share.link(existing, created);
-      await share.removeFile(existing);
-    },
-  };
-}
 
 /** What happens to one changing step. */
 export type Fate = "done" | "not done" | "done, answer lost";
@@ -41,7 +28,8 @@ export function hookedShare(
   let steps = 0;
   const hooked: Share = new Proxy(share, {
     get(target, key) {
-      if (key === "createLinked" || key === "moveFile") return composed(hooked)[key];
+      // One by one: so what comes between them is tried as well.
+      if (key === "inOrder") return (several: readonly Step[]) => inTurn(hooked, several);
       const member: unknown = Reflect.get(target, key, target);
       if (typeof member !== "function") return member;
       if (typeof key !== "string" || !mutating.has(key)) return member.bind(target);

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { type ErrorCode, hasCode } from "../../src/core/errors.ts";
 import type { Share } from "../../src/share/share.ts";
 import { join, parseSharePath, type SharePath, shareRoot } from "../../src/share/share-path.ts";
-import { linkedFacts, linkFacts } from "./claim-facts.ts";
+import { linkFacts, stepFacts } from "./claim-facts.ts";
 import { renameFacts } from "./rename-facts.ts";
 import { usageFacts } from "./usage-facts.ts";
 
@@ -27,12 +27,17 @@ export async function rejectsWith(
   work: Promise<unknown>,
 ): Promise<void> {
   await assert.rejects(work, (reason) => {
-    assert.ok(hasCode(reason, code), `expected ${code}, got ${String(reason)}`);
-    const address = /\((.*)\)$/.exec(share.name)?.[1] ?? share.name;
-    assert.ok(reason.message.includes(address), `no share is named: ${reason.message}`);
-    assert.ok(reason.message.includes(path), `no path is named: ${reason.message}`);
+    assertFailure(share, code, path, reason);
     return true;
   });
+}
+
+/** That a failure has this code, and names share and path. */
+export function assertFailure(share: Share, code: ErrorCode, path: string, reason: unknown): void {
+  assert.ok(hasCode(reason, code), `expected ${code}, got ${String(reason)}`);
+  const address = /\((.*)\)$/.exec(share.name)?.[1] ?? share.name;
+  assert.ok(reason.message.includes(address), `no share is named: ${reason.message}`);
+  assert.ok(reason.message.includes(path), `no path is named: ${reason.message}`);
 }
 
 export async function namesOf(share: Share, path: SharePath = shareRoot): Promise<string[]> {
@@ -72,7 +77,7 @@ export function shareContract(name: string, makeShare: () => Promise<ShareFixtur
     directoryFacts(fact);
     fileFacts(fact);
     linkFacts(fact);
-    linkedFacts(fact);
+    stepFacts(fact);
     renameFacts(fact);
     removeFacts(fact);
     removeTreeFacts(fact);

@@ -17,6 +17,7 @@ import { BerthError } from "../../src/core/errors.ts";
 import { parseVolumeName } from "../../src/core/volume-id.ts";
 import type { Share } from "../../src/share/share.ts";
 import { parseSharePath } from "../../src/share/share-path.ts";
+import { type AnySteps, inTurn } from "../../src/share/steps.ts";
 import { parseDirectoryPath } from "../../src/volumes/directory-path.ts";
 import type { VolumeRequest } from "../../src/volumes/volume.ts";
 import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
@@ -26,8 +27,9 @@ const at = (name: string, path: string, more: Partial<VolumeRequest> = {}): Volu
 
 /** A server that sees no difference between some spellings of a name. */
 function blurredShare(share: Share, sameAs: (path: string) => string): Share {
-  return new Proxy(share, {
+  const blurred: Share = new Proxy(share, {
     get(target, key) {
+      if (key === "inOrder") return (steps: AnySteps) => inTurn(blurred, steps);
       const member: unknown = Reflect.get(target, key, target);
       if (typeof member !== "function") return member;
       return (...args: unknown[]): unknown =>
@@ -37,6 +39,7 @@ function blurredShare(share: Share, sameAs: (path: string) => string): Share {
         );
     },
   });
+  return blurred;
 }
 
 describe("on a server that blurs names", () => {

@@ -3,14 +3,12 @@ import { rpcLimits } from "../../rpc/limits.ts";
 import type {
   CopyRange,
   CopyResult,
-  NameBelow,
   NewClone,
   NfsClient,
   NfsFeatures,
   OperationOptions,
   ReaddirOptions,
   ReadOptions,
-  Renaming,
   SeekTarget,
 } from "../client.ts";
 import { statusError } from "../diagnosis.ts";
@@ -32,12 +30,14 @@ import { afterChange } from "../nfs-error.ts";
 import { firstPosition, readPages } from "../readdir-pages.ts";
 import { type Request, type RequestDefaults, requestOf } from "../request.ts";
 import { status } from "../status.ts";
+import type { Renaming, Step, StepsOutcome } from "../steps.ts";
 import { access } from "./access.ts";
 import { commit } from "./commit.ts";
 import { createNew } from "./create.ts";
 import type { ServerLimits } from "./fsinfo.ts";
 import { fsstat } from "./fsstat.ts";
 import { getattr } from "./getattr.ts";
+import { inOrder } from "./in-order.ts";
 import { link } from "./link.ts";
 import { type Found, lookup } from "./lookup.ts";
 import { type Made, mkdir } from "./mkdir.ts";
@@ -107,16 +107,6 @@ export class Nfs3Client implements NfsClient {
     let found: Found = { handle: directory, attributes: undefined };
     for (const name of names) found = await this.#runner.run(lookup(found.handle, name), request);
     return await this.#known(found, request);
-  }
-
-  async readNamed(
-    directory: FileHandle,
-    names: readonly FileName[],
-    lengthBytes: number,
-    options?: OperationOptions,
-  ): Promise<FileNode & ReadResult> {
-    const node = await this.resolve(directory, names, options);
-    return { ...node, ...(await this.read(node.handle, 0n, lengthBytes, options)) };
   }
 
   async getattr(file: FileHandle, options?: OperationOptions): Promise<FileAttributes> {
@@ -206,6 +196,10 @@ export class Nfs3Client implements NfsClient {
     return await renameMany(this.#runner, renamings, requestOf(this.#defaults, options));
   }
 
+  inOrder(steps: readonly Step[], options?: OperationOptions): Promise<StepsOutcome> {
+    return inOrder(this, steps, options);
+  }
+
   async remove(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
     await this.#runner.run(remove(directory, name), requestOf(this.#defaults, options));
   }
@@ -238,40 +232,6 @@ export class Nfs3Client implements NfsClient {
     options?: OperationOptions,
   ): Promise<void> {
     await this.#runner.run(link(file, directory, name), requestOf(this.#defaults, options));
-  }
-
-  async createLinked(
-    directory: FileHandle,
-    name: FileName,
-    attributes: AttributeChanges,
-    content: Uint8Array,
-    target: NameBelow,
-    options?: OperationOptions,
-  ): Promise<FileHandle> {
-    const { handle } = await this.create(directory, name, attributes, undefined, options);
-    try {
-      for (let doneBytes = 0; doneBytes < content.length; ) {
-        const rest = content.subarray(doneBytes);
-        doneBytes += (await this.write(handle, BigInt(doneBytes), rest, "file-sync", options)).writtenBytes;
-      }
-      await this.#linkTo(handle, target, options);
-    } catch (error) {
-      throw afterChange(error);
-    }
-    return handle;
-  }
-
-  async moveFile(
-    file: FileHandle,
-    directory: FileHandle,
-    name: FileName,
-    target: NameBelow,
-    options?: OperationOptions,
-  ): Promise<void> {
-    await this.#linkTo(file, target, options);
-    await this.remove(directory, name, options).catch((error: unknown) => {
-      throw afterChange(error);
-    });
   }
 
   async symlink(
@@ -361,15 +321,6 @@ export class Nfs3Client implements NfsClient {
     const { handle, attributes } = made;
     if (handle !== undefined) return await this.#known({ handle, attributes }, request);
     return await this.#known(await this.#runner.run(lookup(directory, name), request), request);
-  }
-
-  async #linkTo(
-    file: FileHandle,
-    { directory, way, name }: NameBelow,
-    options: OperationOptions | undefined,
-  ): Promise<void> {
-    const { handle } = way.length === 0 ? { handle: directory } : await this.resolve(directory, way, options);
-    await this.link(file, handle, name, options);
   }
 
   /** What v3 does not have is refused here, as a server would. */

@@ -1,6 +1,6 @@
-import type { NameBelow, Renaming } from "../client.ts";
 import type { FileHandle } from "../file.ts";
 import type { Request } from "../request.ts";
+import type { NameBelow, Renaming } from "../steps.ts";
 import { lookup } from "./lookup.ts";
 import { rename } from "./rename.ts";
 import type { ProcedureRunner } from "./runner.ts";

@@ -2,14 +2,12 @@ import type { RpcConnection } from "../../rpc/connection.ts";
 import type {
   CopyRange,
   CopyResult,
-  NameBelow,
   NewClone,
   NfsClient,
   NfsFeatures,
   OperationOptions,
   ReaddirOptions,
   ReadOptions,
-  Renaming,
   SeekTarget,
   ServerCopyOptions,
 } from "../client.ts";
@@ -31,30 +29,29 @@ import { nfsLimits } from "../limits.ts";
 import { firstPosition, readPages } from "../readdir-pages.ts";
 import { type RequestDefaults, requestOf } from "../request.ts";
 import { status } from "../status.ts";
+import { isLook, type Renaming, type Step, type StepsOutcome } from "../steps.ts";
 import { access } from "./access.ts";
 import { clone } from "./clone.ts";
 import { cloneNew, clonesPerCompound } from "./clone-new.ts";
 import { commit } from "./commit.ts";
 import { copyAll } from "./copy-all.ts";
 import { closeNew, openNew } from "./create.ts";
-import { createLinked } from "./create-linked.ts";
 import { getfh, putfh, savefh } from "./filehandle.ts";
 import { fsstat } from "./fsstat.ts";
 import { Gather } from "./gather.ts";
 import { getattr } from "./getattr.ts";
+import { fitting, inOrder, type LookTask, lookInCompany } from "./in-order.ts";
 import { link } from "./link.ts";
 import { mkdir } from "./mkdir.ts";
-import { moveFile } from "./move-file.ts";
 import { read } from "./read.ts";
-import { readNamed } from "./read-named.ts";
 import { readdir } from "./readdir.ts";
 import { readlink } from "./readlink.ts";
 import { remove } from "./remove.ts";
-import { removeChecked } from "./remove-checked.ts";
 import { removeMany } from "./remove-many.ts";
 import { rename } from "./rename.ts";
 import { renameMany } from "./rename-many.ts";
 import { resolve } from "./resolve.ts";
+import type { Task } from "./run-each.ts";
 import type { CompoundRunner } from "./runner.ts";
 import { seek } from "./seek.ts";
 import { setattr } from "./setattr.ts";
@@ -71,8 +68,9 @@ export class Nfs4Client implements NfsClient {
   readonly #connection: RpcConnection;
   readonly #runner: CompoundRunner;
   readonly #defaults: RequestDefaults;
-  readonly #clones: Gather<ReturnType<typeof cloneNew>>;
-  readonly #xattrLists: Gather<ReturnType<typeof firstXattrs>>;
+  readonly #clones: Gather<Task<ReturnType<typeof cloneNew>>>;
+  readonly #xattrLists: Gather<Task<ReturnType<typeof firstXattrs>>>;
+  readonly #looks: Gather<LookTask>;
 
   constructor(
     connection: RpcConnection,
@@ -89,6 +87,12 @@ export class Nfs4Client implements NfsClient {
     this.features = features;
     this.#clones = new Gather(runner, () => clonesPerCompound(runner));
     this.#xattrLists = new Gather(runner, () => xattrListsPerCompound(runner));
+    this.#looks = new Gather(runner, (looks) =>
+      fitting(
+        runner,
+        looks.map(({ plan }) => plan),
+      ),
+    );
   }
 
   get root(): FileNode {
@@ -105,16 +109,6 @@ export class Nfs4Client implements NfsClient {
 
   resolve(directory: FileHandle, names: readonly FileName[], options?: OperationOptions): Promise<FileNode> {
     return resolve(this.#runner, putfh(directory), names, requestOf(this.#defaults, options));
-  }
-
-  readNamed(
-    directory: FileHandle,
-    names: readonly FileName[],
-    lengthBytes: number,
-    options?: OperationOptions,
-  ): Promise<FileNode & ReadResult> {
-    const bytes = Math.min(lengthBytes, this.features.readBytesMax);
-    return readNamed(this.#runner, directory, names, bytes, requestOf(this.#defaults, options));
   }
 
   async getattr(file: FileHandle, options?: OperationOptions): Promise<FileAttributes> {
@@ -207,16 +201,24 @@ export class Nfs4Client implements NfsClient {
     return await renameMany(this.#runner, renamings, requestOf(this.#defaults, options));
   }
 
+  inOrder(steps: readonly Step[], options?: OperationOptions): Promise<StepsOutcome> {
+    const request = requestOf(this.#defaults, options);
+    const [first] = steps;
+    if (steps.length === 1 && first !== undefined && isLook(first))
+      return lookInCompany(this.#runner, this.#looks, first, request);
+    return inOrder(this.#runner, steps, request);
+  }
+
   async remove(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
     await this.#runner.run([putfh(directory), remove(name)], requestOf(this.#defaults, options));
   }
 
-  async removeFile(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
-    await removeChecked(this.#runner, directory, name, "file", requestOf(this.#defaults, options));
+  removeFile(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
+    return this.#removeOne(directory, name, "file", options);
   }
 
-  async rmdir(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
-    await removeChecked(this.#runner, directory, name, "directory", requestOf(this.#defaults, options));
+  rmdir(directory: FileHandle, name: FileName, options?: OperationOptions): Promise<void> {
+    return this.#removeOne(directory, name, "directory", options);
   }
 
   async removeMany(
@@ -235,34 +237,6 @@ export class Nfs4Client implements NfsClient {
   ): Promise<void> {
     const operations = [putfh(file), savefh, putfh(directory), link(name)];
     await this.#runner.run(operations, requestOf(this.#defaults, options));
-  }
-
-  async createLinked(
-    directory: FileHandle,
-    name: FileName,
-    attributes: AttributeChanges,
-    content: Uint8Array,
-    target: NameBelow,
-    options?: OperationOptions,
-  ): Promise<FileHandle> {
-    const request = requestOf(this.#defaults, options);
-    return await createLinked(
-      this.#runner,
-      this.#newFile(directory, name, attributes),
-      content,
-      target,
-      request,
-    );
-  }
-
-  async moveFile(
-    file: FileHandle,
-    directory: FileHandle,
-    name: FileName,
-    target: NameBelow,
-    options?: OperationOptions,
-  ): Promise<void> {
-    await moveFile(this.#runner, file, directory, name, target, requestOf(this.#defaults, options));
   }
 
   async symlink(
@@ -314,7 +288,7 @@ export class Nfs4Client implements NfsClient {
     const request = requestOf(this.#defaults, options);
     this.#needMinorTwo("CLONE", request);
     if (clonesPerCompound(this.#runner) < 1) throw unsupported({ ...request.site, operation: "CLONE" });
-    await this.#clones.run(cloneNew(this.#runner.clientId, clone), request);
+    await this.#clones.run({ operations: cloneNew(this.#runner.clientId, clone), request });
   }
 
   async copy(
@@ -370,6 +344,17 @@ export class Nfs4Client implements NfsClient {
   async close(): Promise<void> {
     await this.#runner.close();
     this.#connection.close();
+  }
+
+  async #removeOne(
+    directory: FileHandle,
+    name: FileName,
+    type: "file" | "directory",
+    options: OperationOptions | undefined,
+  ): Promise<void> {
+    const at = { directory, way: [], name };
+    const { failure } = await this.inOrder([{ kind: "remove", at, type }], options);
+    if (failure !== undefined) throw failure;
   }
 
   #newFile(directory: FileHandle, name: FileName, attributes: AttributeChanges): Made {

@@ -14,6 +14,9 @@ export const putrootfh: Operation<void> = { code: 24, name: "PUTROOTFH", encode:
 /** SAVEFH (RFC 8881 §18.28): the source of what follows. */
 export const savefh: Operation<void> = { code: 32, name: "SAVEFH", encode: nothing, decode: nothing };
 
+/** RESTOREFH (RFC 8881 §18.27): back to what was saved. */
+export const restorefh: Operation<void> = { code: 31, name: "RESTOREFH", encode: nothing, decode: nothing };
+
 /** GETFH (RFC 8881 §18.8) */
 export const getfh: Operation<FileHandle> = {
   code: 10,

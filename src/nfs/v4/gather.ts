@@ -5,8 +5,9 @@ import type { CompoundRunner } from "./runner.ts";
 
 type Operations = readonly Operation<unknown>[];
 
-interface Waiting<Ops extends Operations> extends Task<Ops> {
-  readonly resolve: (results: ResultsOf<Ops>) => void;
+interface Waiting<Each extends Task<Operations>> {
+  readonly task: Each;
+  readonly resolve: (results: ResultsOf<Each["operations"]>) => void;
   readonly reject: (reason: unknown) => void;
 }
 
@@ -14,43 +15,43 @@ interface Waiting<Ops extends Operations> extends Task<Ops> {
  * Lets what is asked for in the same turn of the event loop share compounds: callers ask for single things, and
  * the server gets as many at once as one request (COMPOUND, RFC 8881 §16.2) holds.
  */
-export class Gather<Ops extends Operations> {
+export class Gather<Each extends Task<Operations>> {
   readonly #runner: CompoundRunner;
-  readonly #tasksMax: () => number;
-  #waiting: Waiting<Ops>[] = [];
+  readonly #fitting: (tasks: readonly Each[]) => number;
+  #waiting: Waiting<Each>[] = [];
 
-  /** @param tasksMax how many one compound holds; it may change with the session */
-  constructor(runner: CompoundRunner, tasksMax: () => number) {
+  /** @param fitting how many of them one compound holds; it may change with the session */
+  constructor(runner: CompoundRunner, fitting: (tasks: readonly Each[]) => number) {
     this.#runner = runner;
-    this.#tasksMax = tasksMax;
+    this.#fitting = fitting;
   }
 
   /** As `CompoundRunner.run`. */
-  async run(operations: Ops, request: Request): Promise<ResultsOf<Ops>> {
-    return await new Promise<ResultsOf<Ops>>((resolve, reject) => {
+  run(task: Each): Promise<ResultsOf<Each["operations"]>> {
+    return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) setImmediate(() => this.#flush());
-      this.#waiting.push({ operations, request, resolve, reject });
+      this.#waiting.push({ task, resolve, reject });
     });
   }
 
   #flush(): void {
-    const waiting = this.#waiting;
+    let waiting = this.#waiting;
     this.#waiting = [];
-    const tasksMax = this.#tasksMax();
-    let part: Waiting<Ops>[] = [];
-    for (const each of waiting) {
-      const [first] = part;
-      if (first !== undefined && (part.length >= tasksMax || !mayShare(first.request, each.request))) {
-        void this.#settle(part);
-        part = [];
-      }
-      part.push(each);
+    while (waiting.length > 0) {
+      const tasks = waiting.map(({ task }) => task);
+      const strangers = tasks.findIndex(({ request }) => !mayShare(tasks[0]?.request ?? request, request));
+      const company = strangers === -1 ? tasks : tasks.slice(0, strangers);
+      const count = Math.max(1, Math.min(company.length, this.#fitting(company)));
+      void this.#settle(waiting.slice(0, count));
+      waiting = waiting.slice(count);
     }
-    void this.#settle(part);
   }
 
-  async #settle(part: readonly Waiting<Ops>[]): Promise<void> {
-    const outcomes = await runEach(this.#runner, part);
+  async #settle(part: readonly Waiting<Each>[]): Promise<void> {
+    const outcomes = await runEach<Each["operations"]>(
+      this.#runner,
+      part.map(({ task }) => task),
+    );
     for (const [index, { resolve, reject }] of part.entries()) {
       const outcome = outcomes[index];
       if (outcome?.status === "fulfilled") resolve(outcome.value);

@@ -1,10 +1,9 @@
-import type { NameBelow, Renaming } from "../client.ts";
 import type { Request } from "../request.ts";
-import { putfh, savefh } from "./filehandle.ts";
-import { lookup } from "./lookup.ts";
+import type { Renaming } from "../steps.ts";
+import { savefh } from "./filehandle.ts";
+import { wayTo, withoutWay } from "./name-below.ts";
 import type { Operation } from "./operation.ts";
 import { rename } from "./rename.ts";
-import { resolve } from "./resolve.ts";
 import { runEach, type Task } from "./run-each.ts";
 import type { CompoundRunner } from "./runner.ts";
 
@@ -49,17 +48,12 @@ function operationsOf({ from, to }: Renaming): readonly Operation<unknown>[] {
   return [...wayTo(from), savefh, ...wayTo(to), rename(from.name, to.name)];
 }
 
-const wayTo = ({ directory, way }: NameBelow): Operation<void>[] => [putfh(directory), ...way.map(lookup)];
-
 /** With handles in place of ways that no compound holds. */
 async function shortened(runner: CompoundRunner, renaming: Renaming, request: Request): Promise<Renaming> {
   const { from, to } = renaming;
   if (operationsEach + from.way.length + to.way.length <= runner.operationsMax) return renaming;
-  const found = async (place: NameBelow): Promise<NameBelow> => {
-    const { handle } = await resolve(runner, putfh(place.directory), place.way, request);
-    return { directory: handle, way: [], name: place.name };
-  };
-  return { ...renaming, from: await found(from), to: await found(to) };
+  const source = await withoutWay(runner, from, request);
+  return { ...renaming, from: source, to: await withoutWay(runner, to, request) };
 }
 
 /** How many of them fit into a request, and the answer that the server keeps of it; one at least. */

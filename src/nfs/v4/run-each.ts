@@ -7,6 +7,23 @@ import type { CompoundRunner } from "./runner.ts";
 export interface Task<Operations extends readonly Operation<unknown>[]> {
   readonly operations: Operations;
   readonly request: Request;
+  readonly meaning?: Meaning | undefined;
+}
+
+/** What one status of one operation means in a task, in place of what it says. */
+export interface Meaning {
+  readonly index: number;
+  readonly code: number;
+  readonly means: number;
+}
+
+/** What a task's failure says; with another meaning it is that of the task's last operation. */
+export function meant<Failure extends { readonly code: number; readonly index: number }>(
+  { meaning, operations }: Pick<Task<readonly Operation<unknown>[]>, "meaning" | "operations">,
+  failure: Failure,
+): Failure {
+  if (meaning?.code !== failure.code || meaning.index !== failure.index) return failure;
+  return { ...failure, code: meaning.means, index: operations.length - 1 };
 }
 
 type Outcome<Operations extends readonly Operation<unknown>[]> = PromiseSettledResult<ResultsOf<Operations>>;
@@ -46,7 +63,7 @@ async function runFirst<const Operations extends readonly Operation<unknown>[]>(
     const failed = tasks[outcomes.length];
     if (reply.status === "ok" || failed === undefined) return outcomes;
     const within = { ...reply, index: reply.index - index };
-    const reason = runner.failure(failed.operations, within, failed.request);
+    const reason = runner.failure(failed.operations, meant(failed, within), failed.request);
     const untouched = failed.operations.slice(0, within.index).every(({ once }) => once !== true);
     if (outcomes.length > 0 && untouched && isPassing(reply.code)) return outcomes; // its turn comes with the next
     return [...outcomes, { status: "rejected", reason }];

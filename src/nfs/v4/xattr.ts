@@ -7,6 +7,7 @@ import { skipChangeInfo } from "./change-info.ts";
 import { putfh } from "./filehandle.ts";
 import type { Gather } from "./gather.ts";
 import type { Operation } from "./operation.ts";
+import type { Task } from "./run-each.ts";
 import type { CompoundRunner } from "./runner.ts";
 
 const setEither = 0;
@@ -81,12 +82,12 @@ export function xattrListsPerCompound({ operationsMax, limits }: CompoundRunner)
 /** LISTXATTRS (RFC 8276 §8.4.3), page after page. @throws NfsError; stops at our bound of names */
 export async function listAllXattrs(
   runner: CompoundRunner,
-  gather: Gather<ReturnType<typeof firstXattrs>>,
+  gather: Gather<Task<ReturnType<typeof firstXattrs>>>,
   file: FileHandle,
   request: Request,
 ): Promise<readonly string[]> {
   const names: string[] = [];
-  let [, page] = await gather.run(firstXattrs(file), request);
+  let [, page] = await gather.run({ operations: firstXattrs(file), request });
   names.push(...page.names);
   while (!page.eof && page.names.length > 0 && names.length < nfsLimits.xattrNamesMax) {
     [, page] = await runner.run([putfh(file), listxattrs(page.cookie, pageBytesMax)] as const, request);
