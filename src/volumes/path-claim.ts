@@ -123,20 +123,26 @@ export async function releasePath(context: ShareContext, record: VolumeFate): Pr
   if ((await claimAt(context.share, directory.path))?.nonce === nonce) await letGo(context, record);
 }
 
-/** The same where this volume had it a moment ago. @param goes where its record goes meanwhile */
+/**
+ * The same where this volume had it a moment ago.
+ * @param goes where its record goes meanwhile
+ * @param going settles when it has: a look before that would hold it up (see `DirectoryGates`), and tell less
+ */
 export async function letGo(
   context: ShareContext,
   record: VolumeFate,
   goes: SharePath = trashedRecordPath(nonceOf(record.identity)),
+  going: Promise<unknown> = Promise.resolve(),
 ): Promise<void> {
   const { path } = record.identity.directory;
   const nonce = nonceOf(record.identity);
   const name = parseVolumeId(record.identity.id)?.name;
   // Most often the record is there by now, and nothing else has to be asked.
-  const isBack = async (): Promise<boolean> =>
-    name !== undefined &&
-    !(await stillDecided(context.share, goes, record)) &&
-    (await wasRestored(context.share, name, record));
+  const isBack = async (): Promise<boolean> => {
+    await Promise.allSettled([going]);
+    if (name === undefined || (await stillDecided(context.share, goes, record))) return false;
+    return await wasRestored(context.share, name, record);
+  };
   await takeAway(context, path, async (moved) => moved.nonce === nonce, isBack);
 }
 

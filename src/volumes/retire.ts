@@ -95,11 +95,9 @@ export async function retire(
     },
   };
   // Side by side: a claim whose record is gone is taken away by whoever meets it, at last by the reaper.
-  const release = tree.isStillClaimed() ? letGo(context, record, to) : releasePath(context, record);
-  await sideBySide([
-    release.then(() => removeParents(context, path)),
-    move(share, recordPath(name), to, holder, isRecord, !isKept && tree.isStillClaimed()),
-  ]);
+  const moving = move(share, recordPath(name), to, holder, isRecord, !isKept && tree.isStillClaimed());
+  const release = tree.isStillClaimed() ? letGo(context, record, to, moving) : releasePath(context, record);
+  await sideBySide([release.then(() => removeParents(context, path)), moving]);
 }
 
 /**
