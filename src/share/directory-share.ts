@@ -124,7 +124,7 @@ export class DirectoryShare implements Share {
 
   link(existing: SharePath, created: SharePath): Promise<void> {
     return this.#between("link", existing, created, async (from, source, to, target) => {
-      await linkAt(from.fd, source, to.fd, target);
+      linkAt(from.fd, source, to.fd, target);
       await to.sync();
     });
   }
@@ -135,11 +135,11 @@ export class DirectoryShare implements Share {
 
   makeDirectory(path: SharePath, mode: number): Promise<FileStat> {
     return this.#at("make directory", path, async (parent, name) => {
-      await makeDirectoryAt(parent.fd, name, mode);
+      makeDirectoryAt(parent.fd, name, mode);
       const found = lookAt(parent.fd, name);
       if (found === undefined) throw noEntry(this.name, "look at", path);
       const made = { ...fileStat(found), mode };
-      if (made.mode !== modeOf(found)) this.#changeMode(parent, name, mode); // the umask took bits away
+      if (made.mode !== modeOf(found)) this.#changeMode(parent, name, mode); // mkdir(2) leaves out set-uid and set-gid
       await parent.sync();
       return made;
     });
@@ -158,18 +158,18 @@ export class DirectoryShare implements Share {
 
   rename(from: SharePath, to: SharePath): Promise<void> {
     return this.#between("rename", from, to, async (source, sourceName, target, targetName) => {
-      await renameAt(source.fd, sourceName, target.fd, targetName);
+      renameAt(source.fd, sourceName, target.fd, targetName);
       // One transaction of the file system's journal holds both ends.
       await source.sync();
     });
   }
 
   removeFile(path: SharePath): Promise<void> {
-    return this.#at("remove", path, (parent, name) => unlinkAt(parent.fd, name));
+    return this.#at("remove", path, async (parent, name) => unlinkAt(parent.fd, name));
   }
 
   removeDirectory(path: SharePath): Promise<void> {
-    return this.#at("remove directory", path, (parent, name) => removeDirectoryAt(parent.fd, name));
+    return this.#at("remove directory", path, async (parent, name) => removeDirectoryAt(parent.fd, name));
   }
 
   async removeTree(path: SharePath, options: TreeOptions = {}): Promise<TreeProgress> {
@@ -320,7 +320,7 @@ export class DirectoryShare implements Share {
 }
 
 async function writeNew(parent: OpenDirectory, name: string, content: Uint8Array): Promise<void> {
-  const fd = await createFileAt(parent.fd, name);
+  const fd = createFileAt(parent.fd, name);
   try {
     await writeAll(fd, content);
   } finally {

@@ -10,19 +10,20 @@ import {
   fstatSync,
   fsync,
   futimes,
-  link,
+  linkSync,
   lstatSync,
-  mkdir,
-  open,
+  mkdirSync,
   opendirSync,
   openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
-  rename,
+  renameSync,
   rmdir,
+  rmdirSync,
   type Stats,
   unlink,
+  unlinkSync,
   write,
 } from "node:fs";
 import { errnoOf } from "./errno.ts";
@@ -32,9 +33,9 @@ import { errnoOf } from "./errno.ts";
  * `/proc/self/fd/N/name` from the directory that N stands for, so nobody who swaps a component for a
  * symbolic link in the meantime can lead a call elsewhere. Names are bytes or UTF-8, one component each.
  *
- * What only looks is called synchronously: it takes microseconds on a local disk, and a turn through Node's
- * thread pool costs several times as much. What changes something is asynchronous: it may wait for the file
- * system's journal, or free a large file, and while one waits others share its commit.
+ * What looks, or changes one name, is called synchronously: it takes microseconds on a local disk, and a turn through
+ * Node's thread pool costs several times as much. What waits for the disk, or may free a large file, is asynchronous:
+ * while one waits others share its commit.
  */
 export type Name = string | Buffer;
 
@@ -67,10 +68,8 @@ export const openDirectoryAt = (directory: number, name: Name): number =>
   openSync(at(directory, name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 
 /** A new file that is written durably: each write is answered when its content is on the disk (O_DSYNC). */
-export const createFileAt = (directory: number, name: Name): Promise<number> =>
-  answer((callback) => {
-    open(at(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_DSYNC, 0o600, callback);
-  });
+export const createFileAt = (directory: number, name: Name): number =>
+  openSync(at(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_DSYNC, 0o600);
 
 export async function writeAll(fd: number, content: Uint8Array): Promise<void> {
   for (let done = 0; done < content.length; ) {
@@ -120,19 +119,31 @@ export function lookAtOpen(fd: number): Stats | BigIntStats {
 const isExact = ({ dev, ino, size }: Stats): boolean =>
   Number.isSafeInteger(ino) && Number.isSafeInteger(size) && Number.isSafeInteger(dev);
 
-export const makeDirectoryAt = (directory: number, name: Name, mode: number): Promise<void> =>
-  answered((callback) => mkdir(at(directory, name), { mode }, callback));
+/** With this very mode, whatever the umask: nothing else runs meanwhile. Set-uid and set-gid are for `changeMode`. */
+export function makeDirectoryAt(directory: number, name: Name, mode: number): void {
+  const umask = process.umask(0);
+  try {
+    mkdirSync(at(directory, name), { mode });
+  } finally {
+    process.umask(umask);
+  }
+}
 
-export const linkAt = (from: number, existing: Name, to: number, created: Name): Promise<void> =>
-  answered((callback) => link(at(from, existing), at(to, created), callback));
+export const linkAt = (from: number, existing: Name, to: number, created: Name): void =>
+  linkSync(at(from, existing), at(to, created));
 
-export const renameAt = (from: number, source: Name, to: number, target: Name): Promise<void> =>
-  answered((callback) => rename(at(from, source), at(to, target), callback));
+export const renameAt = (from: number, source: Name, to: number, target: Name): void =>
+  renameSync(at(from, source), at(to, target));
 
-export const unlinkAt = (directory: number, name: Name): Promise<void> =>
+export const unlinkAt = (directory: number, name: Name): void => unlinkSync(at(directory, name));
+
+export const removeDirectoryAt = (directory: number, name: Name): void => rmdirSync(at(directory, name));
+
+/** The same of what may be large, or one of many. */
+export const unlinkAside = (directory: number, name: Name): Promise<void> =>
   answered((callback) => unlink(at(directory, name), callback));
 
-export const removeDirectoryAt = (directory: number, name: Name): Promise<void> =>
+export const removeDirectoryAside = (directory: number, name: Name): Promise<void> =>
   answered((callback) => rmdir(at(directory, name), callback));
 
 /** Lets its owner into a directory that a mode such as 0000 closes. */

@@ -11,11 +11,11 @@ import {
   openDirectoryAt,
   openUpAt,
   pathOfOpen,
-  removeDirectoryAt,
+  removeDirectoryAside,
   renameAt,
   statAt,
   statOpen,
-  unlinkAt,
+  unlinkAside,
 } from "./fs-at.ts";
 import type { TreeOptions, TreeProgress } from "./share.ts";
 
@@ -36,7 +36,7 @@ export async function removeTreeAt(
 ): Promise<TreeProgress> {
   const stat = statAt(parent, name);
   if (!stat.isDirectory()) {
-    await unlinkAt(parent, name);
+    await unlinkAside(parent, name);
     return { entries: 1 };
   }
   const top = openForRemoval(parent, name);
@@ -44,7 +44,7 @@ export async function removeTreeAt(
     const removal = new Removal(top, options, clock);
     removal.refuseMounts();
     while (await removal.emptyDirectory(top, 1));
-    await goneIsFine(() => removeDirectoryAt(parent, name));
+    await goneIsFine(() => removeDirectoryAside(parent, name));
     return removal.count(1);
   } finally {
     closeFd(top);
@@ -106,7 +106,7 @@ class Removal {
   async #removeFiles(directory: number, names: readonly Name[]): Promise<void> {
     // All of them, before the directory is closed: its number could stand for another one by then.
     const outcomes = await Promise.allSettled(
-      names.map((name) => goneIsFine(() => unlinkAt(directory, name))),
+      names.map((name) => goneIsFine(() => unlinkAside(directory, name))),
     );
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;
@@ -131,7 +131,7 @@ class Removal {
     } finally {
       closeFd(directory);
     }
-    await goneIsFine(() => removeDirectoryAt(parent, name));
+    await goneIsFine(() => removeDirectoryAside(parent, name));
     await this.#pace(this.count(1));
   }
 
