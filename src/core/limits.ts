@@ -28,7 +28,7 @@ export const limits = {
   /** gRPC calls in flight in one process; further ones get UNAVAILABLE, and come again. */
   callsInFlightMax: 1024,
   /** Of these, how many change volumes of one share at once: more would go hardly faster, and each keeps memory. */
-  volumeChangesAtOnceMax: 24,
+  volumeChangesAtOnceMax: 32,
   /** How long a step of a call may wait for its share: below the 10 s that csi-provisioner and csi-resizer give a call. */
   silenceMsMax: 8_000,
   /** A step is given as much even when its call's deadline is near or past: a share that answers makes progress. */
