@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 import { newCall, requestFor, VolumeFixture } from "../../test/support/volume-fixture.ts";
@@ -6,6 +7,7 @@ import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Share, ShareEntry } from "../share/share.ts";
 import { parseSharePath } from "../share/share-path.ts";
+import { type AnySteps, outcomeOf } from "../share/steps.ts";
 import { CallShare } from "./call-share.ts";
 
 const path = parseSharePath("a");
@@ -85,10 +87,29 @@ test("whoever waits in line behind calls that a silent share holds up hears of i
   for (let attempt = 0; attempt < 2; attempt += 1) {
     const messages = await Promise.all(names.map(create));
     const last = messages.pop() ?? "";
-    assert.match(
-      last,
-      /share test .*(24 other volumes are being changed, and none was done|no answer for \d+ s)/,
-    );
+    const many = `${limits.volumeChangesAtOnceMax} other volumes are being changed, and none was done`;
+    assert.match(last, new RegExp(`share test .*(${many}|no answer for \\d+ s)`));
     for (const message of messages) assert.match(message, /share test .*: no answer for \d+ s/);
   }
+});
+
+test("what a share can tell of its silence is told, also of steps that were asked for together", async () => {
+  using fixture = new VolumeFixture();
+  const silent: Share = new Proxy(fixture.share, {
+    get(target, key) {
+      if (key === "inOrder") {
+        return async (_steps: AnySteps, signal: AbortSignal) => {
+          await once(signal, "abort");
+          return outcomeOf([], new BerthError("cancelled", "the server is silent"));
+        };
+      }
+      const member: unknown = Reflect.get(target, key, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+  const creation = fixture.through(silent).create(deadlineIn(1000 + limits.answerMsMax), requestFor("a"));
+  await assert.rejects(creation, {
+    code: "storage-unavailable",
+    message: /^share test .*: no answer for \d+ s: the server is silent; it is safe to try again$/,
+  });
 });

@@ -89,7 +89,12 @@ export class CallShare implements Share {
   }
 
   async inOrder<const Steps extends AnySteps>(steps: Steps): Promise<StepsOutcome<Steps>> {
-    const waited = this.#wait((signal) => this.base.inOrder(steps, signal));
+    const waited = this.#wait(async (signal) => {
+      const outcome = await this.base.inOrder(steps, signal);
+      // What it can tell of the silence.
+      if (this.#silentMs !== undefined && outcome.failure !== undefined) throw outcome.failure;
+      return outcome;
+    });
     const outcome = await waited.catch((reason: unknown) => outcomeOf<Steps>([], reason));
     const { done, failure } = outcome;
     const failed = steps[done];
