@@ -31,6 +31,9 @@ export async function measureOvercommit(place: Place, version: Version): Promise
     return perSecond;
   };
   const free = await both("without a limit", "unlimited");
+  const { mostMs } = await timed(1, 1, () => create(limit));
+  figures.push(figure(`CreateVolume, the first with a limit: reads ${count} records`, mostMs, "ms"));
+  await several(limit, 300); // what a limit needs is warm as well
   const few = await both("with a limit", limit);
   await several(limit, Math.max(inFlight, there - count));
   const full = await both(`with a limit and ${count} volumes`, limit);
