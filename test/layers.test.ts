@@ -17,7 +17,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   rpc: ["xdr", "core"],
   nfs: ["rpc", "xdr", "core"],
   share: ["nfs", "core"],
-  volumes: ["share/share.ts", "share/share-path.ts", "core"],
+  volumes: ["share/share.ts", "share/share-path.ts", "share/steps.ts", "core"],
   placement: ["volumes", "share", "core"],
   node: ["share", "core"],
   csi: ["volumes", "placement/placement.ts", "node", "gen", "core"],

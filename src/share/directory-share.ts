@@ -26,17 +26,19 @@ import {
 import { OpenDirectories, type OpenDirectory } from "./open-directories.ts";
 import { removeTreeAt } from "./remove-tree.ts";
 import type {
+  AnySteps,
   Attributes,
   FileStat,
   Share,
   ShareEntry,
   Space,
+  StepsOutcome,
   TreeOptions,
   TreeProgress,
   TreeUsage,
 } from "./share.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
-import { type AnySteps, inTurn, type StepsOutcome } from "./steps.ts";
+import { inTurn } from "./steps.ts";
 import { usageAt } from "./usage-tree.ts";
 
 const statFileSystem = promisify(statfs);

@@ -11,8 +11,9 @@ import {
   type Renaming,
 } from "../nfs/index.ts";
 import type { Move, Place } from "./rename-batches.ts";
+import type { Step } from "./share.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
-import { isChange, pathsOf, type Step } from "./steps.ts";
+import { isChange, pathsOf } from "./steps.ts";
 
 const none: readonly string[] = [];
 

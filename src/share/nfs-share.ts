@@ -19,17 +19,21 @@ import { LazyClient } from "./lazy-client.ts";
 import { NfsHandles } from "./nfs-handles.ts";
 import { type Disturbance, type Move, type Place, RenameBatches, signalOfAll } from "./rename-batches.ts";
 import type {
+  AnySteps,
   Attributes,
   FileStat,
+  ResultOf,
   Share,
   ShareEntry,
   Space,
+  Step,
+  StepsOutcome,
   TreeOptions,
   TreeProgress,
   TreeUsage,
 } from "./share.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
-import { type AnySteps, outcomeOf, pathsOf, type ResultOf, type Step, type StepsOutcome } from "./steps.ts";
+import { outcomeOf, pathsOf } from "./steps.ts";
 
 export interface NfsShareOptions {
   /** The name that the configuration gives it. */

@@ -1,5 +1,4 @@
 import type { SharePath } from "./share-path.ts";
-import type { AnySteps, StepsOutcome } from "./steps.ts";
 
 /** What a share says of one thing on it. Symbolic links are never followed. */
 export interface FileStat {
@@ -56,6 +55,36 @@ export interface Attributes {
   readonly uid?: number;
   readonly gid?: number;
 }
+
+/** One operation of a `Share`, to be asked for together with others. */
+export type Step =
+  | { readonly kind: "stat"; readonly path: SharePath }
+  | { readonly kind: "readFile"; readonly path: SharePath; readonly bytesMax: number }
+  | { readonly kind: "createFile"; readonly path: SharePath; readonly content: Uint8Array }
+  | { readonly kind: "link"; readonly existing: SharePath; readonly created: SharePath }
+  | { readonly kind: "makeDirectory"; readonly path: SharePath; readonly mode: number }
+  | { readonly kind: "removeFile"; readonly path: SharePath }
+  | { readonly kind: "removeDirectory"; readonly path: SharePath };
+
+/** What a step gives. */
+export type ResultOf<Kind extends Step["kind"]> = Kind extends "stat" | "makeDirectory"
+  ? FileStat
+  : Kind extends "readFile"
+    ? Uint8Array
+    : undefined;
+
+/** How far steps came. */
+export interface StepsOutcome<Steps extends readonly Step[]> {
+  /** Of the steps that were done, in their order. */
+  readonly results: { readonly [Index in keyof Steps]?: ResultOf<Steps[Index]["kind"]> };
+  /** How many those are. */
+  readonly done: number;
+  /** Of the step behind them. Where an answer was lost, that one and later ones may be done as well. */
+  readonly failure?: unknown;
+}
+
+/** Steps of any kinds, whose results nobody knows by their type. */
+export type AnySteps = readonly Step[];
 
 /**
  * The operations on a tree that a volume needs: over our NFS client, or over a local directory.

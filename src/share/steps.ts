@@ -1,35 +1,5 @@
-import type { FileStat, Share } from "./share.ts";
+import type { AnySteps, FileStat, Share, Step, StepsOutcome } from "./share.ts";
 import type { SharePath } from "./share-path.ts";
-
-/** One operation of a `Share`, to be asked for together with others. */
-export type Step =
-  | { readonly kind: "stat"; readonly path: SharePath }
-  | { readonly kind: "readFile"; readonly path: SharePath; readonly bytesMax: number }
-  | { readonly kind: "createFile"; readonly path: SharePath; readonly content: Uint8Array }
-  | { readonly kind: "link"; readonly existing: SharePath; readonly created: SharePath }
-  | { readonly kind: "makeDirectory"; readonly path: SharePath; readonly mode: number }
-  | { readonly kind: "removeFile"; readonly path: SharePath }
-  | { readonly kind: "removeDirectory"; readonly path: SharePath };
-
-/** What a step gives. */
-export type ResultOf<Kind extends Step["kind"]> = Kind extends "stat" | "makeDirectory"
-  ? FileStat
-  : Kind extends "readFile"
-    ? Uint8Array
-    : undefined;
-
-/** How far steps came. */
-export interface StepsOutcome<Steps extends readonly Step[]> {
-  /** Of the steps that were done, in their order. */
-  readonly results: { readonly [Index in keyof Steps]?: ResultOf<Steps[Index]["kind"]> };
-  /** How many those are. */
-  readonly done: number;
-  /** Of the step behind them. Where an answer was lost, that one and later ones may be done as well. */
-  readonly failure?: unknown;
-}
-
-/** Steps of any kinds, whose results nobody knows by their type. */
-export type AnySteps = readonly Step[];
 
 /** Each step by itself: for a share that has no shorter way. */
 export async function inTurn<const Steps extends AnySteps>(

@@ -5,9 +5,9 @@ import { setTimeout as delay, setImmediate as turn } from "node:timers/promises"
 import { newCall, requestFor, VolumeFixture } from "../../test/support/volume-fixture.ts";
 import { BerthError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import type { Share, ShareEntry } from "../share/share.ts";
+import type { AnySteps, Share, ShareEntry } from "../share/share.ts";
 import { parseSharePath } from "../share/share-path.ts";
-import { type AnySteps, outcomeOf } from "../share/steps.ts";
+import { outcomeOf } from "../share/steps.ts";
 import { CallShare } from "./call-share.ts";
 
 const path = parseSharePath("a");

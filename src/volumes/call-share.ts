@@ -1,9 +1,18 @@
 import type { Call } from "../core/call.ts";
 import { BerthError, hasCode } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import type { Attributes, FileStat, Share, ShareEntry, Space, TreeOptions } from "../share/share.ts";
+import type {
+  AnySteps,
+  Attributes,
+  FileStat,
+  Share,
+  ShareEntry,
+  Space,
+  StepsOutcome,
+  TreeOptions,
+} from "../share/share.ts";
 import type { SharePath } from "../share/share-path.ts";
-import { type AnySteps, isChange, outcomeOf, type StepsOutcome } from "../share/steps.ts";
+import { isChange, outcomeOf } from "../share/steps.ts";
 
 /** A step that has had no answer yet. */
 interface Waiting {

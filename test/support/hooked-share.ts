@@ -1,5 +1,5 @@
-import type { Share } from "../../src/share/share.ts";
-import { inTurn, type Step } from "../../src/share/steps.ts";
+import type { Share, Step } from "../../src/share/share.ts";
+import { inTurn } from "../../src/share/steps.ts";
 
 /** The operations that change something. */
 const mutating: ReadonlySet<string> = new Set([

@@ -15,9 +15,9 @@ import {
 import { describe, test } from "node:test";
 import { BerthError } from "../../src/core/errors.ts";
 import { parseVolumeName } from "../../src/core/volume-id.ts";
-import type { Share } from "../../src/share/share.ts";
+import type { AnySteps, Share } from "../../src/share/share.ts";
 import { parseSharePath } from "../../src/share/share-path.ts";
-import { type AnySteps, inTurn } from "../../src/share/steps.ts";
+import { inTurn } from "../../src/share/steps.ts";
 import { parseDirectoryPath } from "../../src/volumes/directory-path.ts";
 import type { VolumeRequest } from "../../src/volumes/volume.ts";
 import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
