@@ -87,7 +87,7 @@ class TreeCopy implements Visitor<Copy> {
     this.#links = new HardLinks(hardLinksMax);
     this.#resume = options.resume ?? false;
     this.#files = new FileCopier(client, target.client, this.#resume);
-    this.#traversal = new Traversal(client, this, options);
+    this.#traversal = new Traversal(client, this, options, treeLimits.copying);
     this.#progress = new ProgressCounter(options.onProgress);
   }
 

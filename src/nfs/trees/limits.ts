@@ -10,8 +10,10 @@ export const treeLimits = {
   removalsPerCall: 256,
   /** Files with several names that are remembered until all their names were seen. */
   hardLinksMax: 131_072,
+  /** As above, for copies. Each entry costs several requests, so more would go no faster: it would only grow old in memory. */
+  copying: { stepsInFlightMax: 32, entriesInHandMax: 512 },
   /** Files that are copied at once. */
-  filesInFlightMax: 96,
+  filesInFlightMax: 64,
   /** What copying through this process may hold in all its buffers. */
   copyBufferBytesMax: 16 * 1024 * 1024,
   /** Blocks of one file that are copied through this process at once. */

@@ -32,6 +32,12 @@ type Step<T> =
 
 type From = DirectoryPosition | undefined;
 
+/** How much is read and worked on at once; see `treeLimits`. */
+export interface TraversalBounds {
+  readonly stepsInFlightMax: number;
+  readonly entriesInHandMax: number;
+}
+
 /** A directory on its way from page to page. */
 interface Pages {
   readonly iterator: AsyncIterator<DirectoryPage>;
@@ -56,6 +62,7 @@ export class Traversal<T> {
   readonly #rate: RateLimit;
   readonly #steps: Step<T>[] = [];
   readonly #stepsInFlightMax: number;
+  readonly #entriesInHandMax: number;
   #stepsInFlight = 0;
   #pagesInFlight = 0;
   #entriesInHand = 0;
@@ -65,7 +72,12 @@ export class Traversal<T> {
   #failure: { readonly reason: unknown } | undefined;
   readonly #ended = Promise.withResolvers<void>();
 
-  constructor(client: NfsClient, visitor: Visitor<T>, options: TreeOptions) {
+  constructor(
+    client: NfsClient,
+    visitor: Visitor<T>,
+    options: TreeOptions,
+    bounds: TraversalBounds = treeLimits,
+  ) {
     this.#client = client;
     this.#visitor = visitor;
     this.#options = options;
@@ -75,7 +87,8 @@ export class Traversal<T> {
         ? this.#abort.signal
         : AbortSignal.any([options.signal, this.#abort.signal]);
     this.#rate = new RateLimit(options.entriesPerSecondMax);
-    this.#stepsInFlightMax = Math.min(treeLimits.stepsInFlightMax, client.features.callsInFlightMax);
+    this.#stepsInFlightMax = Math.min(bounds.stepsInFlightMax, client.features.callsInFlightMax);
+    this.#entriesInHandMax = bounds.entriesInHandMax;
   }
 
   /**
@@ -147,7 +160,7 @@ export class Traversal<T> {
     if (this.#failure !== undefined || this.#steps.length === 0) return false;
     if (this.#stepsInFlight === 0) return true;
     const expected = this.#entriesInHand + (this.#pagesInFlight + 1) * this.#entriesExpected;
-    return this.#stepsInFlight < this.#stepsInFlightMax && expected <= treeLimits.entriesInHandMax;
+    return this.#stepsInFlight < this.#stepsInFlightMax && expected <= this.#entriesInHandMax;
   }
 
   async #run(step: Step<T>): Promise<void> {
