@@ -9,6 +9,7 @@ import {
   type Step as NfsStep,
   type OperationOptions,
   type Renaming,
+  type StepResult,
 } from "../nfs/index.ts";
 import type { Move, Place } from "./rename-batches.ts";
 import type { Step } from "./share.ts";
@@ -105,24 +106,49 @@ export class NfsHandles {
     const first = await this.#inOrderOnce(steps, options);
     if (!hasCode(first.failure, "storage-stale")) return first;
     this.#known.clear();
-    await this.client.renewRoot();
+    try {
+      await this.client.renewRoot();
+    } catch (failure) {
+      return { ...first, failure };
+    }
     if (first.failure instanceof NfsError && first.failure.outcome === "done") return first; // in part, on other handles
     const rest = await this.#inOrderOnce(steps.slice(first.results.length), options);
     return { ...rest, results: [...first.results, ...rest.results] };
   }
 
+  /** A kept directory that is missing, or not known for another reason, fails its own step and none before it. */
   async #inOrderOnce(steps: readonly Step[], options: OperationOptions): Promise<NfsOutcome> {
-    for (const step of steps) {
+    const readBytesMax = steps.some(isChange) ? readAmongChangesBytes : this.client.features.readBytesMax;
+    const results: StepResult[] = [];
+    while (results.length < steps.length) {
+      const rest = steps.slice(results.length);
+      const { count, failure } = await this.#findParents(rest, options);
+      if (count === 0) return { results, failure };
+      const ready = rest.slice(0, count).map((step) => this.#stepOf(step, readBytesMax));
+      const outcome = await this.client.inOrder(ready, options);
+      results.push(...outcome.results);
+      if (outcome.failure !== undefined) return { results, failure: outcome.failure };
+    }
+    return { results };
+  }
+
+  /** @returns of how many steps, from the first, the kept directories are known now, and why not of the next */
+  async #findParents(
+    steps: readonly Step[],
+    options: OperationOptions,
+  ): Promise<{ readonly count: number; readonly failure?: unknown }> {
+    for (const [count, step] of steps.entries()) {
       for (const path of pathsOf(step)) {
         const parent = splitPath(path)?.parent;
-        if (parent !== undefined && !this.#isReady(parent)) await this.#find(parent, { ...options, path });
+        if (parent === undefined || this.#isReady(parent)) continue;
+        try {
+          await this.#find(parent, { ...options, path });
+        } catch (failure) {
+          return { count, failure };
+        }
       }
     }
-    const readBytesMax = steps.some(isChange) ? readAmongChangesBytes : this.client.features.readBytesMax;
-    return await this.client.inOrder(
-      steps.map((step) => this.#stepOf(step, readBytesMax)),
-      options,
-    );
+    return { count: steps.length };
   }
 
   #stepOf(step: Step, readBytesMax: number): NfsStep {

@@ -107,6 +107,27 @@ for (const version of ["3", "4.1"] as const) {
       assert.equal((await readFile(`${local}/kept/deep/second`)).toString(), "2");
     });
 
+    test("a kept directory that is missing fails its own step, and none before it", async () => {
+      const { address: host, nfsPort: port, mountPort } = server;
+      const connect = { host, port, mountPort, path: "/srv/data", versions: [version] };
+      await using fresh = new AsyncDisposableStack();
+      const other = new NfsShare({ name: "nas", connect, kept: [path("gone"), path("later")] });
+      fresh.defer(() => other.close());
+      const { done, failure } = await other.inOrder([
+        { kind: "createFile", path: path("before"), content: Buffer.from("1") },
+        { kind: "link", existing: path("before"), created: path("gone/link") },
+        { kind: "removeFile", path: path("before") },
+      ]);
+      assert.equal(done, 1);
+      assert.ok(hasCode(failure, "storage-no-entry"), String(failure));
+      await other.removeFile(path("before"));
+      const made = await other.inOrder([
+        { kind: "makeDirectory", path: path("later"), mode: 0o755 },
+        { kind: "makeDirectory", path: path("later/inner"), mode: 0o755 },
+      ]);
+      assert.deepEqual([made.done, made.failure], [2, undefined]);
+    });
+
     test("many that go to a kept directory find it again when it was replaced by another", async () => {
       await mkdir(`${local}/kept/many`, { recursive: true });
       await share.createFile(path("kept/first"), Buffer.from("1"));

@@ -56,5 +56,10 @@ for (const version of ["3", "4.1", "4.2"] as const) {
     const many = Array.from({ length: 20 }, (_, number) => at(`many-${number}`));
     await Promise.all(many.map((path) => share.makeDirectory(path, 0o755)));
     await share.removeTree(at("renamed"));
+    const fresh = new NfsShare({ name: "nas", connect, kept: [at("kept")] });
+    t.after(() => fresh.close());
+    await fresh.makeDirectory(at("kept"), 0o755); // and knows no other handle than the root's
+    await becomeAnother();
+    await fresh.makeDirectory(parseSharePath(`kept-${version}/inner`), 0o755);
   });
 }
