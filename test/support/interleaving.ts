@@ -17,6 +17,7 @@ const broken = () => new BerthError("storage-unavailable", "the server does not 
 
 /**
  * Lets `work` see the share through hands that fail at step `at`.
+ * @param together lists of steps are one, as where they are one request
  * @returns whether the step was reached
  */
 export async function hurt<Seen>(
@@ -24,6 +25,7 @@ export async function hurt<Seen>(
   injury: (step: number, at: number) => Fate,
   at: number,
   work: (seen: Seen) => Promise<unknown>,
+  together = false,
 ): Promise<boolean> {
   let reached = false;
   const decide = (step: number): Fate => {
@@ -31,7 +33,7 @@ export async function hurt<Seen>(
     return injury(step, at);
   };
   try {
-    await work(fixture.through(hookedShare(fixture.share, decide, broken)));
+    await work(fixture.through(hookedShare(fixture.share, decide, broken, together)));
   } catch (reason) {
     assert.ok(reason instanceof BerthError, `no error of ours at step ${at}: ${reason}`);
   }

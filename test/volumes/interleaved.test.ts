@@ -6,19 +6,24 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { BerthError } from "../../src/core/errors.ts";
+import type { ShareVolumes } from "../../src/volumes/share-volumes.ts";
 import { type Fate, hookedShare } from "../support/hooked-share.ts";
 import { atEveryStep, hurt, injuries, stepsMax } from "../support/interleaving.ts";
 import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
 const range = { requiredBytes: 5000n, limitBytes: 0n };
 
-for (const [name, injury] of Object.entries(injuries)) {
+const hurts = Object.entries(injuries).flatMap(([name, injury]) => [
+  { name, injury, together: false },
+  { name: `${name}, with lists of steps as one`, injury, together: true },
+]);
+
+for (const { name, injury, together } of hurts) {
   test(`a creation hurt by ${name} is finished by the next, and nothing is left over`, async () => {
     await atEveryStep(async (at) => {
       using fixture = new VolumeFixture();
-      const reached = await hurt(fixture, injury, at, (volumes) =>
-        volumes.create(newCall(), requestFor("pvc")),
-      );
+      const create = (volumes: ShareVolumes) => volumes.create(newCall(), requestFor("pvc"));
+      const reached = await hurt(fixture, injury, at, create, together);
       const volume = await fixture.volumes.create(newCall(), requestFor("pvc"));
       await fixture.reap();
       assert.equal(volume.state, "ready");
@@ -31,9 +36,8 @@ for (const [name, injury] of Object.entries(injuries)) {
   test(`a creation hurt by ${name} can be deleted, and nothing is left over`, async () => {
     await atEveryStep(async (at) => {
       using fixture = new VolumeFixture();
-      const reached = await hurt(fixture, injury, at, (volumes) =>
-        volumes.create(newCall(), requestFor("pvc")),
-      );
+      const create = (volumes: ShareVolumes) => volumes.create(newCall(), requestFor("pvc"));
+      const reached = await hurt(fixture, injury, at, create, together);
       mkdirSync(fixture.at(".berth/volumes"), { recursive: true }); // a share that never had a volume deletes none
       await fixture.volumes.delete(newCall(), idOf("pvc"));
       await fixture.reap();
@@ -47,7 +51,8 @@ for (const [name, injury] of Object.entries(injuries)) {
       using fixture = new VolumeFixture();
       await fixture.volumes.create(newCall(), requestFor("pvc"));
       writeFileSync(fixture.at("pvc", "data"), "data");
-      const reached = await hurt(fixture, injury, at, (volumes) => volumes.delete(newCall(), idOf("pvc")));
+      const remove = (volumes: ShareVolumes) => volumes.delete(newCall(), idOf("pvc"));
+      const reached = await hurt(fixture, injury, at, remove, together);
       await fixture.volumes.delete(newCall(), idOf("pvc"));
       assert.ok(!existsSync(fixture.at("pvc")), `step ${at}`);
       await fixture.reap();
@@ -62,14 +67,17 @@ for (const [name, injury] of Object.entries(injuries)) {
       using fixture = new VolumeFixture();
       await fixture.volumes.create(newCall(), requestFor("pvc"));
       writeFileSync(fixture.at("pvc", "data"), "old");
-      const reached = await hurt(fixture, injury, at, (volumes) => volumes.delete(newCall(), idOf("pvc")));
+      const remove = (volumes: ShareVolumes) => volumes.delete(newCall(), idOf("pvc"));
+      const reached = await hurt(fixture, injury, at, remove, together);
       await fixture.volumes.delete(newCall(), idOf("pvc"));
       await fixture.volumes.create(newCall(), requestFor("pvc"));
       assert.ok(!existsSync(fixture.at("pvc", "data")), `step ${at}`);
       return reached;
     });
   });
+}
 
+for (const [name, injury] of Object.entries(injuries)) {
   test(`an expansion hurt by ${name} is finished by the next, and the data stay`, async () => {
     let steps = 0;
     for (let at = 0; at < stepsMax; at += 1) {
