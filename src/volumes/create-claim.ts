@@ -21,6 +21,7 @@ import type { CapacityRange, VolumeRequest } from "./volume.ts";
 
 /** A volume of no particular size is recorded as this. */
 const defaultSizeBytes = 1n << 30n;
+
 /**
  * Steps 1 and 2, as far as they are not done.
  * @param adopted what is at the path already
@@ -83,7 +84,8 @@ async function claim(
   const record = join(recordPath(name), identityFile);
   if (identity.adopted === true || ruleOf(identity.parameters, overcommit).kind !== "unlimited") {
     const outcome = await makeClaim(share, temporary, record, content);
-    return outcome === "claimed" ? { temporary, isPathClaimed: false, hasLedger: undefined } : undefined;
+    if (outcome === "taken") return undefined;
+    return { temporary, isPathClaimed: false, isFree: true, hasLedger: undefined };
   }
   const { done, failure } = await share.inOrder([
     { kind: "createFile", path: temporary, content },
@@ -97,6 +99,7 @@ async function claim(
   return {
     temporary: done < 4 ? temporary : undefined,
     isPathClaimed: done > 2,
+    isFree: done > 2,
     hasLedger: done > 4 ? true : hasNone ? false : undefined,
   };
 }

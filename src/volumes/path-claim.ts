@@ -172,7 +172,7 @@ async function releaseStale(context: ShareContext, at: SharePath, nonce: Nonce):
  * Between a look and a removal another process may have let the claim go and a third have claimed: so it is
  * moved aside first, looked at there, and another's is linked back, which replaces nothing.
  * @param mayGo whether it is the one that was meant
- * @param isBack whether it came back into use meanwhile, looked at beside that
+ * @param isBack whether it came back into use meanwhile, looked at beside that; another's does not wait for it
  */
 async function takeAway(
   { share, newNonce }: ShareContext,
@@ -187,9 +187,11 @@ async function takeAway(
     if (hasCode(reason, ...absent)) return;
     throw reason;
   }
-  const [moved, stays] = await Promise.all([claimIn(share, aside), isBack()]);
+  const back = isBack();
+  back.catch(() => {}); // whoever waits for it hears of it
+  const moved = await claimIn(share, aside);
   if (moved === undefined) return await moveBack(share, aside, directory);
-  if (stays || !(await mayGo(moved))) await linkBack(share, aside, directory);
+  if (!(await mayGo(moved)) || (await back)) await linkBack(share, aside, directory);
   await share.removeFile(aside).catch(ignoreAbsent);
 }
 

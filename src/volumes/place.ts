@@ -28,11 +28,13 @@ import { settled } from "./settled.ts";
 
 const attemptsMax = 8;
 
-/** How far a creation came that has just made its record, and found nothing at its path. */
+/** How far a creation came that has just made its record. */
 export interface Claims {
   /** A name of the record that nobody needs when the path is claimed, if it is still there. */
   readonly temporary: SharePath | undefined;
   readonly isPathClaimed: boolean;
+  /** No other volume can have been at the path since nothing was found there: nobody else was seen to have claimed it. */
+  readonly isFree: boolean;
   /** As `admit` wants it. */
   readonly hasLedger: boolean | undefined;
 }
@@ -40,7 +42,7 @@ export interface Claims {
 /**
  * Brings a volume that has its record to its path, if the share may promise as much: the last steps of a
  * creation. Each may have been done before; and somebody else may have put something there.
- * @param claims of who has just found nothing at the path
+ * @param claims of who has just looked at the path
  */
 export async function moveIntoPlace(
   context: ShareContext,
@@ -51,7 +53,7 @@ export async function moveIntoPlace(
 ): Promise<void> {
   const { share } = context;
   let temporary = claims?.temporary;
-  let isFree = claims !== undefined;
+  let isFree = claims?.isFree === true;
   const forgetIt = async (): Promise<void> => {
     if (temporary !== undefined) await forget(share, temporary);
   };

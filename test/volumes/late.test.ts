@@ -3,7 +3,11 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { BerthError } from "../../src/core/errors.ts";
+import { readRecord } from "../../src/volumes/catalog.ts";
 import { parseDirectoryPath } from "../../src/volumes/directory-path.ts";
+import { trashedRecordPath } from "../../src/volumes/layout.ts";
+import { letGo } from "../../src/volumes/path-claim.ts";
+import { nonceOf } from "../../src/volumes/record.ts";
 import type { VolumeRequest } from "../../src/volumes/volume.ts";
 import { type Fate, hookedShare } from "../support/hooked-share.ts";
 import { atEveryStep } from "../support/interleaving.ts";
@@ -147,3 +151,16 @@ for (const how of ["made", "adopted"] as const) {
     });
   });
 }
+
+test("a claim of a newer volume is put back at once, whatever the late deletion still waits for", async () => {
+  using fixture = new VolumeFixture();
+  await fixture.volumes.create(newCall(), requestFor("pvc"));
+  const old = await readRecord(fixture.share, idOf("pvc").name);
+  assert.ok(old !== undefined);
+  await fixture.volumes.delete(newCall(), idOf("pvc"));
+  await fixture.volumes.create(newCall(), requestFor("pvc"));
+  const before = readFileSync(fixture.at(".berth/paths/pvc"), "utf8");
+  const never = new Promise<never>(() => {});
+  await letGo(fixture.context, old, trashedRecordPath(nonceOf(old.identity)), never);
+  assert.equal(readFileSync(fixture.at(".berth/paths/pvc"), "utf8"), before);
+});

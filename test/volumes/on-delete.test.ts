@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { describe, test } from "node:test";
 import { parseDirectoryPath } from "../../src/volumes/directory-path.ts";
 import type { VolumeRequest } from "../../src/volumes/volume.ts";
+import { type Fate, hookedShare } from "../support/hooked-share.ts";
 import { atEveryStep, hurt, injuries } from "../support/interleaving.ts";
 import { idOf, newCall, requestFor, VolumeFixture } from "../support/volume-fixture.ts";
 
@@ -121,4 +122,20 @@ describe("onDelete", () => {
       });
     }
   }
+});
+
+test("a directory that was retained while its path was claimed is not replaced, empty as it is", async () => {
+  using fixture = new VolumeFixture();
+  let links = 0;
+  const decide = async (_: number, operation: string): Promise<Fate> => {
+    if (operation === "link") links += 1;
+    if (operation === "link" && links === 2) await create(fixture, at("pvc", "app", { onDelete: "retain" }));
+    if (operation === "link" && links === 3) await fixture.volumes.delete(newCall(), idOf("pvc"));
+    return "done";
+  };
+  const late = fixture.through(hookedShare(fixture.share, decide, () => new Error("not done")));
+  await assert.rejects(late.create(newCall(), at("late", "app")), { code: "already-exists" });
+  assert.ok(links >= 3);
+  assert.ok(existsSync(fixture.at("app")));
+  assert.ok(!fixture.left().includes(".berth/volumes/late"));
 });
