@@ -131,8 +131,8 @@ export class DirectoryShare implements Share {
     });
   }
 
-  inOrder<const Steps extends AnySteps>(steps: Steps): Promise<StepsOutcome<Steps>> {
-    return inTurn(this, steps);
+  inOrder<const Steps extends AnySteps>(steps: Steps, signal?: AbortSignal): Promise<StepsOutcome<Steps>> {
+    return inTurn(this, steps, signal);
   }
 
   makeDirectory(path: SharePath, mode: number): Promise<FileStat> {

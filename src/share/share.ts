@@ -79,7 +79,10 @@ export interface StepsOutcome<Steps extends readonly Step[]> {
   readonly results: { readonly [Index in keyof Steps]?: ResultOf<Steps[Index]["kind"]> };
   /** How many those are. */
   readonly done: number;
-  /** Of the step behind them. Where an answer was lost, that one and later ones may be done as well. */
+  /**
+   * Of the step behind them. That one and later ones may be done as well where an answer was lost, and where a directory was
+   * made that could not be given its mode.
+   */
   readonly failure?: unknown;
 }
 

@@ -1,15 +1,18 @@
+import { BerthError } from "../core/errors.ts";
 import type { AnySteps, FileStat, Share, Step, StepsOutcome } from "./share.ts";
 import type { SharePath } from "./share-path.ts";
 
-/** Each step by itself: for a share that has no shorter way. */
+/** Each step by itself: for a share that has no shorter way. None is begun any more when the signal has fired. */
 export async function inTurn<const Steps extends AnySteps>(
   share: Share,
   steps: Steps,
+  signal?: AbortSignal,
 ): Promise<StepsOutcome<Steps>> {
   const results: unknown[] = [];
   let failure: unknown;
   for (const step of steps) {
     try {
+      if (signal?.aborted === true) throw BerthError.from(signal.reason);
       results.push(await take(share, step));
     } catch (reason) {
       failure = reason;

@@ -42,11 +42,11 @@ export async function begin(context: ShareContext, request: VolumeRequest, nonce
     { kind: "stat", path: pathOf(request) },
   ]);
   const [, built, existing] = results;
-  if (done === 0) return await meet(context, request, failure);
   const undo = async (): Promise<void> => {
     await removeIfEmpty(share, staged);
     await removeIfEmpty(share, record);
   };
+  if (done === 0) return await meet(context, request, failure, undo);
   if (done === 1) {
     if (!hasCode(failure, "storage-no-entry")) throw await settled(failure, undo);
     return { isMade: true, existing: await lookAtPath(context, request) }; // the share has no staging yet
@@ -60,7 +60,12 @@ export async function begin(context: ShareContext, request: VolumeRequest, nonce
 }
 
 /** What keeps the record's directory from being made: an earlier attempt, most often. */
-async function meet(context: ShareContext, request: VolumeRequest, obstacle: unknown): Promise<Beginning> {
+async function meet(
+  context: ShareContext,
+  request: VolumeRequest,
+  obstacle: unknown,
+  undo: () => Promise<void>,
+): Promise<Beginning> {
   const { share } = context;
   const { name } = request.id;
   const found = await findRecord(share, name).catch(async (reason: unknown) => {
@@ -68,7 +73,7 @@ async function meet(context: ShareContext, request: VolumeRequest, obstacle: unk
   });
   if (found !== undefined) return { isMade: false, found };
   if (!hasCode(obstacle, "storage-exists", "storage-no-entry")) {
-    throw await settled(obstacle, () => removeIfEmpty(share, recordPath(name)));
+    throw await settled(obstacle, undo);
   }
   return { isMade: false, existing: await lookAtPath(context, request) };
 }

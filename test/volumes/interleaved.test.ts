@@ -225,3 +225,16 @@ test("a deletion that is frozen at any step while another decides the same leave
     return reached;
   });
 });
+
+test("a creation whose first step is refused when later ones of its list were done leaves nothing", async () => {
+  using fixture = new VolumeFixture();
+  await fixture.volumes.create(newCall(), requestFor("pvc"));
+  await fixture.volumes.delete(newCall(), idOf("pvc"));
+  await fixture.reap();
+  // A directory that is made, and whose mode the server does not let us set.
+  const refusal = () => new BerthError("storage-access", "not yours");
+  const decide = (step: number): Fate => (step === 0 ? "done, answer lost" : "done");
+  const volumes = fixture.through(hookedShare(fixture.share, decide, refusal, true));
+  await assert.rejects(volumes.create(newCall(), requestFor("pvc")), { code: "permission-denied" });
+  assert.deepEqual(fixture.left(), []);
+});
