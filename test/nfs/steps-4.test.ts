@@ -7,7 +7,7 @@ import { attributes, HostileServer4, operation, sessionOf } from "./hostile-serv
 import { opaque, word } from "./lying-server.ts";
 
 const status = { noEntry: 2, access: 13, isDirectory: 21, same: 10009 } as const;
-const interruptions = { delay: 10008, grace: 10013, tooManyOps: 10070 } as const;
+const interruptions = { delay: 10008, grace: 10013, tooManyOps: 10070, tooBigToKeep: 10067 } as const;
 const unlimited = 0x7fffffff;
 const changed = word(0, 0, 0, 0, 0);
 

@@ -5,7 +5,7 @@ import { status } from "../status.ts";
 import type { Step, StepResult, StepsOutcome } from "../steps.ts";
 import type { CompoundFailure } from "./compound.ts";
 import type { Gather } from "./gather.ts";
-import { meant, type Task } from "./run-each.ts";
+import { isInterruption, meant, type Task } from "./run-each.ts";
 import type { CompoundRunner } from "./runner.ts";
 import { planOf, type StepPlan, shortened } from "./step-plan.ts";
 import { writeRest } from "./write-new.ts";
@@ -144,11 +144,6 @@ async function writeWhole(
 function mayGoOn({ operations }: StepPlan, { code, index }: CompoundFailure, done: number): boolean {
   const isUntouched = operations.slice(0, index).every(({ once }) => once !== true);
   return done > 0 && isUntouched && isInterruption(code);
-}
-
-/** What ended a compound says nothing of the operation that it ended at: that may be asked for by itself. */
-function isInterruption(code: number): boolean {
-  return code === status.tooManyOps || code === status.delay || code === status.grace;
 }
 
 /** How errors name what a step is about. */

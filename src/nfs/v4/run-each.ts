@@ -65,7 +65,7 @@ async function runFirst<const Operations extends readonly Operation<unknown>[]>(
     const within = { ...reply, index: reply.index - index };
     const reason = runner.failure(failed.operations, meant(failed, within), failed.request);
     const untouched = failed.operations.slice(0, within.index).every(({ once }) => once !== true);
-    if (outcomes.length > 0 && untouched && isPassing(reply.code)) return outcomes; // its turn comes with the next
+    if (outcomes.length > 0 && untouched && isInterruption(reply.code)) return outcomes; // its turn comes with the next
     return [...outcomes, { status: "rejected", reason }];
   } catch (reason) {
     // Without an answer, nobody knows how far it came.
@@ -73,9 +73,20 @@ async function runFirst<const Operations extends readonly Operation<unknown>[]>(
   }
 }
 
-/** The server left the rest out, or was busy after the first ones. */
-function isPassing(code: number): boolean {
-  return code === status.tooManyOps || code === status.delay || code === status.grace;
+const interruptions: ReadonlySet<number> = new Set([
+  status.tooManyOps,
+  status.delay,
+  status.grace,
+  status.repTooBig,
+  status.repTooBigToCache,
+]);
+
+/**
+ * What ended a compound says nothing of the operation that it ended at: the server left the rest out, was busy after the
+ * first ones, or had no more room in its answer. That operation may be asked for by itself.
+ */
+export function isInterruption(code: number): boolean {
+  return interruptions.has(code);
 }
 
 /** What is about several has no path of its own. */
