@@ -31,7 +31,8 @@ const attemptsMax = 5;
  * 1. make the record's directory, build the volume's in staging under a name with a nonce, with its final mode and owner,
  *    and look what is at the path;
  * 2. claim the volume's name: the record, which names the nonce and the directory's fileid, is linked;
- * 3. see whether the share may promise as much, claim the path, and make the parents that are missing;
+ * 3. see whether the share may promise as much, claim the path (together with the name, where the class sets no limit), and
+ *    make the parents that are missing;
  * 4. rename the directory to its path.
  *
  * The directory is made before the claim, so it is made once: whoever else goes on with this claim can
