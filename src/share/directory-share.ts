@@ -141,7 +141,7 @@ export class DirectoryShare implements Share {
       const found = lookAt(parent.fd, name);
       if (found === undefined) throw noEntry(this.name, "look at", path);
       const made = { ...fileStat(found), mode };
-      if (made.mode !== modeOf(found)) this.#changeMode(parent, name, mode); // mkdir(2) leaves out set-uid and set-gid
+      if (made.mode !== modeOf(found)) this.#changeMode(parent, name, mode); // the umask took bits away
       await parent.sync();
       return made;
     });

@@ -119,15 +119,8 @@ export function lookAtOpen(fd: number): Stats | BigIntStats {
 const isExact = ({ dev, ino, size }: Stats): boolean =>
   Number.isSafeInteger(ino) && Number.isSafeInteger(size) && Number.isSafeInteger(dev);
 
-/** With this very mode, whatever the umask: nothing else runs meanwhile. Set-uid and set-gid are for `changeMode`. */
-export function makeDirectoryAt(directory: number, name: Name, mode: number): void {
-  const umask = process.umask(0);
-  try {
-    mkdirSync(at(directory, name), { mode });
-  } finally {
-    process.umask(umask);
-  }
-}
+export const makeDirectoryAt = (directory: number, name: Name, mode: number): void =>
+  void mkdirSync(at(directory, name), { mode });
 
 export const linkAt = (from: number, existing: Name, to: number, created: Name): void =>
   linkSync(at(from, existing), at(to, created));
