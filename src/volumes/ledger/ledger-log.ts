@@ -2,8 +2,8 @@ import { BerthError, hasCode } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { Nonce } from "../../core/nonce.ts";
 import { join, type SharePath } from "../../share/share-path.ts";
-import { isThere } from "../catalog.ts";
-import { forget, makeClaim } from "../claim.ts";
+import { absent, isThere } from "../catalog.ts";
+import { forget, outcomeOfClaim } from "../claim.ts";
 import type { ShareContext } from "../context.ts";
 import { stagedFilePath } from "../layout.ts";
 import {
@@ -93,19 +93,18 @@ export class LedgerLog {
   async #link(number: number, nonce: Nonce, content: Uint8Array): Promise<"appended" | "taken" | "late"> {
     const { share } = this.#context;
     const temporary = stagedFilePath(nonce);
-    let outcome: "claimed" | "taken";
-    try {
-      outcome = await makeClaim(share, temporary, entryPath(number), content);
-    } catch (reason) {
-      await forget(share, temporary);
-      throw reason;
-    }
-    // This look has to come after the link; the removal may go on beside it, since whoever asks next waits for both.
-    const [isLate] = await Promise.all([
-      outcome === "claimed" ? this.#isOvertaken(number) : false,
-      forget(share, temporary),
+    const path = entryPath(number);
+    // The look has to come after the link.
+    const { done, failure } = await share.inOrder([
+      { kind: "createFile", path: temporary, content },
+      { kind: "link", existing: temporary, created: path },
+      { kind: "removeFile", path: temporary },
+      { kind: "stat", path: entryPath(checkpointAfter(number)) },
     ]);
-    if (outcome === "taken") return "taken";
+    if (done < 3) await forget(share, temporary);
+    if (done < 2 && (await outcomeOfClaim(share, path, content, failure)) === "taken") return "taken";
+    const isSeen = done === 4 || (done === 3 && hasCode(failure, ...absent));
+    const isLate = isSeen ? done === 4 && !isCheckpoint(number) : await this.#isOvertaken(number);
     return isLate ? "late" : "appended";
   }
 
