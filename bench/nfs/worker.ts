@@ -1,4 +1,5 @@
 /** The process that is measured, with the flags of `berth nfs`: does one job and prints what it took. */
+import { readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { keepSmall } from "../../src/cli/keep-small.ts";
 import { writeAt } from "../../src/cli/nfs/get.ts";
@@ -21,7 +22,9 @@ const items = await work(client, job);
 const ms = performance.now() - startMs;
 const { user, system } = process.cpuUsage(cpu);
 await client.close();
-const residentMb = (process.resourceUsage().maxRSS * 1024) / 1e6;
+// Not getrusage(2): what the process that started this one had resident counts there as well.
+const status = readFileSync("/proc/self/status", "utf8");
+const residentMb = (Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024) / 1e6;
 const result: JobResult = { items, ms, cpuMs: (user + system) / 1000, residentMb };
 process.stdout.write(`${JSON.stringify(result)}\n`);
 
