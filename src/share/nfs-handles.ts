@@ -11,7 +11,7 @@ import {
   type Renaming,
   type StepResult,
 } from "../nfs/index.ts";
-import type { Move, Place } from "./rename-batches.ts";
+import type { Move } from "./rename-batches.ts";
 import type { Step } from "./share.ts";
 import { type SharePath, shareRoot, splitPath } from "./share-path.ts";
 import { isChange, pathsOf } from "./steps.ts";
@@ -82,12 +82,9 @@ export class NfsHandles {
     return failures;
   }
 
-  async #renaming({ source, target, path, newPath }: Move, options: OperationOptions): Promise<Renaming> {
-    const [from, to] = await Promise.all([
-      this.below(source, { ...options, path }),
-      this.below(target, { ...options, path: newPath }),
-    ]);
-    return { from, to, path, newPath };
+  async #renaming({ path, newPath }: Move, options: OperationOptions): Promise<Renaming> {
+    for (const each of [path, newPath]) await this.#findParent(each, options);
+    return { from: this.#at(path), to: this.#at(newPath), path, newPath };
   }
 
   /** What a path is, in one round trip where the server admits that. Not of the root. */
@@ -138,17 +135,21 @@ export class NfsHandles {
     options: OperationOptions,
   ): Promise<{ readonly count: number; readonly failure?: unknown }> {
     for (const [count, step] of steps.entries()) {
-      for (const path of pathsOf(step)) {
-        const parent = splitPath(path)?.parent;
-        if (parent === undefined || this.#isReady(parent)) continue;
-        try {
-          await this.#find(parent, { ...options, path });
-        } catch (failure) {
-          return { count, failure };
-        }
+      try {
+        for (const path of pathsOf(step)) await this.#findParent(path, options);
+      } catch (failure) {
+        return { count, failure };
       }
     }
     return { count: steps.length };
+  }
+
+  /** Makes the directory known that a name lies in, if that is a kept one. */
+  #findParent(path: SharePath, options: OperationOptions): undefined | Promise<FileHandle> {
+    const parent = splitPath(path)?.parent;
+    if (parent === undefined || !this.#kept.has(parent) || this.#knownHandle(parent) !== undefined)
+      return undefined;
+    return this.#find(parent, { ...options, path });
   }
 
   #stepOf(step: Step, readBytesMax: number): NfsStep {
@@ -185,21 +186,8 @@ export class NfsHandles {
     return { directory: from, way: rest, name };
   }
 
-  /** Whether a directory's handle is known, or not worth knowing. */
-  #isReady(directory: SharePath): boolean {
-    return !this.#kept.has(directory) || this.#knownHandle(directory) !== undefined;
-  }
-
   #knownHandle(directory: SharePath): FileHandle | undefined {
     return directory === shareRoot ? this.client.root.handle : this.#known.get(directory);
-  }
-
-  /** A name, from the innermost directory whose handle is known or worth knowing. */
-  async below({ parent, name }: Place, options: OperationOptions): Promise<NameBelow> {
-    if (parent === shareRoot || this.#kept.has(parent))
-      return { directory: await this.#directory(parent, options), way: [], name };
-    const { from, rest } = this.#nearest(parent);
-    return { directory: from, way: rest, name };
   }
 
   async #again<R>(operation: () => Promise<R>): Promise<R> {

@@ -70,11 +70,10 @@ async function ask(
 ): Promise<BerthError | undefined> {
   const ledger = Ledger.of(context);
   const rule = ruleOf(record.identity.parameters, context.overcommit);
-  if (rule.kind === "unlimited" && hasLedger === false) return undefined;
   const nonce = nonceOf(record.identity);
   const promise = (request: PromiseRequest) => awaitShared(context.share, ledger.promise(request));
   if (rule.kind === "unlimited") {
-    await promise({ nonce, name, bytes, purpose, limitBytes: undefined });
+    if (hasLedger !== false) await promise({ nonce, name, bytes, purpose, limitBytes: undefined });
     return undefined;
   }
   const totalBytes = await awaitShared(context.share, ledger.totalBytes());
