@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { Controller, Node } from "../src/gen/csi/v1/csi_pb.ts";
 import { callOnce } from "./calls.ts";
 import type { Half, Place } from "./place.ts";
+import { residentMb } from "./resident.ts";
 import { atMost, type Figure } from "./table.ts";
 
 const calls = 20_000;
@@ -30,21 +30,6 @@ export async function measureMemory(place: Place): Promise<Figure[]> {
     await driver.stop();
   }
   return figures;
-}
-
-/** VmRSS of the real process, in units of 10^6 bytes. */
-export function residentMb(pid: number): number {
-  return statusMb(pid, /^VmRSS:\s+(\d+) kB$/m);
-}
-
-/** VmHWM: the most that it has ever had resident. */
-export function mostResidentMb(pid: number): number {
-  return statusMb(pid, /^VmHWM:\s+(\d+) kB$/m);
-}
-
-function statusMb(pid: number, line: RegExp): number {
-  const [, kib] = line.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-  return (Number(kib) * 1024) / 1e6;
 }
 
 async function callOften(endpoint: string, half: Half): Promise<void> {

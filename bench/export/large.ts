@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { mostResidentMb } from "../memory.ts";
 import { makeTree } from "../nfs/make-tree.ts";
 import type { Place } from "../place.ts";
+import { mostResidentMb } from "../resident.ts";
 import { atLeast, atMost, type Figure, figure, median } from "../table.ts";
 import { ExportSite, type Version } from "./site.ts";
 import { timed } from "./timed.ts";

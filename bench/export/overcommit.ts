@@ -1,5 +1,5 @@
-import { mostResidentMb, residentMb } from "../memory.ts";
 import type { Place } from "../place.ts";
+import { mostResidentMb, residentMb } from "../resident.ts";
 import { atMost, type Figure, figure, ratio } from "../table.ts";
 import { ExportSite, type Version } from "./site.ts";
 import { type Timing, timed } from "./timed.ts";

@@ -1,5 +1,4 @@
 /** The process that is measured, with the flags of `berth nfs`: does one job and prints what it took. */
-import { readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { keepSmall } from "../../src/cli/keep-small.ts";
 import { writeAt } from "../../src/cli/nfs/get.ts";
@@ -8,6 +7,7 @@ import { copyTree } from "../../src/nfs/trees/copy.ts";
 import { removeTree } from "../../src/nfs/trees/remove.ts";
 import { usageOfTree } from "../../src/nfs/trees/usage.ts";
 import { walkTree } from "../../src/nfs/trees/walk.ts";
+import { mostResidentMb } from "../resident.ts";
 import type { Job, JobOrder, JobResult } from "./job.ts";
 
 /** WRITEs of one file. */
@@ -22,9 +22,8 @@ const items = await work(client, job);
 const ms = performance.now() - startMs;
 const { user, system } = process.cpuUsage(cpu);
 await client.close();
-// Not getrusage(2): what the process that started this one had resident counts there as well.
-const status = readFileSync("/proc/self/status", "utf8");
-const residentMb = (Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024) / 1e6;
+// Not by getrusage(2): what the process that started this one had resident counts there as well.
+const residentMb = mostResidentMb(process.pid);
 const result: JobResult = { items, ms, cpuMs: (user + system) / 1000, residentMb };
 process.stdout.write(`${JSON.stringify(result)}\n`);
 
