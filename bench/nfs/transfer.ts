@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { check } from "../../src/lab/guest/process.ts";
 import type { Ganesha } from "../../test/nfs/ganesha.ts";
@@ -8,7 +9,7 @@ import type { JobOrder, JobResult } from "./job.ts";
 import { ganeshaOn, type Medium, type Place, serverOf } from "./place.ts";
 import { atMost, format, median, type Row } from "./table.ts";
 
-const rounds = 5;
+const rounds = 9;
 const residentMbMax = 100;
 const run = promisify(execFile);
 
@@ -19,20 +20,31 @@ interface Took {
 
 /** 1 GiB written and read by Berth and by libnfs's `nfs-cp`: whole processes with their start, in turn. */
 export async function* measureTransfer(place: Place): AsyncGenerator<Row> {
-  const mib = 1024 * place.scale;
+  const mib = Math.round(1024 * place.scale);
   const local = scratchDirectory("bench", "/dev/shm");
   try {
-    await check(["dd", "if=/dev/urandom", `of=${local}/source`, "bs=1M", `count=${Math.round(mib)}`]);
+    await check(["dd", "if=/dev/urandom", `of=${local}/source`, "bs=1M", `count=${mib}`]);
     for (const medium of ["memory", "disk"] as const) {
       await using ganesha = await ganeshaOn(medium, place);
-      yield* await measureOn(place, ganesha, medium, local);
+      yield* await measureOn(place, ganesha, medium, { local, mib });
     }
   } finally {
     await rm(local, { recursive: true });
   }
 }
 
-async function measureOn(place: Place, ganesha: Ganesha, medium: Medium, local: string): Promise<Row[]> {
+interface Source {
+  /** A directory in memory: the file `source`, and room for copies. */
+  readonly local: string;
+  readonly mib: number;
+}
+
+async function measureOn(
+  place: Place,
+  ganesha: Ganesha,
+  medium: Medium,
+  { local, mib }: Source,
+): Promise<Row[]> {
   const { address, nfsPort, mountPort } = ganesha;
   const server = serverOf(ganesha, "3");
   const berth = async (kind: "put" | "get", name: string, localPath: string) =>
@@ -54,8 +66,10 @@ async function measureOn(place: Place, ganesha: Ganesha, medium: Medium, local: 
       async () => took.cpFrom.push(await time(["nfs-cp", forLibnfs(theirs), `${local}/${theirs}`])),
     ];
     // Each goes first in turn; what was just written the server has in memory, for both.
-    for (const step of [writes, reads].flatMap((two) => (round % 2 === 0 ? two : two.toReversed())))
+    for (const step of [writes, reads].flatMap((two) => (round % 2 === 0 ? two : two.toReversed()))) {
+      await touchMemory(local, mib);
       await step();
+    }
     await check(["cmp", `${local}/source`, `${local}/${ours}`]);
     for (const name of [ours, theirs]) {
       await rm(`${local}/${name}`);
@@ -73,6 +87,16 @@ async function measureOn(place: Place, ganesha: Ganesha, medium: Medium, local: 
     resident(`resident at most while writing${on}`, took.put),
     resident(`resident at most while reading${on}`, took.get),
   ];
+}
+
+/**
+ * So that each finds as much free memory as it writes, and none waits for the machine's host: what a virtual machine
+ * has not used lately, its host takes back, and gives again page by page at a quarter of the speed.
+ */
+async function touchMemory(local: string, mib: number): Promise<void> {
+  const path = join(local, "touched");
+  await check(["dd", "if=/dev/zero", `of=${path}`, "bs=1M", `count=${mib}`]);
+  await rm(path);
 }
 
 function compare(what: string, ours: readonly Took[], theirs: readonly Took[]): Row {

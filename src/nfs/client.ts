@@ -34,14 +34,6 @@ export interface ReaddirOptions extends OperationOptions {
   readonly from?: DirectoryPosition;
 }
 
-export interface ReadOptions extends OperationOptions {
-  /**
-   * Where the bytes shall go: then `data` is a view of it, and nothing is left to collect. It must not be used
-   * for anything else until the read has ended. Default: a buffer of its own.
-   */
-  readonly into?: Uint8Array;
-}
-
 /** What the server admits and can do; all bounds are its own, within ours. */
 export interface NfsFeatures {
   readonly version: "3" | "4.1" | "4.2";
@@ -146,7 +138,24 @@ export interface NfsClient {
   ): Promise<FileNode>;
 
   /** RFC 1813 §3.3.6, RFC 8881 §18.22. @throws `storage-unsupported` for what is no regular file */
-  read(file: FileHandle, offset: bigint, lengthBytes: number, options?: ReadOptions): Promise<ReadResult>;
+  read(
+    file: FileHandle,
+    offset: bigint,
+    lengthBytes: number,
+    options?: OperationOptions,
+  ): Promise<ReadResult>;
+
+  /**
+   * As `read`, without a copy: `take` is given the bytes where they came in, and they are overwritten when it
+   * returns. It is called once at most, and not after the read has rejected; what it throws, the read rejects with.
+   */
+  readInPlace<Data>(
+    file: FileHandle,
+    offset: bigint,
+    lengthBytes: number,
+    take: (bytes: Uint8Array) => Data,
+    options?: OperationOptions,
+  ): Promise<ReadResult<Data>>;
 
   /**
    * RFC 1813 §3.3.7, RFC 8881 §18.32. `data` is not copied: it must not change until this returns, nor after it failed with outcome "unknown",

@@ -6,6 +6,7 @@ import { XdrReader } from "../xdr/xdr-reader.ts";
 import { XdrWriter } from "../xdr/xdr-writer.ts";
 import type { DirectoryPage, FileHandle } from "./file.ts";
 import { firstPosition, nextPosition, readPages } from "./readdir-pages.ts";
+import { copied } from "./taking.ts";
 import { fsinfo } from "./v3/fsinfo.ts";
 import { fsstat as fsstat3 } from "./v3/fsstat.ts";
 import { getattr as getattr3 } from "./v3/getattr.ts";
@@ -38,7 +39,7 @@ const decoders: readonly { name: string; decode(reader: XdrReader): unknown }[] 
   getattr3(handle),
   lookup3(handle, "x"),
   mkdir3(handle, "x", {}),
-  read3(handle, 0n, 64),
+  read3(handle, 0n, 64, copied),
   readlink3(handle),
   rename3(handle, "a", handle, "b"),
   write3(handle, 0n, data, "unstable"),
@@ -50,7 +51,7 @@ const decoders: readonly { name: string; decode(reader: XdrReader): unknown }[] 
   getfh,
   mkdir("x", {}),
   openNew(1n, "x", {}),
-  read(0n, 64),
+  read(0n, 64, copied),
   write(0n, data, "unstable"),
   readdir(firstPosition, true, 4096),
   readlink,

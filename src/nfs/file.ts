@@ -94,9 +94,10 @@ export interface DirectoryPage {
  */
 export type Stability = "unstable" | "data-sync" | "file-sync";
 
-export interface ReadResult {
-  /** At most as many bytes as asked for: servers cut reads. A view that the caller may keep. */
-  readonly data: Uint8Array;
+/** @template Data what was made of the bytes: by `read` a copy, by `readInPlace` what the caller makes of them */
+export interface ReadResult<Data = Uint8Array> {
+  /** At most as many bytes as asked for: servers cut reads. */
+  readonly data: Data;
   readonly eof: boolean;
 }
 

@@ -10,8 +10,6 @@ export const nfsLimits = {
   blocksBehindMax: 8,
   /** How long the removal of what a failure has left may take. */
   cleanUpMsMax: 5000,
-  /** One READ of `readBlocks`: what is under way stays in the processor's cache, for client and server (measured). */
-  readBlockBytesMax: 512 * 1024,
   /** What a request or reply has besides the data it carries. */
   headerBytesMax: 4096,
   handleBytesMax: 128,

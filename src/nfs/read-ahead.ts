@@ -1,7 +1,7 @@
-import { BerthError } from "../core/errors.ts";
 import type { NfsClient, OperationOptions } from "./client.ts";
 import type { FileHandle } from "./file.ts";
 import { nfsLimits } from "./limits.ts";
+import { readRange } from "./read-range.ts";
 
 /**
  * A file's bytes in order, with several READs under way, in few buffers that are used again and again: each
@@ -34,29 +34,14 @@ export async function* readAhead(
   }
 }
 
-/** All of a block, however the server cuts it. */
-export async function readBlock(
+async function readBlock(
   client: NfsClient,
   file: FileHandle,
   offset: bigint,
   block: Uint8Array,
   options: OperationOptions,
 ): Promise<Uint8Array> {
-  for (let done = 0; done < block.length; ) {
-    const position = offset + BigInt(done);
-    const into = block.subarray(done);
-    const { data, eof } = await client.read(file, position, into.length, { ...options, into });
-    if (data.buffer !== block.buffer) into.set(data); // a client that takes no buffers
-    done += data.length;
-    if (done < block.length && (eof || data.length === 0)) throw cutShort(client.name, position);
-  }
+  const take = (bytes: Uint8Array, at: bigint) => block.set(bytes, Number(at - offset));
+  await readRange(client, file, offset, block.length, take, options);
   return block;
-}
-
-/** Whoever goes on without these bytes has half a file. */
-function cutShort(name: string, offset: bigint): BerthError {
-  return new BerthError(
-    "storage-io",
-    `${name}: the file ends at ${offset}, before the length that it had: somebody has cut it, or the server lies; read it again`,
-  );
 }

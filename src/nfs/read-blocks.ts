@@ -1,31 +1,29 @@
 import type { NfsClient, OperationOptions } from "./client.ts";
 import type { FileHandle } from "./file.ts";
 import { nfsLimits } from "./limits.ts";
-import { readBlock } from "./read-ahead.ts";
+import { readRange } from "./read-range.ts";
 
 /**
- * A file's bytes in blocks, several at once and in no order, for whoever can put each in its place: reading goes on
- * while others are taken. A block's buffer is used again when `take` has ended.
+ * A file's bytes in pieces, with several READs under way and in no order, for whoever can put each in its place at
+ * once: they are given where they came in, and overwritten when `take` returns.
  * @throws BerthError also when the file is shorter than it said; what `take` throws; when all that was begun has ended
  */
 export async function readBlocks(
   client: NfsClient,
   file: FileHandle,
   sizeBytes: bigint,
-  take: (data: Uint8Array, offset: bigint) => Promise<void> | void,
+  take: (bytes: Uint8Array, offset: bigint) => void,
   options: OperationOptions = {},
 ): Promise<void> {
-  const blockBytes = Math.min(client.features.readBytesMax, nfsLimits.readBlockBytesMax);
+  const blockBytes = BigInt(client.features.readBytesMax);
   let next = 0n;
   const reader = async () => {
-    if (next >= sizeBytes) return;
-    const buffer = Buffer.allocUnsafeSlow(blockBytes);
     while (next < sizeBytes) {
-      const offset = next;
-      next += BigInt(blockBytes);
-      const restBytes = sizeBytes - offset;
-      const block = restBytes < BigInt(blockBytes) ? buffer.subarray(0, Number(restBytes)) : buffer;
-      await take(await readBlock(client, file, offset, block, options), offset);
+      const start = next;
+      next += blockBytes;
+      const restBytes = sizeBytes - start;
+      const lengthBytes = Number(restBytes < blockBytes ? restBytes : blockBytes);
+      await readRange(client, file, start, lengthBytes, take, options);
     }
   };
   const readers = Array.from({ length: nfsLimits.blocksAheadMax }, async () => {

@@ -41,7 +41,6 @@ describe("a connection", () => {
       socket.on("error", () => {});
       const onRecord: OnRecord = (bytes, start, end) => {
         behave(Buffer.from(bytes.subarray(start, end)), socket);
-        return false;
       };
       socket.on("data", (chunk) => records.push(chunk, onRecord));
     });

@@ -226,17 +226,16 @@ export class RpcConnection {
   }
 
   /** @throws XdrError when the stream carries something else than replies */
-  readonly #receive: OnRecord = (bytes, start, end, mayBeKept) => {
-    const reader = this.#reader.lend(bytes, start, end, mayBeKept);
+  readonly #receive: OnRecord = (bytes, start, end) => {
+    const reader = this.#reader.lend(bytes, start, end);
     const call = this.#inFlight.get(reader.uint32());
-    if (call === undefined) return false; // the caller has gone
+    if (call === undefined) return; // the caller has gone
     const rejection = readReplyHeader(reader);
     this.#remove(call);
     this.#attempts = 0;
     if (rejection === undefined) call.reply(reader);
     else call.rejected(rejection);
     if (this.#queue.length > 0) this.#pump();
-    return reader.kept;
   };
 
   #checkStall(socket: Socket, watch: NodeJS.Timeout): void {

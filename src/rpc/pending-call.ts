@@ -29,7 +29,7 @@ export interface CallRequest {
 export interface DecodedCallRequest<Result> extends CallRequest {
   /**
    * Makes of the results what the call returns. The bytes are overwritten afterwards: no view of them may
-   * be kept (`XdrReader.opaqueToKeep` gives what may). What it throws, the call rejects with.
+   * be kept. What it throws, the call rejects with.
    * @param sends how often the call was sent; beyond 1 the server may have run it for an earlier one
    */
   decode(results: XdrReader, sends: number): Result;

@@ -9,11 +9,8 @@ export function recordMark(lengthBytes: number): number {
   return (lastFragment | lengthBytes) >>> 0;
 }
 
-/**
- * Takes a record, which stands from `start` to `end` of bytes that are overwritten later.
- * @returns whether it keeps them instead, which it may where `mayBeKept`
- */
-export type OnRecord = (bytes: Buffer, start: number, end: number, mayBeKept: boolean) => boolean;
+/** Takes a record, which stands from `start` to `end` of bytes that are overwritten later. */
+export type OnRecord = (bytes: Buffer, start: number, end: number) => void;
 
 /**
  * Cuts what a stream brings into records (RFC 5531 §11), however the bytes were split on the way. A
@@ -67,7 +64,7 @@ export class RecordAssembler {
       const start = next + markBytes;
       const end = start + (mark & ~lastFragment);
       if (mark < lastFragment || end > limit || end - start > this.#recordBytesMax) break;
-      onRecord(chunk, start, end, false);
+      onRecord(chunk, start, end);
       next = end;
     }
     return next;
@@ -129,6 +126,6 @@ export class RecordAssembler {
     const recordBytes = this.#recordBytes;
     this.#recordBytes = 0;
     this.#fragments = 0;
-    if (onRecord(this.#record, 0, recordBytes, true)) this.#record = Buffer.alloc(0);
+    onRecord(this.#record, 0, recordBytes);
   }
 }

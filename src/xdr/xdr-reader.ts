@@ -16,8 +16,6 @@ export class XdrReader {
   #view: DataView;
   #offset: number;
   #end: number;
-  #mayBeKept = false;
-  #kept = false;
 
   /** @param bytes are not copied; they must not change while being read */
   constructor(bytes: Buffer, start = 0, end = bytes.length) {
@@ -30,21 +28,13 @@ export class XdrReader {
   /**
    * Begins anew, with bytes that are overwritten after this reading: what shall be kept must be copied. So
    * one reader and one buffer serve any number of records, and leave nothing to collect.
-   * @param mayBeKept whether `opaqueToKeep` may take the whole buffer over
    */
-  lend(bytes: Buffer, start: number, end: number, mayBeKept: boolean): this {
+  lend(bytes: Buffer, start: number, end: number): this {
     if (bytes !== this.#bytes) this.#view = viewOf(bytes);
     this.#bytes = bytes;
     this.#offset = start;
     this.#end = end;
-    this.#mayBeKept = mayBeKept;
-    this.#kept = false;
     return this;
-  }
-
-  /** Whether somebody keeps a view of what was lent: then it must not be overwritten. */
-  get kept(): boolean {
-    return this.#kept;
   }
 
   /** A reader of what is left, of bytes of its own. */
@@ -117,21 +107,6 @@ export class XdrReader {
     const copy = new Uint8Array(lengthBytes);
     for (let index = 0; index < lengthBytes; index++) copy[index] = this.#bytes[start + index] ?? 0;
     return copy;
-  }
-
-  /**
-   * RFC 4506 §4.10, to be kept: a copy, or a view of a buffer that is mostly this item and may be kept.
-   * @param into where a copy shall be made instead; what is longer is refused
-   */
-  opaqueToKeep(lengthBytesMax: number, into?: Uint8Array): Uint8Array {
-    const view = this.opaque(Math.min(lengthBytesMax, into?.length ?? lengthBytesMax));
-    if (into !== undefined) {
-      into.set(view);
-      return into.subarray(0, view.length);
-    }
-    if (!this.#mayBeKept || view.length < this.#bytes.length / 2) return Buffer.from(view);
-    this.#kept = true;
-    return view;
   }
 
   skipOpaque(lengthBytesMax: number): void {

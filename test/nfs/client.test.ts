@@ -76,6 +76,17 @@ for (const version of ["3", "4.1"] as const) {
       assert.deepEqual([data, eof], [Buffer.from("\0\0tail"), true]);
     });
 
+    test("bytes are taken where they came in, and a taker's failure is its own", async () => {
+      const { handle } = await client.create(client.root.handle, "in-place", {}, Buffer.from("0123456789"));
+      const full = new Error("no room for them");
+      const take = () => {
+        throw full;
+      };
+      await assert.rejects(client.readInPlace(handle, 0n, 10, take), (error) => error === full);
+      const taken = await client.readInPlace(handle, 2n, 3, (bytes) => Buffer.from(bytes).toString());
+      assert.deepEqual(taken, { data: "234", eof: false });
+    });
+
     test("attributes are set and told", async () => {
       const { handle } = await client.create(client.root.handle, "described", { mode: 0o600 });
       const modified = { seconds: 1_000_000, nanoseconds: 5 };

@@ -8,7 +8,6 @@ import type {
   NfsFeatures,
   OperationOptions,
   ReaddirOptions,
-  ReadOptions,
   SeekTarget,
 } from "../client.ts";
 import { statusError } from "../diagnosis.ts";
@@ -31,6 +30,7 @@ import { firstPosition, readPages } from "../readdir-pages.ts";
 import { type Request, type RequestDefaults, requestOf } from "../request.ts";
 import { status } from "../status.ts";
 import type { Renaming, Step, StepsOutcome } from "../steps.ts";
+import { copied, type Take, tried } from "../taking.ts";
 import { access } from "./access.ts";
 import { commit } from "./commit.ts";
 import { createNew } from "./create.ts";
@@ -154,13 +154,23 @@ export class Nfs3Client implements NfsClient {
     file: FileHandle,
     offset: bigint,
     lengthBytes: number,
-    options?: ReadOptions,
+    options?: OperationOptions,
   ): Promise<ReadResult> {
-    const bytes = Math.min(lengthBytes, this.features.readBytesMax, options?.into?.length ?? lengthBytes);
-    return await this.#runner.run(
-      read(file, offset, bytes, options?.into),
-      requestOf(this.#defaults, options),
-    );
+    return await this.readInPlace(file, offset, lengthBytes, copied, options);
+  }
+
+  async readInPlace<Data>(
+    file: FileHandle,
+    offset: bigint,
+    lengthBytes: number,
+    take: Take<Data>,
+    options?: OperationOptions,
+  ): Promise<ReadResult<Data>> {
+    const bytes = Math.min(lengthBytes, this.features.readBytesMax);
+    const request = requestOf(this.#defaults, options);
+    const reading = read(file, offset, bytes, tried(take));
+    const { data, eof } = await this.#runner.run(reading, request);
+    return { data: data(), eof };
   }
 
   async write(

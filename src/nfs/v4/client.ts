@@ -7,7 +7,6 @@ import type {
   NfsFeatures,
   OperationOptions,
   ReaddirOptions,
-  ReadOptions,
   SeekTarget,
   ServerCopyOptions,
 } from "../client.ts";
@@ -30,6 +29,7 @@ import { firstPosition, readPages } from "../readdir-pages.ts";
 import { type RequestDefaults, requestOf } from "../request.ts";
 import { status } from "../status.ts";
 import { isLook, type Renaming, type Step, type StepsOutcome } from "../steps.ts";
+import { copied, type Take, tried } from "../taking.ts";
 import { access } from "./access.ts";
 import { clone } from "./clone.ts";
 import { cloneNew, clonesPerCompound } from "./clone-new.ts";
@@ -157,12 +157,23 @@ export class Nfs4Client implements NfsClient {
     file: FileHandle,
     offset: bigint,
     lengthBytes: number,
-    options?: ReadOptions,
+    options?: OperationOptions,
   ): Promise<ReadResult> {
-    const bytes = Math.min(lengthBytes, this.features.readBytesMax, options?.into?.length ?? lengthBytes);
+    return await this.readInPlace(file, offset, lengthBytes, copied, options);
+  }
+
+  async readInPlace<Data>(
+    file: FileHandle,
+    offset: bigint,
+    lengthBytes: number,
+    take: Take<Data>,
+    options?: OperationOptions,
+  ): Promise<ReadResult<Data>> {
+    const bytes = Math.min(lengthBytes, this.features.readBytesMax);
     const request = requestOf(this.#defaults, options);
-    const [, result] = await this.#runner.run([putfh(file), read(offset, bytes, options?.into)], request);
-    return result;
+    const reading = read(offset, bytes, tried(take));
+    const [, { data, eof }] = await this.#runner.run([putfh(file), reading], request);
+    return { data: data(), eof };
   }
 
   async write(

@@ -2,6 +2,7 @@ import type { FileAttributes, FileHandle, ReadResult } from "../file.ts";
 import type { Request } from "../request.ts";
 import { status } from "../status.ts";
 import type { NameBelow, Step, StepResult } from "../steps.ts";
+import { copied } from "../taking.ts";
 import { closeNew, openNew } from "./create.ts";
 import { getfh, restorefh, savefh } from "./filehandle.ts";
 import { getattr } from "./getattr.ts";
@@ -94,7 +95,7 @@ function attributesIn(results: readonly unknown[], end: number): StepResult {
 
 function reading(at: NameBelow, lengthBytes: number): StepPlan {
   const operations: Operation<unknown>[] = wayTo(at);
-  operations.push(lookup(at.name), getfh, getattr, read(0n, lengthBytes));
+  operations.push(lookup(at.name), getfh, getattr, read(0n, lengthBytes, copied));
   return plan(operations, 0, {
     replyBytes: handleBytesMax + attributesBytesMax + lengthBytes,
     // READ's word for a symbolic link (RFC 8881 §18.22.4), which is none on the way here

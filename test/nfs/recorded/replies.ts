@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import type { FileHandle } from "../../../src/nfs/file.ts";
 import { firstPosition } from "../../../src/nfs/readdir-pages.ts";
+import { copied } from "../../../src/nfs/taking.ts";
 import { access as access3 } from "../../../src/nfs/v3/access.ts";
 import { commit as commit3 } from "../../../src/nfs/v3/commit.ts";
 import { createNew } from "../../../src/nfs/v3/create.ts";
@@ -96,7 +97,7 @@ const procedures: readonly Procedure<unknown>[] = [
   lookup3(file, ""),
   access3(file, 0),
   readlink3(file),
-  read3(file, 0n, bytesMax),
+  read3(file, 0n, bytesMax, copied),
   write3(file, 0n, data, "unstable"),
   createNew(file, "", {}),
   mkdir3(file, "", {}),
@@ -131,7 +132,7 @@ const operations: readonly Operation<unknown>[] = [
   lookup(""),
   access(0),
   readlink,
-  read(0n, bytesMax),
+  read(0n, bytesMax, copied),
   write(0n, data, "unstable"),
   commit,
   openNew(0n, "", {}),
