@@ -14,6 +14,8 @@ set -eu
 ganesha="nfs-ganesha nfs-ganesha-vfs rpcbind"
 # User-mode Linux, with the kernel's NFS server and client, and the file systems that it exports.
 guests="user-mode-linux nfs-common nfs-kernel-server xfsprogs btrfs-progs e2fsprogs quota kmod iproute2"
+# A compiler for the few lines that a guest needs on a processor with AMX: src/lab/guest/wide-registers.ts says why.
+if grep -qsw amx_tile /proc/cpuinfo; then guests="$guests tcc"; fi
 # Judges: an NFS client that is not ours, and TLS around a connection as Amazon EFS has it.
 judges="libnfs-utils stunnel4 openssl"
 # pgrep and pkill, by which tests find processes in guests.

@@ -20,6 +20,7 @@ import { initScript } from "./init-script.ts";
 import type { GuestNetwork, Port } from "./network.ts";
 import { requirePrograms } from "./packages.ts";
 import { childrenOf, failed, pause, type RunResult, type Tied } from "./process.ts";
+import { forThisProcessor, processorPrograms } from "./wide-registers.ts";
 
 export interface GuestOptions {
   /** Its host name, unique on its network: NFS servers tell clients apart by it. */
@@ -60,13 +61,14 @@ export class Guest implements Machine, AsyncDisposable {
 
   /** @throws BerthError `failed-precondition` where packages or root are missing; `unavailable`, with what the kernel said, when it does not come up */
   static async boot(network: GuestNetwork, options: GuestOptions): Promise<Guest> {
-    requirePrograms(["linux.uml", "modprobe", "ip"]);
+    requirePrograms(["linux.uml", "modprobe", "ip", ...processorPrograms]);
     const { room } = network;
     const port = options.port ?? (await network.connect());
     const directory = `/run/guests/${options.name}`;
     await mkdir(room.path(`${directory}/control`), { recursive: true });
     await writeFile(room.path(`${directory}/init`), initScript, { mode: 0o755 });
-    const command = [...(await onOneCpu()), "linux.uml", ...kernelArguments(options, port, directory)];
+    const kernel = [...(await forThisProcessor(room.path(directory), directory)), "linux.uml"];
+    const command = [...(await onOneCpu()), ...kernel, ...kernelArguments(options, port, directory)];
     // A process namespace: the kernel's helpers and its guest processes end with it.
     const process = await room.start(
       ["unshare", "--pid", "--fork", "--kill-child", "--", ...command],

@@ -19,6 +19,7 @@ const packageOf: Readonly<Record<string, string>> = {
   rpcbind: "rpcbind",
   setquota: "quota",
   stunnel4: "stunnel4",
+  tcc: "tcc",
 };
 
 export type Program = keyof typeof packageOf & string;

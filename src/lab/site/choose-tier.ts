@@ -3,6 +3,7 @@ import { arch, platform } from "node:os";
 import { BerthError } from "../../core/errors.ts";
 import { missingPackages, type Program } from "../guest/packages.ts";
 import { run } from "../guest/process.ts";
+import { processorPrograms } from "../guest/wide-registers.ts";
 import { type Tier, tiers } from "./site.ts";
 
 export interface TierChoice {
@@ -26,6 +27,7 @@ export interface MachineFacts {
 const guestPrograms: readonly Program[] = [
   ...["linux.uml", "modprobe", "ip", "mount.nfs", "rpc.nfsd", "rpcbind"],
   ...["mkfs.xfs", "mkfs.ext4", "mkfs.btrfs", "setquota"],
+  ...processorPrograms,
 ];
 const namespacePrograms: readonly Program[] = ["ganesha.nfsd", "rpcbind", "mount.nfs", "ip"];
 const guestMemoryMib = 1_200;
