@@ -31,7 +31,7 @@ import { createSession, exchangeId, transferLimits } from "./v4/session-operatio
 import { write } from "./v4/write.ts";
 import { listxattrs } from "./v4/xattr.ts";
 
-const handle = new Uint8Array(32) as FileHandle;
+const handle = "\0".repeat(32) as FileHandle;
 const data = new Uint8Array(64);
 const range = { sourceOffset: 0n, targetOffset: 0n, lengthBytes: 0n };
 

@@ -10,6 +10,9 @@ export const stabilities: readonly Stability[] = ["unstable", "data-sync", "file
 /** Of writes, cookies and exclusive creation (RFC 1813 §2.4, RFC 8881 §3.1). */
 export const verifierBytes = 8;
 
+/** `cookie3`, `nfs_cookie4`: only the last one of a page is ever needed, so the others are not read. */
+export const cookieBytes = 8;
+
 /** `WRITE4resok` (RFC 8881 §18.32.2), and `WRITE3resok` (RFC 1813 §3.3.7) behind its attributes. @throws XdrError */
 export function readWritten(reader: XdrReader, lengthBytes: number): WriteResult {
   const writtenBytes = reader.uint32();

@@ -1,9 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { XdrError } from "./xdr-error.ts";
 
-/** Up to so many bytes V8 keeps an array's content with it: such copies come and go at little cost. */
-const onHeapBytesMax = 64;
-
 const zero = 0x30;
 
 /**
@@ -65,6 +62,11 @@ export class XdrReader {
     return this.#view.getBigUint64(this.#advance(8));
   }
 
+  /** RFC 4506 §4.5, unsigned: one that was skipped, by the `offset` where it stands. */
+  uint64At(offset: number): bigint {
+    return this.#view.getBigUint64(offset);
+  }
+
   /** RFC 4506 §4.5, signed */
   int64(): bigint {
     return this.#view.getBigInt64(this.#advance(8));
@@ -99,14 +101,11 @@ export class XdrReader {
     return this.fixedOpaque(this.#length(lengthBytesMax));
   }
 
-  /** RFC 4506 §4.10. A copy, so that a few bytes kept for long do not keep a whole reply. */
-  opaqueCopy(lengthBytesMax: number): Uint8Array {
+  /** RFC 4506 §4.10, each byte a character (U+0000 to U+00FF): of few bytes the copy that costs V8 the least. */
+  byteString(lengthBytesMax: number): string {
     const lengthBytes = this.#length(lengthBytesMax);
     const start = this.#advance(lengthBytes + padding(lengthBytes));
-    if (lengthBytes > onHeapBytesMax) return Buffer.from(this.#bytes.subarray(start, start + lengthBytes));
-    const copy = new Uint8Array(lengthBytes);
-    for (let index = 0; index < lengthBytes; index++) copy[index] = this.#bytes[start + index] ?? 0;
-    return copy;
+    return this.#bytes.toString("latin1", start, start + lengthBytes);
   }
 
   skipOpaque(lengthBytesMax: number): void {

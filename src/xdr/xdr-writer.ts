@@ -117,6 +117,15 @@ export class XdrWriter {
     return this.uint32(bytes.length).fixedOpaque(bytes);
   }
 
+  /** RFC 4506 §4.10, each character a byte: what `XdrReader.byteString` gave. */
+  byteString(value: string): this {
+    const padded = (value.length + 3) & ~3;
+    const start = this.uint32(value.length).#reserve(padded);
+    this.#buffer.write(value, start, "latin1");
+    this.#buffer.fill(0, start + value.length, start + padded);
+    return this;
+  }
+
   /**
    * RFC 4506 §4.10. Many bytes are not copied: they must not change as long as what was written is used.
    * Something must be written before.

@@ -7,7 +7,7 @@ export function access(file: FileHandle, rights: number): Procedure<number> {
   return {
     number: 4,
     name: "ACCESS",
-    encode: (writer) => void writer.opaque(file).uint32(rights),
+    encode: (writer) => void writer.byteString(file).uint32(rights),
     decode: (reader) => {
       skipPostOpAttributes(reader);
       return reader.uint32();

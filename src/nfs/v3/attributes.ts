@@ -27,12 +27,13 @@ export function readFileAttributes(reader: XdrReader): FileAttributes {
   const sizeBytes = reader.uint64();
   const usedBytes = reader.uint64();
   reader.skip(8); // device numbers
-  const fsid = reader.uint64();
+  const fsid = readFsid(reader);
   const fileid = reader.uint64();
   const accessed = readTime(reader);
-  const modified = readTime(reader);
-  const changed = readTime(reader);
-  const change = BigInt(changed.seconds) * 1_000_000_000n + BigInt(changed.nanoseconds);
+  const modified = readTime(reader, accessed);
+  const changedAt = reader.offset;
+  const changed = readTime(reader, modified);
+  const change = reader.uint64At(changedAt);
   return {
     type,
     mode,
@@ -50,9 +51,22 @@ export function readFileAttributes(reader: XdrReader): FileAttributes {
   };
 }
 
-/** `nfstime3` (RFC 1813 §2.5) */
-function readTime(reader: XdrReader): FileTime {
-  return { seconds: reader.uint32(), nanoseconds: reader.uint32() };
+/** All of a tree mostly have the same: then it need not be made for each of its entries. */
+function readFsid(reader: XdrReader): bigint {
+  const [first, second] = [reader.uint32(), reader.uint32()];
+  if (first !== lastFsid.first || second !== lastFsid.second)
+    lastFsid = { first, second, value: (BigInt(first) << 32n) | BigInt(second) };
+  return lastFsid.value;
+}
+
+let lastFsid = { first: 0, second: 0, value: 0n };
+
+/** `nfstime3` (RFC 1813 §2.5). A file's times are often the same: then they are one object. */
+function readTime(reader: XdrReader, before?: FileTime): FileTime {
+  const seconds = reader.uint32();
+  const nanoseconds = reader.uint32();
+  if (before?.seconds === seconds && before.nanoseconds === nanoseconds) return before;
+  return { seconds, nanoseconds };
 }
 
 /** `post_op_attr` (RFC 1813 §2.5): attributes that the server may leave out. */

@@ -8,7 +8,7 @@ export function commit(file: FileHandle): Procedure<Uint8Array> {
   return {
     number: 21,
     name: "COMMIT",
-    encode: (writer) => void writer.opaque(file).uint64(0n).uint32(0),
+    encode: (writer) => void writer.byteString(file).uint64(0n).uint32(0),
     decode: (reader) => {
       skipWeakCacheData(reader);
       return Buffer.from(reader.fixedOpaque(verifierBytes));

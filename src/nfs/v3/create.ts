@@ -19,7 +19,7 @@ export function createNew(
     name: "CREATE",
     once: true,
     encode: (writer) =>
-      writeAttributeChanges(writer.opaque(directory).text(name).uint32(guarded), attributes),
+      writeAttributeChanges(writer.byteString(directory).text(name).uint32(guarded), attributes),
     decode: readMade,
   };
 }

@@ -14,7 +14,7 @@ export function fsinfo(file: FileHandle): Procedure<ServerLimits> {
   return {
     number: 19,
     name: "FSINFO",
-    encode: (writer) => void writer.opaque(file),
+    encode: (writer) => void writer.byteString(file),
     decode: (reader) => {
       skipPostOpAttributes(reader);
       const readBytesMax = reader.uint32();

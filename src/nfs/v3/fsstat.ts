@@ -7,7 +7,7 @@ export function fsstat(file: FileHandle): Procedure<FileSystemSpace> {
   return {
     number: 18,
     name: "FSSTAT",
-    encode: (writer) => void writer.opaque(file),
+    encode: (writer) => void writer.byteString(file),
     decode: (reader) => {
       skipPostOpAttributes(reader);
       return {

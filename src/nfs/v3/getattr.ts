@@ -7,7 +7,7 @@ export function getattr(file: FileHandle): Procedure<FileAttributes> {
   return {
     number: 1,
     name: "GETATTR",
-    encode: (writer) => void writer.opaque(file),
+    encode: (writer) => void writer.byteString(file),
     decode: readFileAttributes,
   };
 }

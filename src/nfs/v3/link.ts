@@ -8,7 +8,7 @@ export function link(file: FileHandle, directory: FileHandle, name: FileName): P
     number: 15,
     name: "LINK",
     once: true,
-    encode: (writer) => void writer.opaque(file).opaque(directory).text(name),
+    encode: (writer) => void writer.byteString(file).byteString(directory).text(name),
     decode: (reader) => {
       skipPostOpAttributes(reader);
       skipWeakCacheData(reader);

@@ -12,7 +12,7 @@ export function lookup(directory: FileHandle, name: FileName): Procedure<Found> 
   return {
     number: 3,
     name: "LOOKUP",
-    encode: (writer) => void writer.opaque(directory).text(name),
+    encode: (writer) => void writer.byteString(directory).text(name),
     decode: (reader) => ({ handle: readFileHandle(reader), attributes: readPostOpAttributes(reader) }),
   };
 }

@@ -15,7 +15,7 @@ export function mkdir(directory: FileHandle, name: FileName, attributes: Attribu
     number: 9,
     name: "MKDIR",
     once: true,
-    encode: (writer) => writeAttributeChanges(writer.opaque(directory).text(name), attributes),
+    encode: (writer) => writeAttributeChanges(writer.byteString(directory).text(name), attributes),
     decode: readMade,
   };
 }

@@ -21,7 +21,7 @@ export interface Procedure<Result> {
 /** NFS3_FHSIZE (RFC 1813 §2.4). */
 const handleBytesMax = 64;
 
-/** `nfs_fh3` (RFC 1813 §2.5), copied: handles are kept for long. */
+/** `nfs_fh3` (RFC 1813 §2.5) */
 export function readFileHandle(reader: XdrReader): FileHandle {
-  return reader.opaqueCopy(handleBytesMax) as FileHandle;
+  return reader.byteString(handleBytesMax) as FileHandle;
 }

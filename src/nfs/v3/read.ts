@@ -14,7 +14,7 @@ export function read<Data>(
   return {
     number: 6,
     name: "READ",
-    encode: (writer) => void writer.opaque(file).uint64(offset).uint32(lengthBytes),
+    encode: (writer) => void writer.byteString(file).uint64(offset).uint32(lengthBytes),
     decode: (reader) => {
       skipPostOpAttributes(reader);
       const count = reader.uint32();

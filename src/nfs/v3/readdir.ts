@@ -4,7 +4,7 @@ import { isDots, readEntryName } from "../entry-name.ts";
 import type { DirectoryEntry, DirectoryPage, DirectoryPosition, FileHandle } from "../file.ts";
 import { nfsLimits } from "../limits.ts";
 import { nextPosition } from "../readdir-pages.ts";
-import { verifierBytes } from "../wire.ts";
+import { cookieBytes, verifierBytes } from "../wire.ts";
 import { readPostOpAttributes, skipPostOpAttributes } from "./attributes.ts";
 import { type Procedure, readFileHandle } from "./procedure.ts";
 
@@ -19,7 +19,7 @@ export function readdir(
     number: withAttributes ? 17 : 16,
     name: withAttributes ? "READDIRPLUS" : "READDIR",
     encode: (writer) => {
-      writer.opaque(directory).uint64(from.cookie).fixedOpaque(from.verifier);
+      writer.byteString(directory).uint64(from.cookie).fixedOpaque(from.verifier);
       if (withAttributes) writer.uint32(pageBytesMax); // of names and cookies alone
       writer.uint32(pageBytesMax);
     },
@@ -32,17 +32,20 @@ function readPage(reader: XdrReader, from: DirectoryPosition, withAttributes: bo
   const verifier = Buffer.from(reader.fixedOpaque(verifierBytes));
   const entries: DirectoryEntry[] = [];
   let told = 0;
-  let { cookie } = from;
+  let cookieAt: number | undefined;
   while (reader.boolean()) {
     if (told++ >= nfsLimits.pageEntriesMax) throw new XdrError("too many entries in one page");
     const fileid = reader.uint64();
     const name = readEntryName(reader);
-    cookie = reader.uint64();
+    cookieAt = reader.offset;
+    reader.skip(cookieBytes);
     const entry = withAttributes ? readPlus(reader, name, fileid) : { name, fileid };
     if (!isDots(name)) entries.push(entry);
   }
   const eof = reader.boolean();
-  return eof ? { entries } : { entries, next: nextPosition(from, cookie, verifier, told) };
+  if (eof) return { entries };
+  const cookie = cookieAt === undefined ? from.cookie : reader.uint64At(cookieAt);
+  return { entries, next: nextPosition(from, cookie, verifier, told) };
 }
 
 function readPlus(reader: XdrReader, name: string | Uint8Array, fileid: bigint): DirectoryEntry {

@@ -8,7 +8,7 @@ export function readlink(file: FileHandle): Procedure<FileName> {
   return {
     number: 5,
     name: "READLINK",
-    encode: (writer) => void writer.opaque(file),
+    encode: (writer) => void writer.byteString(file),
     decode: (reader) => {
       skipPostOpAttributes(reader);
       return reader.textOrBytes(nfsLimits.linkTargetBytesMax);

@@ -8,7 +8,7 @@ export function remove(directory: FileHandle, name: FileName): Procedure<void> {
     number: 12,
     name: "REMOVE",
     once: true,
-    encode: (writer) => void writer.opaque(directory).text(name),
+    encode: (writer) => void writer.byteString(directory).text(name),
     decode: skipWeakCacheData,
   };
 }

@@ -13,7 +13,7 @@ export function rename(
     number: 14,
     name: "RENAME",
     once: true,
-    encode: (writer) => void writer.opaque(fromDirectory).text(from).opaque(toDirectory).text(to),
+    encode: (writer) => void writer.byteString(fromDirectory).text(from).byteString(toDirectory).text(to),
     decode: (reader) => {
       skipWeakCacheData(reader);
       skipWeakCacheData(reader);

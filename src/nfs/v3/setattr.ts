@@ -8,7 +8,7 @@ export function setattr(file: FileHandle, changes: AttributeChanges): Procedure<
     number: 2,
     name: "SETATTR",
     encode: (writer) => {
-      writeAttributeChanges(writer.opaque(file), changes);
+      writeAttributeChanges(writer.byteString(file), changes);
       writer.boolean(false);
     },
     decode: skipWeakCacheData,

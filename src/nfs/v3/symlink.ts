@@ -15,7 +15,7 @@ export function symlink(
     name: "SYMLINK",
     once: true,
     encode: (writer) => {
-      writeAttributeChanges(writer.opaque(directory).text(name), attributes);
+      writeAttributeChanges(writer.byteString(directory).text(name), attributes);
       writer.text(target);
     },
     decode: readMade,

@@ -14,7 +14,7 @@ export function write(
     number: 7,
     name: "WRITE",
     encode: (writer) => {
-      writer.opaque(file).uint64(offset).uint32(data.length);
+      writer.byteString(file).uint64(offset).uint32(data.length);
       writer.uint32(stabilities.indexOf(stability)).opaqueByReference(data);
     },
     decode: (reader) => {

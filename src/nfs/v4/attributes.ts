@@ -1,7 +1,14 @@
 import { XdrError } from "../../xdr/xdr-error.ts";
 import type { XdrReader } from "../../xdr/xdr-reader.ts";
 import type { XdrWriter } from "../../xdr/xdr-writer.ts";
-import type { AttributeChanges, FileAttributes, FileHandle, FileTime, FileType } from "../file.ts";
+import type {
+  AttributeChanges,
+  DirectoryEntry,
+  FileAttributes,
+  FileName,
+  FileTime,
+  FileType,
+} from "../file.ts";
 import { nfsLimits } from "../limits.ts";
 import { type Bitmap, bitmapOf, has, readBitmap } from "./bitmap.ts";
 import { readFileHandle } from "./filehandle.ts";
@@ -51,34 +58,30 @@ export const entryAttributes: Bitmap = bitmapOf(...described, attribute.rdattrEr
 export const nameAttributes: Bitmap = bitmapOf(attribute.rdattrError, attribute.fileid);
 const known = entryAttributes;
 
-/** What an entry of a directory tells; nothing but the fileid where the server had an error. */
-export interface EntryAttributes {
-  readonly fileid: bigint;
-  readonly attributes?: FileAttributes;
-  readonly handle?: FileHandle;
-}
-
 /** `fattr4` (RFC 8881 §3.3.7) of one file. @throws XdrError also without a type */
 export function readFileAttributes(reader: XdrReader): FileAttributes {
-  const { attributes } = readEntryAttributes(reader);
+  const { attributes } = readEntry(reader, "");
   if (attributes === undefined) throw new XdrError("attributes without a type");
   return attributes;
 }
 
-/** `fattr4` (RFC 8881 §3.3.7): values stand in the order of their numbers. */
-export function readEntryAttributes(reader: XdrReader): EntryAttributes {
+/**
+ * `fattr4` (RFC 8881 §3.3.7) of a directory's entry: values stand in the order of their numbers. Nothing but the fileid
+ * where the server had an error.
+ */
+export function readEntry(reader: XdrReader, name: FileName): DirectoryEntry {
   const bitmap = readBitmap(reader, entryAttributes);
   if ((bitmap[0] & ~known[0]) | (bitmap[1] & ~known[1]) | (bitmap[2] & ~known[2])) {
     throw new XdrError("attributes that were not asked for");
   }
   const lengthBytes = reader.uint32();
   const start = reader.offset;
-  const entry = readValues(reader, bitmap);
+  const entry = readValues(reader, bitmap, name);
   if (reader.offset - start !== lengthBytes) throw new XdrError("attributes of another length than stated");
   return entry;
 }
 
-function readValues(reader: XdrReader, bitmap: Bitmap): EntryAttributes {
+function readValues(reader: XdrReader, bitmap: Bitmap, name: FileName): DirectoryEntry {
   const typed = has(bitmap, attribute.type);
   const type = typed ? fileTypeOf(reader.uint32()) : "other";
   const change = has(bitmap, attribute.change) ? reader.uint64() : 0n;
@@ -87,7 +90,7 @@ function readValues(reader: XdrReader, bitmap: Bitmap): EntryAttributes {
   if (has(bitmap, attribute.rdattrError)) reader.uint32();
   const handle = has(bitmap, attribute.filehandle) ? readFileHandle(reader) : undefined;
   const fileid = has(bitmap, attribute.fileid) ? reader.uint64() : 0n;
-  if (!typed) return handle === undefined ? { fileid } : { fileid, handle };
+  if (!typed) return handle === undefined ? { name, fileid } : { name, fileid, handle };
   const mode = has(bitmap, attribute.mode) ? reader.uint32() & 0o7777 : 0;
   const links = has(bitmap, attribute.numlinks) ? reader.uint32() : 1;
   const uid = has(bitmap, attribute.owner) ? readOwner(reader) : nobody;
@@ -111,7 +114,7 @@ function readValues(reader: XdrReader, bitmap: Bitmap): EntryAttributes {
     changed,
     modified,
   };
-  return handle === undefined ? { fileid, attributes } : { fileid, attributes, handle };
+  return handle === undefined ? { name, fileid, attributes } : { name, fileid, attributes, handle };
 }
 
 const epoch: FileTime = { seconds: 0, nanoseconds: 0 };

@@ -5,7 +5,7 @@ import { nothing, type Operation } from "./operation.ts";
 
 /** PUTFH (RFC 8881 §18.19): what the next operations are about. */
 export function putfh(file: FileHandle): Operation<void> {
-  return { code: 22, name: "PUTFH", encode: (writer) => void writer.opaque(file), decode: nothing };
+  return { code: 22, name: "PUTFH", encode: (writer) => void writer.byteString(file), decode: nothing };
 }
 
 /** PUTROOTFH (RFC 8881 §18.21): the server's pseudo-root. */
@@ -25,7 +25,7 @@ export const getfh: Operation<FileHandle> = {
   decode: readFileHandle,
 };
 
-/** `nfs_fh4` (RFC 8881 §3.3.1), copied: handles are kept for long. */
+/** `nfs_fh4` (RFC 8881 §3.3.1) */
 export function readFileHandle(reader: XdrReader): FileHandle {
-  return reader.opaqueCopy(nfsLimits.handleBytesMax) as FileHandle;
+  return reader.byteString(nfsLimits.handleBytesMax) as FileHandle;
 }

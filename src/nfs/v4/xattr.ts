@@ -30,7 +30,7 @@ export function getxattr(name: string): Operation<Uint8Array> {
     code: 72,
     name: "GETXATTR",
     encode: (writer) => void writer.text(name),
-    decode: (reader) => reader.opaqueCopy(nfsLimits.xattrValueBytesMax),
+    decode: (reader) => Buffer.from(reader.opaque(nfsLimits.xattrValueBytesMax)),
   };
 }
 

@@ -83,7 +83,7 @@ export function readRecording(recording: (typeof recordings)[number]): readonly 
   return lines.filter((line) => line !== "").map((line) => JSON.parse(line));
 }
 
-const file = Buffer.alloc(8) as Uint8Array as FileHandle;
+const file = "\0".repeat(8) as FileHandle;
 const none = new Uint8Array(0);
 const range = { sourceOffset: 0n, targetOffset: 0n, lengthBytes: 0n };
 /** As long as any READ or WRITE that was recorded, and any page. */

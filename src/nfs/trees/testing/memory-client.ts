@@ -288,7 +288,7 @@ export class MemoryClient {
   }
 
   #inode(handle: FileHandle): Inode {
-    const inode = this.#inodes.get(Buffer.from(handle).readUInt32BE());
+    const inode = this.#inodes.get(Number(handle));
     if (inode === undefined) throw failure("storage-stale", "");
     return inode;
   }
@@ -300,9 +300,7 @@ export class MemoryClient {
   }
 
   #node(inode: Inode): FileNode {
-    const handle = Buffer.alloc(4);
-    handle.writeUInt32BE(inode.id);
-    return { handle: handle as Uint8Array as FileHandle, attributes: this.#attributes(inode) };
+    return { handle: String(inode.id) as FileHandle, attributes: this.#attributes(inode) };
   }
 
   #attributes(inode: Inode): FileAttributes {
