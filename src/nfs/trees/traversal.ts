@@ -225,9 +225,10 @@ export class Traversal<T> {
   }
 
   async #workOn(directory: TreeDirectory<T>, page: DirectoryPage, from: From): Promise<void> {
-    this.#entriesInHand += page.entries.length;
+    const listed = takeEntries(page);
+    this.#entriesInHand += listed.length;
     try {
-      const entries = await this.#complete(directory, page.entries);
+      const entries = await this.#complete(directory, listed);
       const directories = this.#directoriesToEnter(directory, entries, true);
       // Those below wait before the work on this page, so that reading goes on during it.
       this.#defer(directory, directories, from);
@@ -237,7 +238,7 @@ export class Traversal<T> {
         await this.#visitor.page(directory, part);
       }
     } finally {
-      this.#entriesInHand -= page.entries.length;
+      this.#entriesInHand -= listed.length;
     }
   }
 
@@ -317,6 +318,14 @@ export class Traversal<T> {
       each = each.parent;
     }
   }
+}
+
+/**
+ * The promises that a page came through are often old when it comes, and V8 keeps what old objects refer to until it
+ * collects everything, though nobody needs them any more. So they are left an empty page.
+ */
+function takeEntries(page: DirectoryPage): readonly DirectoryEntry[] {
+  return page.entries.splice(0);
 }
 
 function isComplete(entry: DirectoryEntry): entry is DirectoryEntry & TreeEntry {
