@@ -75,7 +75,9 @@ async function pipelined(
 async function get(client: NfsClient, name: string, localPath: string): Promise<number> {
   const { handle, attributes } = await client.lookup(client.root.handle, name);
   await using file = await open(localPath, "wx");
-  await readBlocks(client, handle, attributes.sizeBytes, (data, offset) => writeAt(file, data, offset));
+  await readBlocks(client, handle, attributes.sizeBytes, (data, offset) => {
+    writeAt(file, data, offset);
+  });
   return Number(attributes.sizeBytes);
 }
 

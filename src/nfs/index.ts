@@ -16,6 +16,7 @@ export type * from "./file.ts";
 export { type Diagnosis, NfsError, type NfsErrorFields, type Outcome } from "./nfs-error.ts";
 export { readAhead } from "./read-ahead.ts";
 export { readBlocks } from "./read-blocks.ts";
+export type { TakePiece } from "./read-range.ts";
 export { replaceFile } from "./replace-file.ts";
 export type * from "./steps.ts";
 export type { ExportedPath } from "./v3/export.ts";

@@ -41,7 +41,9 @@ async function readBlock(
   block: Uint8Array,
   options: OperationOptions,
 ): Promise<Uint8Array> {
-  const take = (bytes: Uint8Array, at: bigint) => block.set(bytes, Number(at - offset));
+  const take = (bytes: Uint8Array, at: bigint): undefined => {
+    block.set(bytes, Number(at - offset));
+  };
   await readRange(client, file, offset, block.length, take, options);
   return block;
 }

@@ -1,7 +1,7 @@
 import type { NfsClient, OperationOptions } from "./client.ts";
 import type { FileHandle } from "./file.ts";
 import { nfsLimits } from "./limits.ts";
-import { readRange } from "./read-range.ts";
+import { readRange, type TakePiece } from "./read-range.ts";
 
 /**
  * A file's bytes in pieces, with several READs under way and in no order, for whoever can put each in its place at
@@ -12,7 +12,7 @@ export async function readBlocks(
   client: NfsClient,
   file: FileHandle,
   sizeBytes: bigint,
-  take: (bytes: Uint8Array, offset: bigint) => void,
+  take: TakePiece,
   options: OperationOptions = {},
 ): Promise<void> {
   const blockBytes = BigInt(client.features.readBytesMax);

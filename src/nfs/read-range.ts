@@ -2,6 +2,9 @@ import { BerthError } from "../core/errors.ts";
 import type { NfsClient, OperationOptions } from "./client.ts";
 import type { FileHandle } from "./file.ts";
 
+/** Not async, and TypeScript takes no async function for it: the bytes are overwritten when it returns. */
+export type TakePiece = (bytes: Uint8Array, offset: bigint) => undefined;
+
 /**
  * All bytes of a range, in order and however the server cuts them: each piece where it came in, which is overwritten
  * when `take` returns.
@@ -12,7 +15,7 @@ export async function readRange(
   file: FileHandle,
   start: bigint,
   lengthBytes: number,
-  take: (bytes: Uint8Array, offset: bigint) => void,
+  take: TakePiece,
   options: OperationOptions,
 ): Promise<void> {
   for (let done = 0; done < lengthBytes; ) {

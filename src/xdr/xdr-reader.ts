@@ -62,7 +62,7 @@ export class XdrReader {
     return this.#view.getBigUint64(this.#advance(8));
   }
 
-  /** RFC 4506 §4.5, unsigned: one that was skipped, by the `offset` where it stands. */
+  /** RFC 4506 §4.5, unsigned: one that was skipped, by the `offset` where it stands, which is not checked again. */
   uint64At(offset: number): bigint {
     return this.#view.getBigUint64(offset);
   }

@@ -11,7 +11,7 @@ type Item =
   | { kind: "boolean"; value: boolean }
   | { kind: "opaque"; value: Uint8Array }
   | { kind: "fixedOpaque"; value: Uint8Array }
-  | { kind: "text"; value: string };
+  | { kind: "text" | "byteString"; value: string };
 
 const item: fc.Arbitrary<Item> = fc.oneof(
   fc.record({ kind: fc.constant("uint32" as const), value: fc.integer({ min: 0, max: 0xffffffff }) }),
@@ -25,6 +25,10 @@ const item: fc.Arbitrary<Item> = fc.oneof(
   fc.record({ kind: fc.constant("opaque" as const), value: fc.uint8Array() }),
   fc.record({ kind: fc.constant("fixedOpaque" as const), value: fc.uint8Array() }),
   fc.record({ kind: fc.constant("text" as const), value: fc.string({ unit: "grapheme" }) }),
+  fc.record({
+    kind: fc.constant("byteString" as const),
+    value: fc.uint8Array().map((bytes) => Buffer.from(bytes).toString("latin1")),
+  }),
 );
 
 function write(writer: XdrWriter, item: Item): void {
@@ -45,14 +49,15 @@ function write(writer: XdrWriter, item: Item): void {
       writer[item.kind](item.value);
       break;
     case "text":
-      writer.text(item.value);
+    case "byteString":
+      writer[item.kind](item.value);
   }
 }
 
 function read(reader: XdrReader, item: Item): Item["value"] {
   if (item.kind === "opaque") return new Uint8Array(reader.opaque(1000));
   if (item.kind === "fixedOpaque") return new Uint8Array(reader.fixedOpaque(item.value.length));
-  if (item.kind === "text") return reader.text(1000);
+  if (item.kind === "text" || item.kind === "byteString") return reader[item.kind](1000);
   return reader[item.kind]();
 }
 
@@ -65,6 +70,15 @@ test("what the writer writes, the reader reads", () => {
       const reader = new XdrReader(writer.bytes());
       for (const each of items) assert.deepEqual(read(reader, each), each.value);
       reader.end();
+    }),
+  );
+});
+
+test("bytes as a string are on the wire as bytes are", () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), (bytes) => {
+      const asString = new XdrWriter().byteString(Buffer.from(bytes).toString("latin1"));
+      assert.deepEqual(asString.bytes(), new XdrWriter().opaque(bytes).bytes());
     }),
   );
 });

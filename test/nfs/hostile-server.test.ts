@@ -109,7 +109,7 @@ async function lengthsAsked(readBytesMax: number, writeBytesMax: number) {
   small.answer(procedure.read, accepted(word(0, 0, 1000, 0), opaque(Buffer.alloc(1000))));
   small.answer(procedure.write, accepted(word(0, 0, 0), word(500, 0, 1, 1)));
   small.answer(procedure.commit, accepted(word(0, 0, 0), word(1, 1)));
-  await readBlocks(bounded, handle, 4000n, () => {});
+  await readBlocks(bounded, handle, 4000n, () => undefined);
   await writeBlocks(bounded, handle, [Buffer.alloc(2000)]);
   await bounded.close();
   return asked;

@@ -20,7 +20,7 @@ export async function get(source: string, path: string, { json }: PrintOptions, 
   const { sizeBytes } = attributes;
   await using file = await create(path);
   progress.begin("read", { sizeBytes });
-  const take = (data: Uint8Array, offset: bigint) => {
+  const take = (data: Uint8Array, offset: bigint): undefined => {
     writeAt(file, data, offset);
     progress.addBytes(data.length);
   };

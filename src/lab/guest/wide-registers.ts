@@ -1,7 +1,7 @@
 /**
  * Guests on processors whose registers user-mode Linux 6.1 has no room for. It keeps 2,696 bytes of them for each of its
- * processes, which is all up to AVX-512. With AMX (Intel since 2023) they are some 11,000, and a kernel takes them
- * whole or not at all: PTRACE_SETREGSET fails with EFAULT, and the guest's first process dies. So what the guest's
+ * processes: all up to AVX-512 and protection keys. With AMX (Intel since 2023) they are some 11,000, and a kernel takes
+ * them whole or not at all: PTRACE_SETREGSET fails with EFAULT, and the guest's first process dies. So what the guest's
  * kernel says to `ptrace(2)` is completed on the way, by a library that is loaded before it. Guests have no AMX then.
  */
 import { readFileSync } from "node:fs";
@@ -52,6 +52,7 @@ enum { SYS_ptrace = 101, PEEK_FIRST = 1, PEEK_LAST = 3, GETREGSET = 0x4204, SETR
 struct iovec { unsigned long *base; unsigned long length; };
 
 extern long syscall(long number, ...);
+extern int *__errno_location(void);
 
 static unsigned long state[8192];
 static unsigned long state_length;
@@ -74,15 +75,17 @@ static long set_registers(long pid, struct iovec *given) {
   return syscall(SYS_ptrace, (long)SETREGSET, pid, (long)X86_XSTATE, &all);
 }
 
-/* What is peeked the system call stores, and the C library's function returns (ptrace(2)). */
+/* What is peeked the system call stores, and the C library's function returns (ptrace(2)), with errno 0. */
 static long peek(long request, long pid, long address) {
   long value = 0;
-  return syscall(SYS_ptrace, request, pid, address, &value) < 0 ? -1 : value;
+  if (syscall(SYS_ptrace, request, pid, address, &value) < 0) return -1;
+  *__errno_location() = 0;
+  return value;
 }
 
-long ptrace(long request, long pid, long address, void *data) {
+long ptrace(int request, int pid, long address, void *data) {
   if (request >= PEEK_FIRST && request <= PEEK_LAST) return peek(request, pid, address);
   if (request == SETREGSET && address == X86_XSTATE) return set_registers(pid, data);
-  return syscall(SYS_ptrace, request, pid, address, data);
+  return syscall(SYS_ptrace, (long)request, (long)pid, address, data);
 }
 `;

@@ -256,7 +256,7 @@ export class Traversal<T> {
 
   async #returnTo(parent: TreeDirectory<T>, from: From, index: number): Promise<void> {
     const page = await this.#nextPage(parent, this.#pagesOf(parent, from));
-    const entries = await this.#complete(parent, page?.entries ?? []);
+    const entries = await this.#complete(parent, page === undefined ? [] : takeEntries(page));
     const entry = this.#directoriesToEnter(parent, entries, false)[index];
     if (entry === undefined) return await this.#finish(parent);
     parent.unfinished++;

@@ -191,8 +191,9 @@ function found<T>(map: ReadonlyMap<string, T>, name: string): T {
 /** The names of everything that can be decoded. */
 export const allNames: readonly string[] = [...procedureByName.keys(), "MNT", "EXPORT", ...byName.keys()];
 
-/** A decoded value as JSON has it: whole numbers and bytes as texts. */
+/** A decoded value as JSON has it: whole numbers and bytes as texts; handles, which no text looks like, as bytes. */
 export function asJson(value: unknown): unknown {
+  if (typeof value === "string" && value.includes("\0")) return Buffer.from(value, "latin1").toString("hex");
   if (typeof value === "bigint") return `${value}`;
   if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
   if (Array.isArray(value)) return value.map(asJson);

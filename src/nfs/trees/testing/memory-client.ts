@@ -150,7 +150,7 @@ export class MemoryClient {
     this.#begin("read", options);
     const { content } = this.#inode(file);
     const end = Number(offset) + lengthBytes;
-    return { data: content.subarray(Number(offset), end), eof: end >= content.length };
+    return { data: Buffer.from(content.subarray(Number(offset), end)), eof: end >= content.length };
   }
 
   async write(file: FileHandle, offset: bigint, data: Uint8Array, _: string, options: OperationOptions = {}) {
