@@ -73,7 +73,7 @@ export interface DirectoryEntry {
   readonly fileid: bigint;
   /** Absent when not asked for, and when the server could not say (RFC 1813 §3.3.17 leaves it free). */
   readonly attributes?: FileAttributes;
-  /** Absent as `attributes` may be. Look such an entry up. */
+  /** Absent as `attributes` may be, and where only those of directories were asked for. Look such an entry up. */
   readonly handle?: FileHandle;
 }
 

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { hasCode, type StorageCode } from "../../src/core/errors.ts";
-import { connectNfs, type FileName, type NfsClient, type NfsVersion } from "../../src/nfs/index.ts";
+import {
+  connectNfs,
+  type EntryDetail,
+  type FileName,
+  type NfsClient,
+  type NfsVersion,
+} from "../../src/nfs/index.ts";
 import { type Ganesha, startGanesha } from "./ganesha.ts";
 
 async function connect(server: Ganesha, version: NfsVersion, name = "data"): Promise<NfsClient> {
@@ -85,6 +91,32 @@ for (const version of ["3", "4.1"] as const) {
       await assert.rejects(client.readInPlace(handle, 0n, 10, take), (error) => error === full);
       const taken = await client.readInPlace(handle, 2n, 3, (bytes) => Buffer.from(bytes).toString());
       assert.deepEqual(taken, { data: "234", eof: false });
+    });
+
+    test("a directory tells of its entries as much as is asked for", async () => {
+      const { handle: directory } = await client.mkdir(client.root.handle, "listed", {});
+      await client.mkdir(directory, "inner", {});
+      await client.create(directory, "file", {}, Buffer.from("12345"));
+      const told = async (detail: EntryDetail) => {
+        const [page] = await Array.fromAsync(client.readdir(directory, { detail }));
+        const entries = page?.entries.toSorted((one, other) => (one.name < other.name ? -1 : 1)) ?? [];
+        return entries.map((entry) => [entry.name, entry.attributes?.sizeBytes !== undefined, entry.handle]);
+      };
+      const [file, inner] = await Promise.all(
+        ["file", "inner"].map(async (name) => (await client.lookup(directory, name)).handle),
+      );
+      assert.deepEqual(await told("all"), [
+        ["file", true, file],
+        ["inner", true, inner],
+      ]);
+      assert.deepEqual(await told("brief"), [
+        ["file", true, undefined],
+        ["inner", true, inner],
+      ]);
+      assert.deepEqual(await told("names"), [
+        ["file", false, undefined],
+        ["inner", false, undefined],
+      ]);
     });
 
     test("attributes are set and told", async () => {

@@ -6,8 +6,8 @@ import type { CopyWay } from "./copy-content.ts";
 import { FileCopier, hasUnknownOwner, ownedAndDated } from "./copy-file.ts";
 import { HardLinks } from "./hard-links.ts";
 import { treeLimits } from "./limits.ts";
-import { isGone, Traversal, type Visitor } from "./traversal.ts";
-import { nameText, type TreeDirectory, type TreeEntry } from "./tree-directory.ts";
+import { inFull, isGone, Traversal, type Visitor } from "./traversal.ts";
+import { type BriefEntry, nameText, type TreeDirectory, type TreeEntry } from "./tree-directory.ts";
 import { ProgressCounter, type TreeOptions, type TreeProgress } from "./tree-options.ts";
 
 export interface CopyOptions extends TreeOptions {
@@ -87,7 +87,7 @@ class TreeCopy implements Visitor<Copy> {
     this.#links = new HardLinks(hardLinksMax);
     this.#resume = options.resume ?? false;
     this.#files = new FileCopier(client, target.client, this.#resume);
-    this.#traversal = new Traversal(client, this, options, treeLimits.copying);
+    this.#traversal = new Traversal(client, this, inFull, options, treeLimits.copying);
     this.#progress = new ProgressCounter(options.onProgress);
   }
 
@@ -128,7 +128,7 @@ class TreeCopy implements Visitor<Copy> {
     }
   }
 
-  boundary(parent: TreeDirectory<Copy>, { name }: TreeEntry): void {
+  boundary(parent: TreeDirectory<Copy>, { name }: BriefEntry): void {
     this.#boundaries++;
     this.#traversal.failures.note(
       new BerthError(

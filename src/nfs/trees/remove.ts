@@ -2,8 +2,8 @@ import { BerthError, hasCode } from "../../core/errors.ts";
 import type { NfsClient } from "../client.ts";
 import type { FileHandle, FileName } from "../file.ts";
 import { treeLimits } from "./limits.ts";
-import { isGone, Traversal, type Visitor } from "./traversal.ts";
-import { nameText, sizeOf, TreeDirectory, type TreeEntry } from "./tree-directory.ts";
+import { inBrief, isGone, Traversal, type Visitor } from "./traversal.ts";
+import { type BriefEntry, nameText, sizeOf, TreeDirectory } from "./tree-directory.ts";
 import {
   type NamedTreeOptions,
   ProgressCounter,
@@ -34,17 +34,17 @@ interface Round {
   removed: number;
 }
 
-class Removal implements Visitor<Round> {
+class Removal implements Visitor<Round, BriefEntry> {
   readonly progress: ProgressCounter;
   readonly #client: NfsClient;
-  readonly #traversal: Traversal<Round>;
+  readonly #traversal: Traversal<Round, BriefEntry>;
   /** The directory that holds the tree, and the tree's name in it. */
   #top: { readonly holder: TreeDirectory<Round>; readonly name: FileName } | undefined;
 
   constructor(client: NfsClient, options: TreeOptions) {
     this.#client = client;
     this.progress = new ProgressCounter(options.onProgress);
-    this.#traversal = new Traversal(client, this, options);
+    this.#traversal = new Traversal(client, this, inBrief, options);
   }
 
   async run(directory: FileHandle, name: FileName, path: string): Promise<void> {
@@ -59,7 +59,7 @@ class Removal implements Visitor<Round> {
     else await this.#removeFiles(holder, [{ name, ...node }], path);
   }
 
-  async page(directory: TreeDirectory<Round>, entries: readonly TreeEntry[]): Promise<void> {
+  async page(directory: TreeDirectory<Round>, entries: readonly BriefEntry[]): Promise<void> {
     const files = entries.filter(({ attributes }) => attributes.type !== "directory");
     for (let start = 0; start < files.length; start += treeLimits.removalsPerCall) {
       const some = files.slice(start, start + treeLimits.removalsPerCall);
@@ -72,7 +72,7 @@ class Removal implements Visitor<Round> {
     return { data: { removed: 0 } };
   }
 
-  boundary(parent: TreeDirectory<Round>, { name }: TreeEntry): void {
+  boundary(parent: TreeDirectory<Round>, { name }: BriefEntry): void {
     parent.failed = true;
     const path = JSON.stringify(parent.pathOf(name));
     this.#traversal.failures.note(
@@ -111,7 +111,7 @@ class Removal implements Visitor<Round> {
 
   async #removeFiles(
     directory: TreeDirectory<Round>,
-    files: readonly TreeEntry[],
+    files: readonly BriefEntry[],
     path: string,
   ): Promise<void> {
     const names = files.map(({ name }) => name);

@@ -1,20 +1,20 @@
 import { BerthError, hasCode } from "../../core/errors.ts";
-import type { NfsClient, OperationOptions } from "../client.ts";
+import type { EntryDetail, NfsClient, OperationOptions } from "../client.ts";
 import type { DirectoryEntry, DirectoryPage, DirectoryPosition, FileName, FileNode } from "../file.ts";
 import { asOwner } from "./as-owner.ts";
 import { treeLimits } from "./limits.ts";
 import { RateLimit } from "./rate-limit.ts";
-import { TreeDirectory, type TreeEntry } from "./tree-directory.ts";
+import { type BriefEntry, TreeDirectory, type TreeEntry } from "./tree-directory.ts";
 import { Failures, type TreeOptions } from "./tree-options.ts";
 
 /** What one kind of work does at each point of a tree. Failures of single entries it notes itself. */
-export interface Visitor<T> {
+export interface Visitor<T, Entry extends BriefEntry = TreeEntry> {
   /** Every entry of the tree comes here once, in parts of directories, directories included. */
-  page(directory: TreeDirectory<T>, entries: readonly TreeEntry[]): Promise<void>;
+  page(directory: TreeDirectory<T>, entries: readonly Entry[]): Promise<void>;
   /** Before a directory is read. @returns what is kept with it; undefined: it is left out */
   enter(parent: TreeDirectory<T>, entry: TreeEntry): Promise<{ readonly data: T } | undefined>;
   /** A directory on another file system: it is not entered. */
-  boundary(parent: TreeDirectory<T>, entry: TreeEntry): void;
+  boundary(parent: TreeDirectory<T>, entry: BriefEntry): void;
   /** After all below a directory is done, the first one included. @returns whether to read it once more */
   leave(directory: TreeDirectory<T>): Promise<"done" | "again">;
 }
@@ -52,11 +52,12 @@ interface Pages {
  * page's directories are forgotten and read again one by one. (Where such a directory changes
  * meanwhile, entries may be missed or come twice.)
  */
-export class Traversal<T> {
+export class Traversal<T, Entry extends BriefEntry = TreeEntry> {
   readonly failures: Failures;
   readonly signal: AbortSignal;
   readonly #client: NfsClient;
-  readonly #visitor: Visitor<T>;
+  readonly #visitor: Visitor<T, Entry>;
+  readonly #listing: Listing<Entry>;
   readonly #options: TreeOptions;
   readonly #abort = new AbortController();
   readonly #rate: RateLimit;
@@ -74,12 +75,14 @@ export class Traversal<T> {
 
   constructor(
     client: NfsClient,
-    visitor: Visitor<T>,
+    visitor: Visitor<T, Entry>,
+    listing: Listing<Entry>,
     options: TreeOptions,
     bounds: TraversalBounds = treeLimits,
   ) {
     this.#client = client;
     this.#visitor = visitor;
+    this.#listing = listing;
     this.#options = options;
     this.failures = new Failures(options.onFailure);
     this.signal =
@@ -140,8 +143,10 @@ export class Traversal<T> {
     const start = from === undefined ? {} : { from };
     // Access shows with the first page; the generator of another user's attempt is of no use any more.
     const [first, rest] = await this.within(directory, directory.path, async (options) => {
-      const pages = this.#client.readdir(directory.handle, { ...options, ...start })[Symbol.asyncIterator]();
-      return [await pages.next(), pages];
+      const { detail } = this.#listing;
+      const pages = this.#client.readdir(directory.handle, { ...options, ...start, detail });
+      const iterator = pages[Symbol.asyncIterator]();
+      return [await iterator.next(), iterator];
     });
     for (let page = first; page.done !== true; page = await rest.next()) yield page.value;
   }
@@ -266,11 +271,11 @@ export class Traversal<T> {
 
   #directoriesToEnter(
     directory: TreeDirectory<T>,
-    entries: readonly TreeEntry[],
+    entries: readonly Entry[],
     tell: boolean,
   ): readonly TreeEntry[] {
-    return entries.filter((entry) => {
-      if (entry.attributes.type !== "directory") return false;
+    return entries.filter((entry): entry is Entry & TreeEntry => {
+      if (entry.attributes.type !== "directory" || entry.handle === undefined) return false;
       if (entry.attributes.fsid === this.#fsid) return true;
       if (tell) this.#visitor.boundary(directory, entry);
       return false;
@@ -281,7 +286,8 @@ export class Traversal<T> {
   async #complete(
     directory: TreeDirectory<T>,
     entries: readonly DirectoryEntry[],
-  ): Promise<readonly TreeEntry[]> {
+  ): Promise<readonly Entry[]> {
+    const { isComplete } = this.#listing;
     if (entries.every(isComplete)) return entries;
     const lookups = entries.map(async (entry) =>
       isComplete(entry) ? entry : await this.#lookUp(directory, entry.name),
@@ -289,12 +295,13 @@ export class Traversal<T> {
     return (await Promise.all(lookups)).filter((entry) => entry !== undefined);
   }
 
-  async #lookUp(directory: TreeDirectory<T>, name: FileName): Promise<TreeEntry | undefined> {
+  async #lookUp(directory: TreeDirectory<T>, name: FileName): Promise<Entry | undefined> {
     try {
       const node = await this.within(directory, directory.pathOf(name), (options) =>
         this.#client.lookup(directory.handle, name, options),
       );
-      return { name, ...node };
+      const entry = { name, fileid: node.attributes.fileid, ...node };
+      return this.#listing.isComplete(entry) ? entry : undefined;
     } catch (error) {
       if (isGone(error)) return undefined;
       directory.failed = true;
@@ -328,9 +335,25 @@ function takeEntries(page: DirectoryPage): readonly DirectoryEntry[] {
   return page.entries.splice(0);
 }
 
-function isComplete(entry: DirectoryEntry): entry is DirectoryEntry & TreeEntry {
-  return entry.attributes !== undefined && entry.handle !== undefined;
+/** What a visitor needs to know of entries. */
+interface Listing<Entry extends BriefEntry> {
+  readonly detail: EntryDetail;
+  isComplete(this: void, entry: DirectoryEntry): entry is DirectoryEntry & Entry;
 }
+
+/** Handles too. */
+export const inFull: Listing<TreeEntry> = {
+  detail: "all",
+  isComplete: (entry): entry is DirectoryEntry & TreeEntry =>
+    entry.attributes !== undefined && entry.handle !== undefined,
+};
+
+/** Handles of directories only. */
+export const inBrief: Listing<BriefEntry> = {
+  detail: "brief",
+  isComplete: (entry): entry is DirectoryEntry & BriefEntry =>
+    entry.attributes !== undefined && (entry.handle !== undefined || entry.attributes.type !== "directory"),
+};
 
 /** Whether somebody else has removed it. */
 export function isGone(reason: unknown): boolean {

@@ -1,11 +1,17 @@
 import type { Credentials } from "../../rpc/auth-sys.ts";
 import type { FileAttributes, FileHandle, FileName, FileNode } from "../file.ts";
 
-/** Something in a directory, known in full. */
-export interface TreeEntry {
+/** Something in a directory, as far as work needs it that measures it or removes it by its name. */
+export interface BriefEntry {
   readonly name: FileName;
-  readonly handle: FileHandle;
   readonly attributes: FileAttributes;
+  /** A directory has it. */
+  readonly handle?: FileHandle;
+}
+
+/** Something in a directory, known in full. */
+export interface TreeEntry extends BriefEntry {
+  readonly handle: FileHandle;
 }
 
 /** A directory that is being worked on. */
@@ -56,7 +62,7 @@ function byteText(byte: number): string {
 const percent = 0x25;
 
 /** The lengths of files together; what a directory says of itself is no length. */
-export function sizeOf(entries: readonly TreeEntry[]): bigint {
+export function sizeOf(entries: readonly BriefEntry[]): bigint {
   let sum = 0n;
   for (const { attributes } of entries) if (attributes.type !== "directory") sum += attributes.sizeBytes;
   return sum;

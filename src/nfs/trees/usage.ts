@@ -2,7 +2,8 @@ import type { NfsClient } from "../client.ts";
 import type { FileAttributes, FileNode } from "../file.ts";
 import { HardLinks } from "./hard-links.ts";
 import { treeLimits } from "./limits.ts";
-import { Traversal } from "./traversal.ts";
+import { inBrief, Traversal } from "./traversal.ts";
+import type { BriefEntry } from "./tree-directory.ts";
 import { type NamedTreeOptions, ProgressCounter } from "./tree-options.ts";
 
 /** What a tree takes, its first directory included. */
@@ -35,7 +36,7 @@ export async function usageOfTree(
   const usage = new Counter(hardLinksMax);
   const progress = new ProgressCounter(options.onProgress);
   usage.add(root.attributes);
-  const traversal = new Traversal<undefined>(
+  const traversal = new Traversal<undefined, BriefEntry>(
     client,
     {
       async page(_, entries) {
@@ -49,6 +50,7 @@ export async function usageOfTree(
       },
       leave: async () => "done",
     },
+    inBrief,
     options,
   );
   if (root.attributes.type === "directory") await traversal.run(root, undefined, options.path);

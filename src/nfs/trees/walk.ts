@@ -1,6 +1,6 @@
 import type { NfsClient } from "../client.ts";
 import type { FileNode } from "../file.ts";
-import { Traversal } from "./traversal.ts";
+import { inFull, Traversal } from "./traversal.ts";
 import { sizeOf, type TreeDirectory, type TreeEntry } from "./tree-directory.ts";
 import { ProgressCounter, type TreeOptions } from "./tree-options.ts";
 
@@ -38,6 +38,7 @@ export async function* walkTree(
       boundary: () => {},
       leave: async () => "done",
     },
+    inFull,
     options,
   );
   const ended = traversal.run(root, undefined).finally(() => pages.end());

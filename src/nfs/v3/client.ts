@@ -261,11 +261,11 @@ export class Nfs3Client implements NfsClient {
   }
 
   readdir(directory: FileHandle, options: ReaddirOptions = {}): AsyncIterable<DirectoryPage> {
-    const { from = firstPosition, attributes = true } = options;
+    const { from = firstPosition, detail = "all" } = options;
     const pageBytes = Math.min(this.features.readBytesMax, nfsLimits.pageBytesMax);
     const site = { ...requestOf(this.#defaults, options).site, operation: "READDIRPLUS" };
     return readPages(from, site, (position) => {
-      const page = readdir(directory, position, attributes, pageBytes);
+      const page = readdir(directory, position, detail, pageBytes);
       return this.#runner.run(page, requestOf(this.#defaults, options));
     });
   }

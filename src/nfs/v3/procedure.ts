@@ -25,3 +25,8 @@ const handleBytesMax = 64;
 export function readFileHandle(reader: XdrReader): FileHandle {
   return reader.byteString(handleBytesMax) as FileHandle;
 }
+
+/** `nfs_fh3` (RFC 1813 §2.5) that nobody asks for. */
+export function skipFileHandle(reader: XdrReader): void {
+  reader.skipOpaque(handleBytesMax);
+}

@@ -5,13 +5,14 @@ import type {
   AttributeChanges,
   DirectoryEntry,
   FileAttributes,
+  FileHandle,
   FileName,
   FileTime,
   FileType,
 } from "../file.ts";
 import { nfsLimits } from "../limits.ts";
 import { type Bitmap, bitmapOf, has, readBitmap } from "./bitmap.ts";
-import { readFileHandle } from "./filehandle.ts";
+import { readFileHandle, skipFileHandle } from "./filehandle.ts";
 
 /** Attribute numbers (RFC 8881 §5.8). */
 const attribute = {
@@ -60,7 +61,7 @@ const known = entryAttributes;
 
 /** `fattr4` (RFC 8881 §3.3.7) of one file. @throws XdrError also without a type */
 export function readFileAttributes(reader: XdrReader): FileAttributes {
-  const { attributes } = readEntry(reader, "");
+  const { attributes } = readEntry(reader, "", false);
   if (attributes === undefined) throw new XdrError("attributes without a type");
   return attributes;
 }
@@ -68,27 +69,29 @@ export function readFileAttributes(reader: XdrReader): FileAttributes {
 /**
  * `fattr4` (RFC 8881 §3.3.7) of a directory's entry: values stand in the order of their numbers. Nothing but the fileid
  * where the server had an error.
+ * @param isBrief whether only a directory's handle is kept
  */
-export function readEntry(reader: XdrReader, name: FileName): DirectoryEntry {
+export function readEntry(reader: XdrReader, name: FileName, isBrief: boolean): DirectoryEntry {
   const bitmap = readBitmap(reader, entryAttributes);
   if ((bitmap[0] & ~known[0]) | (bitmap[1] & ~known[1]) | (bitmap[2] & ~known[2])) {
     throw new XdrError("attributes that were not asked for");
   }
   const lengthBytes = reader.uint32();
   const start = reader.offset;
-  const entry = readValues(reader, bitmap, name);
+  const entry = readValues(reader, bitmap, name, isBrief);
   if (reader.offset - start !== lengthBytes) throw new XdrError("attributes of another length than stated");
   return entry;
 }
 
-function readValues(reader: XdrReader, bitmap: Bitmap, name: FileName): DirectoryEntry {
+function readValues(reader: XdrReader, bitmap: Bitmap, name: FileName, isBrief: boolean): DirectoryEntry {
   const typed = has(bitmap, attribute.type);
   const type = typed ? fileTypeOf(reader.uint32()) : "other";
   const change = has(bitmap, attribute.change) ? reader.uint64() : 0n;
   const sizeBytes = has(bitmap, attribute.size) ? reader.uint64() : 0n;
   const fsid = has(bitmap, attribute.fsid) ? readFsid(reader) : 0n;
   if (has(bitmap, attribute.rdattrError)) reader.uint32();
-  const handle = has(bitmap, attribute.filehandle) ? readFileHandle(reader) : undefined;
+  const isKept = !isBrief || !typed || type === "directory";
+  const handle = has(bitmap, attribute.filehandle) ? handleOf(reader, isKept) : undefined;
   const fileid = has(bitmap, attribute.fileid) ? reader.uint64() : 0n;
   if (!typed) return handle === undefined ? { name, fileid } : { name, fileid, handle };
   const mode = has(bitmap, attribute.mode) ? reader.uint32() & 0o7777 : 0;
@@ -115,6 +118,12 @@ function readValues(reader: XdrReader, bitmap: Bitmap, name: FileName): Director
     modified,
   };
   return handle === undefined ? { name, fileid, attributes } : { name, fileid, attributes, handle };
+}
+
+function handleOf(reader: XdrReader, isKept: boolean): FileHandle | undefined {
+  if (isKept) return readFileHandle(reader);
+  skipFileHandle(reader);
+  return undefined;
 }
 
 const epoch: FileTime = { seconds: 0, nanoseconds: 0 };

@@ -268,11 +268,11 @@ export class Nfs4Client implements NfsClient {
   }
 
   readdir(directory: FileHandle, options: ReaddirOptions = {}): AsyncIterable<DirectoryPage> {
-    const { from = firstPosition, attributes = true } = options;
+    const { from = firstPosition, detail = "all" } = options;
     const pageBytes = Math.min(this.features.readBytesMax, nfsLimits.pageBytesMax);
     const site = { ...requestOf(this.#defaults, options).site, operation: "READDIR" };
     return readPages(from, site, async (position) => {
-      const operations = [putfh(directory), readdir(position, attributes, pageBytes)] as const;
+      const operations = [putfh(directory), readdir(position, detail, pageBytes)] as const;
       const [, page] = await this.#runner.run(operations, requestOf(this.#defaults, options));
       return page;
     });

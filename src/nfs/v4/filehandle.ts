@@ -29,3 +29,8 @@ export const getfh: Operation<FileHandle> = {
 export function readFileHandle(reader: XdrReader): FileHandle {
   return reader.byteString(nfsLimits.handleBytesMax) as FileHandle;
 }
+
+/** `nfs_fh4` (RFC 8881 §3.3.1) that nobody asks for. */
+export function skipFileHandle(reader: XdrReader): void {
+  reader.skipOpaque(nfsLimits.handleBytesMax);
+}

@@ -1,5 +1,6 @@
 import { XdrError } from "../../xdr/xdr-error.ts";
 import type { XdrReader } from "../../xdr/xdr-reader.ts";
+import type { EntryDetail } from "../client.ts";
 import { isDots, readEntryName } from "../entry-name.ts";
 import type { DirectoryEntry, DirectoryPage, DirectoryPosition } from "../file.ts";
 import { nfsLimits } from "../limits.ts";
@@ -12,7 +13,7 @@ import type { Operation } from "./operation.ts";
 /** READDIR (RFC 8881 §18.23) of one page. */
 export function readdir(
   from: DirectoryPosition,
-  withAttributes: boolean,
+  detail: EntryDetail,
   pageBytesMax: number,
 ): Operation<DirectoryPage> {
   return {
@@ -21,14 +22,14 @@ export function readdir(
     encode: (writer) => {
       writer.uint64(from.cookie).fixedOpaque(from.verifier);
       writer.uint32(pageBytesMax).uint32(pageBytesMax); // of names alone, and of everything
-      writeBitmap(writer, withAttributes ? entryAttributes : nameAttributes);
+      writeBitmap(writer, detail === "names" ? nameAttributes : entryAttributes);
     },
-    decode: (reader) => readPage(reader, from),
+    decode: (reader) => readPage(reader, from, detail === "brief"),
   };
 }
 
 /** `READDIR4resok` (RFC 8881 §18.23.2). v4 has no entries for `.` and `..`. */
-function readPage(reader: XdrReader, from: DirectoryPosition): DirectoryPage {
+function readPage(reader: XdrReader, from: DirectoryPosition, isBrief: boolean): DirectoryPage {
   const verifier = Buffer.from(reader.fixedOpaque(verifierBytes));
   const entries: DirectoryEntry[] = [];
   let cookieAt: number | undefined;
@@ -38,7 +39,7 @@ function readPage(reader: XdrReader, from: DirectoryPosition): DirectoryPage {
     reader.skip(cookieBytes);
     const name = readEntryName(reader);
     if (isDots(name)) throw new XdrError("an entry for the directory itself");
-    entries.push(readEntry(reader, name));
+    entries.push(readEntry(reader, name, isBrief));
   }
   const eof = reader.boolean();
   if (eof) return { entries };

@@ -87,7 +87,7 @@ async function useNames(client: NfsClient): Promise<void> {
   await client.readlink(handle);
   await client.resolve(root.handle, ["directory", "second"]);
   await Array.fromAsync(client.readdir(directory));
-  await Array.fromAsync(client.readdir(root.handle, { attributes: false }));
+  await Array.fromAsync(client.readdir(root.handle, { detail: "names" }));
   await client.rename(directory, "second", root.handle, "moved");
   await client.remove(root.handle, "moved");
   for (const refused of [

@@ -8,6 +8,7 @@ import type {
 } from "../../client.ts";
 import type {
   AttributeChanges,
+  DirectoryEntry,
   DirectoryPage,
   FileAttributes,
   FileHandle,
@@ -234,7 +235,7 @@ export class MemoryClient {
       const page = entries.map(([name, child]) => ({
         name,
         fileid: BigInt(child.id),
-        ...(this.attributesLeftOut(name) ? {} : this.#node(child)),
+        ...(this.attributesLeftOut(name) ? {} : this.#told(child, options)),
       }));
       if (rest.length <= this.pageEntriesMax) return yield { entries: page };
       yield { entries: page, next: { cookie: BigInt(cookie), verifier } };
@@ -297,6 +298,11 @@ export class MemoryClient {
     const child = this.#inode(directory).children.get(String(name));
     if (child === undefined) throw failure("storage-no-entry", name);
     return child;
+  }
+
+  #told(inode: Inode, { detail }: ReaddirOptions): Pick<DirectoryEntry, "attributes" | "handle"> {
+    const { attributes, handle } = this.#node(inode);
+    return detail === "brief" && inode.type !== "directory" ? { attributes } : { attributes, handle };
   }
 
   #node(inode: Inode): FileNode {
