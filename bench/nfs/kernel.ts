@@ -6,7 +6,7 @@ import { StorageGuest } from "../../src/lab/guest/storage.ts";
 import type { FileSystem } from "../../src/lab/guest/storage-scripts.ts";
 import type { Job, JobResult } from "./job.ts";
 import type { Medium, Place } from "./place.ts";
-import { format, type Row } from "./table.ts";
+import { format, median, type Row } from "./table.ts";
 
 const timeoutMs = 1_800_000;
 const delaysMs = [0, 0.5, 2.4] as const;
@@ -73,18 +73,27 @@ async function compare(
   // With a longer way the kernel takes minutes to change what is then told as a ratio anyway.
   const part = delayMs > 0 && work.job.kind !== "usage" ? 0.2 : 1;
   const files = Math.round(place.kernelFiles * (work.tree === "many" ? 1 : 0.1) * part);
-  await makeTree(storage, files, work.tree === "small" ? 4096 : 0);
-  const kernelMs = await byKernel(storage, node, work);
-  await makeTree(storage, files, work.tree === "small" ? 4096 : 0);
-  const { wholeMs, ...ours } = await byBerth(place, storage, node, work);
+  // What changes nothing is soon over, and can be done again: the median says more.
+  const rounds = work.job.kind === "usage" ? 3 : 1;
+  const theirs: number[] = [];
+  const own: Awaited<ReturnType<typeof byBerth>>[] = [];
+  for (let round = 0; round < rounds; round++) {
+    await makeTree(storage, files, work.tree === "small" ? 4096 : 0);
+    theirs.push(await byKernel(storage, node, work));
+    await makeTree(storage, files, work.tree === "small" ? 4096 : 0);
+    own.push(await byBerth(place, storage, node, work));
+  }
   await storage.check("rm -rf /srv/ext4/*", { timeoutMs });
+  const kernelMs = median(theirs);
+  const [ours] = own.toSorted((one, other) => one.ms - other.ms).slice(rounds >> 1);
+  if (ours === undefined) throw new TypeError("no round");
   const ratio = kernelMs / ours.ms;
   const on = medium === "disk" ? ", ext4 on a disk" : "";
   const far = delayMs === 0 ? "" : `, ${delayMs} ms more`;
   const goal = delayMs === 2.4 ? { wanted: `≥ ${timesFasterMin} ×`, holds: ratio >= timesFasterMin } : {};
   return {
-    what: `${work.name} of ${files.toLocaleString("en")} files, NFS ${version}${on}${far}: times faster than the kernel`,
-    measured: `${format(ratio)} × (${format(ours.ms / 1000)} s : ${format(kernelMs / 1000)} s); with the start of Node.js ${format(kernelMs / wholeMs)} × (${format(wholeMs / 1000)} s)`,
+    what: `${work.name} of ${files.toLocaleString("en")} files, NFS ${version}${on}${far}${rounds > 1 ? `, medians of ${rounds}` : ""}: times faster than the kernel`,
+    measured: `${format(ratio)} × (${format(ours.ms / 1000)} s : ${format(kernelMs / 1000)} s); with the start of Node.js ${format(kernelMs / ours.wholeMs)} × (${format(ours.wholeMs / 1000)} s)`,
     ...goal,
     limit: `client ${Math.round((ours.cpuMs / ours.ms) * 100)} % of the guest's CPU, ${format(ours.residentMb)} MB resident`,
   };
