@@ -101,7 +101,7 @@ export class XdrReader {
     return this.fixedOpaque(this.#length(lengthBytesMax));
   }
 
-  /** RFC 4506 §4.10, each byte a character (U+0000 to U+00FF): of few bytes the copy that costs V8 the least. */
+  /** RFC 4506 §4.10, each byte a character (U+0000 to U+00FF): of few bytes the copy that takes the least of V8's heap. */
   byteString(lengthBytesMax: number): string {
     const lengthBytes = this.#length(lengthBytesMax);
     const start = this.#advance(lengthBytes + padding(lengthBytes));
