@@ -29,7 +29,7 @@ export interface OperationOptions {
 
 /**
  * What is told of a directory's entries: their `names` and fileids (v3 READDIR); in `brief` their attributes too, and the
- * handles of directories; or the handles of `all`, which takes an eighth more CPU.
+ * handles of directories; or the handles of `all`, which costs more CPU and memory.
  */
 export type EntryDetail = "names" | "brief" | "all";
 

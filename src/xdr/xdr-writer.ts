@@ -119,11 +119,7 @@ export class XdrWriter {
 
   /** RFC 4506 §4.10, each character a byte: what `XdrReader.byteString` gave. */
   byteString(value: string): this {
-    const padded = (value.length + 3) & ~3;
-    const start = this.uint32(value.length).#reserve(padded);
-    this.#buffer.write(value, start, "latin1");
-    this.#buffer.fill(0, start + value.length, start + padded);
-    return this;
+    return this.#string(value, value.length, "latin1");
   }
 
   /**
@@ -144,12 +140,7 @@ export class XdrWriter {
   /** RFC 4506 §4.11: a string as UTF-8, or bytes as they are. */
   text(value: string | Uint8Array): this {
     if (typeof value !== "string") return this.opaque(value);
-    const length = Buffer.byteLength(value);
-    const padded = (length + 3) & ~3;
-    const start = this.uint32(length).#reserve(padded);
-    this.#buffer.write(value, start);
-    this.#buffer.fill(0, start + length, start + padded);
-    return this;
+    return this.#string(value, Buffer.byteLength(value), "utf8");
   }
 
   /** RFC 4506 §4.13 */
@@ -172,6 +163,14 @@ export class XdrWriter {
     if (this.#references.length === 0) return;
     this.#references = this.#references.filter(({ offset }) => offset <= lengthBytes);
     this.#referredBytes = this.#references.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
+  #string(value: string, lengthBytes: number, encoding: "latin1" | "utf8"): this {
+    const padded = (lengthBytes + 3) & ~3;
+    const start = this.uint32(lengthBytes).#reserve(padded);
+    this.#buffer.write(value, start, encoding);
+    this.#buffer.fill(0, start + lengthBytes, start + padded);
+    return this;
   }
 
   /** Where so many bytes may go. Call it before taking `#view` or `#buffer`, which growing replaces. */
